@@ -1,0 +1,143 @@
+"""Audio files: what their headers say, whether that is true, and their samples at one rate.
+
+Headers are held against the file's size, because readers fill in or cut silently what is missing.
+Not here: features.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from ser.errors import DataError
+
+if TYPE_CHECKING:
+    import torch
+
+RATE_HZ = 16_000
+"""The one rate at which features are computed."""
+
+RESAMPLER = "torchaudio.functional.resample sinc_interp_hann width=6 rolloff=0.99"
+"""Part of every feature's key: resamplers differ in what they leave of 44.1 kHz speech."""
+
+# WAVE format tags that libsndfile decodes: PCM, float, A-law, mu-law and the extensible wrapper.
+_WAV_FORMATS = {1, 3, 6, 7, 0xFFFE}
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What an intact file's header says.
+
+    Attributes:
+        rate_hz: samples per second and channel.
+        n_samples: samples per channel, at least 1.
+        channels: 1 for mono.
+        audio_hash: hash of format and samples, without the header's other chunks.
+    """
+
+    rate_hz: int
+    n_samples: int
+    channels: int
+    audio_hash: str
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.n_samples / self.rate_hz
+
+
+def probe(path: Path) -> AudioInfo:
+    """Read a file's header, hold it against the file's size and hash its samples; nothing is decoded.
+
+    Args:
+        path: a WAV file, or another format that libsndfile reads, under its right extension.
+
+    Raises:
+        DataError: the reason why the file is unusable, without its path (tables name it once).
+    """
+    try:
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                raise DataError("empty file (0 bytes)")
+            if Path(path).suffix.lower() == ".wav":
+                return _probe_wav(file)
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})") from None
+    return _probe_other(path)
+
+
+def _probe_wav(file: BinaryIO) -> AudioInfo:
+    size = os.fstat(file.fileno()).st_size
+    head = file.read(12)
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        raise DataError(f"not a WAV file in spite of its name (begins with {head[:4]!r})")
+    fmt = None
+    while len(chunk := file.read(8)) == 8:
+        name, n_bytes = struct.unpack("<4sI", chunk)
+        start = file.tell()
+        if name == b"fmt ":
+            fmt = file.read(16)
+        elif name == b"data":
+            return _wav_info(file, fmt, n_bytes, size - start)
+        file.seek(start + n_bytes + n_bytes % 2)  # chunks are padded to even length
+    raise DataError("no audio in it (the WAV header has no data chunk)")
+
+
+def _wav_info(file: BinaryIO, fmt: bytes | None, n_bytes: int, n_present: int) -> AudioInfo:
+    """Check the data chunk at which `file` stands: `n_bytes` promised, `n_present` in the file."""
+    if fmt is None or len(fmt) < 16:
+        raise DataError("damaged WAV header (no complete fmt chunk before the data)")
+    tag, channels, rate_hz, _, frame_bytes, _ = struct.unpack("<HHIIHH", fmt)
+    if tag not in _WAV_FORMATS or not channels or not rate_hz or not frame_bytes:
+        raise DataError(f"unknown WAV encoding (format tag {tag}, {channels} channels, {rate_hz} Hz)")
+    if n_bytes < frame_bytes:
+        raise DataError("no audio in it (the WAV header promises 0 samples)")
+    if n_bytes > n_present:
+        raise DataError(f"truncated: header promises {n_bytes} bytes of audio, {n_present} are there")
+    digest = hashlib.blake2b(fmt, digest_size=16)
+    left = n_bytes
+    while left and (block := file.read(min(left, 1 << 20))):
+        digest.update(block)
+        left -= len(block)
+    return AudioInfo(rate_hz, n_bytes // frame_bytes, channels, digest.hexdigest())
+
+
+def _probe_other(path: Path) -> AudioInfo:
+    import soundfile
+
+    from ser.files import hash_file
+
+    try:
+        info = soundfile.info(str(path))
+    except soundfile.LibsndfileError as error:
+        raise DataError(f"not readable as audio ({error.error_string})") from None
+    if info.format.lower() != Path(path).suffix.lower().lstrip("."):
+        raise DataError(f"is {info.format} in spite of its name")
+    if info.frames < 1:
+        raise DataError("no audio in it (the header promises 0 samples)")
+    return AudioInfo(info.samplerate, info.frames, info.channels, hash_file(path))
+
+
+def load(path: str | Path, rate_hz: int = RATE_HZ) -> torch.Tensor:
+    """Decode a file to mono at one rate.
+
+    Returns:
+        Samples in [-1, 1], (T,) float32; several channels are averaged.
+
+    Raises:
+        DataError: if the file cannot be decoded.
+    """
+    import soundfile
+    import torch
+    import torchaudio.functional as F
+
+    try:
+        samples, native_hz = soundfile.read(str(path), dtype="float32", always_2d=True)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise DataError(f"{path}: cannot be decoded ({error}); run stage 1 again") from None
+    mono = torch.from_numpy(samples).mean(dim=1)
+    return F.resample(mono, native_hz, rate_hz)

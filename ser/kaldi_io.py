@@ -1,0 +1,272 @@
+"""Kaldi's file formats: maps (`utt2spk`, `wav.scp`, ...), data directories and id lists.
+
+One table, `UTT_FILES`, says which file of a data directory holds which field of an utterance; writing,
+reading and validating all follow it. Not here: archives of features (`kaldiio` reads and writes those).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ser.errors import DataError, unknown
+from ser.files import replacing, write_json
+from ser.types import EMOTIONS, Utterance
+
+UTT_FILES = {
+    "wav.scp": "wav",
+    "utt2spk": "speaker",
+    "utt2dur": "duration",
+    "utt2emo": "emotion",
+    "utt2emo_native": "emotion_native",
+    "utt2lang": "language",
+    "utt2hash": "audio_hash",
+    "utt2session": "session",
+    "utt2text_id": "text_id",
+    "utt2aro": "arousal",
+    "utt2val": "valence",
+    "utt2dom": "dominance",
+    "utt2emo_acted": "emotion_acted",
+}
+"""File of a data directory -> field of `Utterance`; utterance id is the key of each."""
+
+REQUIRED = ("wav.scp", "utt2spk", "spk2utt", "spk2gender", "utt2dur", "utt2emo", "utt2emo_native",
+            "utt2lang", "utt2hash")  # fmt: skip
+PARTIAL = ("utt2text_id", "utt2aro", "utt2val", "utt2dom")
+"""Files that may lack utterances: a rating or a text can be missing where its turn is not."""
+
+_NUMBERS = {"duration", "arousal", "valence", "dominance"}
+
+
+def read_map(path: Path) -> dict[str, str]:
+    """Read one `key value` line per key; the value may hold spaces.
+
+    Raises:
+        DataError: for a line without a value or a key that stands twice, with its file and line.
+    """
+    entries: dict[str, str] = {}
+    for number, line in enumerate(_lines(path), start=1):
+        key, _, value = line.partition(" ")
+        if not key or not value:
+            raise DataError(f"{path} line {number}: found '{line}', expected 'key value'")
+        if key in entries:
+            raise DataError(f"{path} line {number}: '{key}' stands twice; keys are unique")
+        entries[key] = value
+    return entries
+
+
+def write_map(path: Path, entries: Mapping[str, object]) -> None:
+    """Write one `key value` line per key, sorted as `LC_ALL=C sort` does (UTF-8 bytes).
+
+    Raises:
+        DataError: for a key with white space or a value with a line break, which no reader could undo.
+    """
+    for key, value in entries.items():
+        if not key or key.split() != [key]:
+            raise DataError(f"{path}: key '{key}' is empty or holds white space")
+        if not str(value) or str(value).splitlines() != [str(value)]:
+            raise DataError(f"{path}: the value of '{key}' is empty or holds a line break: {value!r}")
+    with replacing(path) as part, open(part, "w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{key} {entries[key]}\n" for key in sorted(entries))
+
+
+def read_list(path: Path) -> list[str]:
+    """Read a list of ids, the first word of each line."""
+    return [line.split(" ", 1)[0] for line in _lines(path)]
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = Path(path).read_bytes().decode()
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing; run the stage that writes it") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 at byte {error.start}") from None
+    return text.removesuffix("\n").split("\n") if text else []  # not splitlines: ids may hold U+2028
+
+
+def write_data_dir(path: Path, utterances: Iterable[Utterance], info: Mapping[str, Any]) -> None:
+    """Write a data directory whole or not at all; an older one is replaced.
+
+    Args:
+        path: `data/<corpus>`.
+        utterances: at least one; a file is written for each field that any of them has.
+        info: content of `corpus.json`.
+    """
+    utterances = sorted(utterances, key=lambda u: u.utt_id)
+    with replacing(path) as part:
+        part.mkdir()
+        for name, field in UTT_FILES.items():
+            values = {u.utt_id: getattr(u, field) for u in utterances}
+            present = {utt: value for utt, value in values.items() if value is not None}
+            if present:
+                write_map(part / name, present)
+        spk2utt: dict[str, list[str]] = {}
+        for utterance in utterances:
+            spk2utt.setdefault(utterance.speaker, []).append(utterance.utt_id)
+        write_map(part / "spk2utt", {spk: " ".join(utts) for spk, utts in spk2utt.items()})
+        write_map(part / "spk2gender", {u.speaker: u.gender for u in utterances})
+        write_json(part / "corpus.json", info)
+        if violations := validate_data_dir(part):
+            raise DataError(f"{path}: {len(violations)} violations, first: {violations[0]}")
+
+
+def read_data_dir(path: Path) -> list[Utterance]:
+    """Read a data directory that `write_data_dir` wrote, sorted by utterance id."""
+    path = Path(path)
+    columns = {
+        field: read_map(path / name)
+        for name, field in UTT_FILES.items()
+        if name in REQUIRED or (path / name).exists()
+    }
+    gender = read_map(path / "spk2gender")
+    return [
+        Utterance(
+            utt_id=utt,
+            gender=gender[speaker],
+            **{
+                field: float(column[utt]) if field in _NUMBERS else column[utt]
+                for field, column in columns.items()
+                if utt in column
+            },
+        )
+        for utt, speaker in columns["speaker"].items()
+    ]
+
+
+def validate_data_dir(path: Path, allow_pipes: bool = False) -> list[str]:
+    """Check a data directory against every rule that later stages rely on.
+
+    Args:
+        path: the directory.
+        allow_pipes: accept `wav.scp` lines that end in a pipe; they run a command when read.
+
+    Returns:
+        One sentence per violation, with file and line; empty if the directory is valid.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return [f"{path}: no such directory"]
+    names = [name for name in (*UTT_FILES, "spk2utt", "spk2gender") if (path / name).exists()]
+    found = [f"{path / name}: missing" for name in REQUIRED if name not in names]
+    columns: dict[str, dict[str, str]] = {}
+    for name in names:
+        columns[name], violations = _check_format(path / name)
+        found += violations
+    if found:  # content is judged only where the form holds
+        return found
+    for name, column in columns.items():
+        keys = columns["utt2spk" if name in UTT_FILES else "spk2utt"]
+        found += _check_keys(path / name, column, keys, partial=name in PARTIAL)
+        found += _check_values(path / name, column, allow_pipes)
+    return found + _check_speakers(path, columns["utt2spk"], columns["spk2utt"])
+
+
+def _check_format(path: Path) -> tuple[dict[str, str], list[str]]:
+    """Check lines, order and uniqueness of one map."""
+    content = path.read_bytes()
+    if not content:
+        return {}, [f"{path}: empty file"]
+    found: list[str] = []
+    column: dict[str, str] = {}
+    lines = content.split(b"\n")
+    if lines[-1]:
+        found.append(f"{path} line {len(lines)}: no line end at the end of the file")
+    previous = b""
+    for number, line in enumerate(lines if lines[-1] else lines[:-1], start=1):
+        key, _, value = line.partition(b" ")
+        if b"\r" in line:
+            found.append(f"{path} line {number}: carriage return; lines end in a line feed alone")
+        elif not key or not value.strip() or b"\t" in key:
+            found.append(f"{path} line {number}: found {line!r}, expected 'key value'")
+        elif number > 1 and key == previous:
+            found.append(f"{path} line {number}: '{key.decode()}' stands twice")
+        elif key < previous:
+            found.append(f"{path} line {number}: '{key.decode()}' is not sorted (LC_ALL=C)")
+        try:
+            column[key.decode()] = value.decode()
+        except UnicodeDecodeError:
+            found.append(f"{path} line {number}: not UTF-8")
+        previous = key
+    return column, found
+
+
+def _check_keys(path: Path, column: Mapping[str, str], keys: Mapping[str, str], partial: bool) -> list[str]:
+    """Check that a map has exactly the ids of `utt2spk`, or of `spk2utt`."""
+    lines = {key: number for number, key in enumerate(column, start=1)}
+    found = [f"{path} line {lines[key]}: '{key}' is no known id" for key in column if key not in keys]
+    missing = [] if partial else [key for key in keys if key not in column]
+    if missing:
+        found.append(f"{path} line {len(column) + 1}: {len(missing)} ids missing (first: '{missing[0]}')")
+    return found
+
+
+def _check_values(path: Path, column: Mapping[str, str], allow_pipes: bool) -> list[str]:
+    """Check the values of one map, by the field that it holds."""
+    field = UTT_FILES.get(path.name, path.name)
+
+    def problem(value: str) -> str | None:
+        if field == "wav" and value.rstrip().endswith("|") and not allow_pipes:
+            return "is a pipe, which would run a command; --allow_pipes true accepts it"
+        if field in ("emotion", "emotion_acted") and value not in EMOTIONS:
+            return f"is no canonical emotion: {unknown(value, EMOTIONS)}"
+        if field == "spk2gender" and value not in ("m", "f"):
+            return "is not 'm' or 'f'"
+        if field in _NUMBERS and not (_is_number(value) and (field != "duration" or float(value) > 0)):
+            return "is not a positive number" if field == "duration" else "is not a number"
+        return None
+
+    return [
+        f"{path} line {number}: '{value}' {text}"
+        for number, value in enumerate(column.values(), start=1)
+        if (text := problem(value))
+    ]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return float(text) == float(text)  # NaN is no rating
+    except ValueError:
+        return False
+
+
+def _check_speakers(path: Path, utt2spk: Mapping[str, str], spk2utt: Mapping[str, str]) -> list[str]:
+    """Check prefixes, common order, and that `spk2utt` is the inverse of `utt2spk`."""
+    found: list[str] = []
+    inverse: dict[str, list[str]] = {}
+    previous = ""
+    for number, (utt, speaker) in enumerate(utt2spk.items(), start=1):
+        where = f"{path / 'utt2spk'} line {number}"
+        if not utt.startswith(f"{speaker}-"):
+            found.append(f"{where}: utterance '{utt}' does not begin with its speaker '{speaker}-'")
+        if speaker < previous:
+            found.append(f"{where}: sorted by utterance but not by speaker ('{speaker}')")
+        previous = speaker
+        inverse.setdefault(speaker, []).append(utt)
+    for number, (speaker, utts) in enumerate(spk2utt.items(), start=1):
+        if utts.split() != inverse.get(speaker):
+            found.append(f"{path / 'spk2utt'} line {number}: '{speaker}' is not the inverse of utt2spk")
+    found += [
+        f"{path / 'spk2utt'}: speaker '{speaker}' of utt2spk is missing"
+        for speaker in inverse
+        if speaker not in spk2utt
+    ]
+    return found
+
+
+def summary(utterances: Sequence[Utterance]) -> dict[str, Any]:
+    """Count what a data directory holds, for `corpus.json`."""
+    emotions = [u.emotion for u in utterances]
+    speakers = sorted({u.speaker for u in utterances})
+    return {
+        "n_utterances": len(utterances),
+        "n_speakers": len(speakers),
+        "hours": round(sum(u.duration or 0 for u in utterances) / 3600, 3),
+        "emotions": {e: emotions.count(e) for e in EMOTIONS if e in emotions},
+        "utterances_per_speaker": {s: sum(u.speaker == s for u in utterances) for s in speakers},
+        "fields": sorted(
+            f.name for f in dataclasses.fields(Utterance) if any(getattr(u, f.name) for u in utterances)
+        ),
+    }
