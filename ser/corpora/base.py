@@ -1,0 +1,217 @@
+"""What every corpus parser gives, and the one way from a release to a data directory.
+
+A parser is one file with one function, `parse(release) -> Parsed`, and one `Corpus`, which says what the
+full release holds. Finding the release, checking its audio, counting and writing are done here, once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ser.audio import AudioInfo, probe
+from ser.errors import DataError
+from ser.files import fingerprint, read_json
+from ser.kaldi_io import summary, write_data_dir
+from ser.types import Utterance
+
+
+@dataclasses.dataclass(frozen=True)
+class Parsed:
+    """A release as its names and label files tell it; no audio has been looked at.
+
+    Attributes:
+        utterances: every labelled turn.
+        dropped: path below the release -> why it is no utterance of this corpus.
+    """
+
+    utterances: list[Utterance]
+    dropped: dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Corpus:
+    """A corpus and its full release.
+
+    Attributes:
+        name: as in utterance ids.
+        title: as in papers.
+        folders: names under which `--db_root` finds the release.
+        page: where to get it.
+        licence: as its authors state it.
+        counts: canonical emotion -> utterances in the full release.
+        parse: release folder -> what its names and label files tell.
+        version: of the parser; raise it when the same release would give other files.
+    """
+
+    name: str
+    title: str
+    folders: tuple[str, ...]
+    page: str
+    licence: str
+    counts: Mapping[str, int]
+    parse: Callable[[Path], Parsed]
+    version: int = 1
+
+    @property
+    def variable(self) -> str:
+        """Name of its line in `conf/db.sh`."""
+        return self.name.upper()
+
+
+def wav_files(release: Path) -> Iterator[Path]:
+    """Yield every `.wav` below a release in sorted order, without the hidden copies that macOS makes."""
+    for folder, subfolders, names in os.walk(release):
+        subfolders[:] = sorted(s for s in subfolders if s != "__MACOSX" and not s.startswith("."))
+        for name in sorted(names):
+            if name.lower().endswith(".wav") and not name.startswith("._"):
+                yield Path(folder) / name
+
+
+def match_name(pattern: re.Pattern[str], path: Path, release: Path, example: str) -> re.Match[str]:
+    """Match a file's stem against a release's grammar.
+
+    Raises:
+        DataError: with the offending name and one that would be right.
+    """
+    if matched := pattern.fullmatch(path.stem):
+        return matched
+    raise DataError(
+        f"{path.relative_to(release)}: name does not follow the release's grammar (as in '{example}'); "
+        "remove the file or restore its name"
+    )
+
+
+def find_release(corpus: Corpus, release: Path | None, db_root: Path | None) -> Path:
+    """Find a corpus' release: the folder that was named, or one of its known names below the root.
+
+    Raises:
+        DataError: naming the variable to set and the page to get the corpus from.
+    """
+    get_it = f"set {corpus.variable} in conf/db.sh or --db_root; {corpus.title}: {corpus.page}"
+    if release is not None:
+        if release.is_dir():
+            return release
+        raise DataError(f"{corpus.name}: '{release}' is no folder; {get_it}")
+    if db_root is None:
+        raise DataError(f"{corpus.name}: no release folder was given; {get_it}")
+    if not db_root.is_dir():
+        raise DataError(f"{corpus.name}: --db_root '{db_root}' is no folder; {get_it}")
+    wanted = {name.lower() for name in corpus.folders}
+    for folder in sorted(db_root.iterdir()):
+        if folder.is_dir() and folder.name.lower() in wanted:
+            return folder
+    raise DataError(f"{corpus.name}: '{db_root}' holds no folder {', '.join(corpus.folders)}; {get_it}")
+
+
+def prepare(corpus: Corpus, release: Path, data_dir: Path, allow_partial: bool = False) -> bool:
+    """Turn a release into a valid data directory and print what is usable.
+
+    Args:
+        corpus: which grammar and counts.
+        release: its folder.
+        data_dir: written whole or not at all.
+        allow_partial: accept unusable files and missing utterances; the result is stamped `subset`.
+
+    Returns:
+        False if the directory was up to date and nothing was done.
+
+    Raises:
+        DataError: for a name that breaks the grammar, an unusable file, or counts that differ.
+    """
+    mark = {
+        "release": fingerprint(_listing(release)),
+        "path": str(release.resolve()),
+        "allow_partial": allow_partial,
+        "parser": corpus.version,
+    }
+    info_path = data_dir / "corpus.json"
+    if info_path.exists() and read_json(info_path).get("made_from") == mark:
+        return False
+    parsed = corpus.parse(release)
+    usable, unusable = _check_audio(parsed.utterances)
+    mini = read_json(release / "mini.json") if (release / "mini.json").exists() else None
+    expected = mini["counts"] if mini else corpus.counts
+    complete = _report(corpus, parsed, usable, unusable, expected, release)
+    if not usable:
+        raise DataError(f"{corpus.name}: no usable utterance below '{release}'; {corpus.title}: {corpus.page}")
+    if not (complete or allow_partial):
+        what = f"{len(unusable)} unusable files" if unusable else "counts that differ from the full release"
+        raise DataError(
+            f"{corpus.name}: {what} in '{release}' (table above); restore them from {corpus.page}, "
+            "or accept what is there with --allow_partial true, which stamps every table made from it"
+        )
+    info = {
+        "corpus": corpus.name,
+        "title": corpus.title,
+        "licence": corpus.licence,
+        "page": corpus.page,
+        "release": ("mini" if mini else "full") if complete else "subset",
+        "made_from": mark,
+        "dropped": parsed.dropped | {str(Path(p).relative_to(release)): r for p, r in unusable.items()},
+        "formats": _formats(usable.values()),
+        **summary(utterances := [_with_audio(u, info) for u, info in usable.items()]),
+    }
+    write_data_dir(data_dir, utterances, info)
+    return True
+
+
+def _listing(release: Path) -> list[tuple[str, int, int]]:
+    """List every file with size and time of change: enough to see that a release was touched."""
+    return [
+        (str(path.relative_to(release)), (stat := path.stat()).st_size, stat.st_mtime_ns)
+        for folder, _, names in sorted(os.walk(release))
+        for path in (Path(folder) / name for name in sorted(names))
+        if path.exists()
+    ]
+
+
+def _check_audio(utterances: list[Utterance]) -> tuple[dict[Utterance, AudioInfo], dict[str, str]]:
+    """Hold every header against its file: usable ones with what they say, unusable paths with the reason."""
+    usable: dict[Utterance, AudioInfo] = {}
+    unusable: dict[str, str] = {}
+    for utterance in utterances:
+        try:
+            usable[utterance] = probe(Path(utterance.wav))
+        except DataError as reason:
+            unusable[utterance.wav] = str(reason)
+    return usable, unusable
+
+
+def _with_audio(utterance: Utterance, info: AudioInfo) -> Utterance:
+    return dataclasses.replace(utterance, duration=round(info.duration, 6), audio_hash=info.audio_hash)
+
+
+def _formats(infos: Any) -> dict[str, int]:
+    return dict(sorted(Counter(f"{i.rate_hz} Hz, {i.channels} channel(s)" for i in infos).items()))
+
+
+def _report(
+    corpus: Corpus,
+    parsed: Parsed,
+    usable: Mapping[Utterance, AudioInfo],
+    unusable: Mapping[str, str],
+    expected: Mapping[str, int],
+    release: Path,
+) -> bool:
+    """Print one table of what is usable, what is not and why; tell whether all that is expected is there."""
+    found = Counter(u.emotion for u in parsed.utterances)
+    good = Counter(u.emotion for u in usable)
+    print(f"{corpus.title} in {release}")
+    print(f"  {'emotion':<12}{'expected':>9}{'found':>7}{'usable':>8}")
+    for emotion in sorted({*expected, *found}):
+        row = expected.get(emotion, 0), found[emotion], good[emotion]
+        print(f"  {emotion:<12}{row[0]:>9}{row[1]:>7}{row[2]:>8}{'' if len(set(row)) == 1 else '  <-'}")
+    print(f"  {'total':<12}{sum(expected.values()):>9}{found.total():>7}{good.total():>8}")
+    for name, n in _formats(usable.values()).items():
+        print(f"  {n} x {name}")
+    for reason, n in sorted(Counter(parsed.dropped.values()).items()):
+        print(f"  left out: {n} x {reason}")
+    for path, reason in sorted(unusable.items()):
+        print(f"  unusable: {Path(path).relative_to(release)}: {reason}")
+    return not unusable and dict(found) == dict(expected)
