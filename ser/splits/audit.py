@@ -1,0 +1,52 @@
+"""The leak audit: what may not stand in both training and test data. Part of stage 2; it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from ser.errors import ProtocolError
+from ser.types import Utterance
+
+RULES: dict[str, Callable[[Utterance], str | None]] = {
+    "speaker": lambda u: u.speaker,
+    "recording session": lambda u: u.session and f"{u.utt_id.split('-')[0]}-{u.session}",
+    "identical audio": lambda u: u.audio_hash,
+}
+"""What is compared -> how it is told of an utterance; None where the corpus does not say."""
+
+
+def audit(
+    split: str,
+    utterances: Mapping[str, Utterance],
+    train: Collection[str],
+    test: Collection[str],
+    what: str = "training",
+) -> None:
+    """Refuse a split in which training and test data share a speaker, a session, audio or an utterance.
+
+    Args:
+        split: its name, for the message.
+        utterances: every utterance of the corpora by id.
+        train: ids that training may see: labelled source, support sets, unlabelled target.
+        test: ids that are scored.
+        what: name of the training part, for the message.
+
+    Raises:
+        ProtocolError: with the offending ids of the first rule that is broken.
+    """
+    if both := sorted(set(train) & set(test)):
+        raise ProtocolError(f"split {split}: utterances in both {what} and test: {_some(both)}")
+    for rule, key in RULES.items():
+        tested = {key(utterances[utt]): utt for utt in test}
+        shared = sorted({k for utt in train if (k := key(utterances[utt])) and k in tested})
+        if shared:
+            pairs = [f"{utt} and {tested[key(utterances[utt])]}" for utt in sorted(train)
+                     if key(utterances[utt]) == shared[0]]  # fmt: skip
+            raise ProtocolError(
+                f"split {split}: {rule} in both {what} and test: "
+                f"{_some(shared) if rule != 'identical audio' else _some(pairs)}"
+            )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -1,0 +1,115 @@
+"""Splits as files: who is trained on, adapted to and tested, and nothing that would let a trainer see test labels.
+
+`train.lst dev.lst support.<k>.<draw>.lst` hold `utterance class` lines, `adapt.lst test.lst` utterances alone,
+`test.ref` the classes of the test utterances. Only stage 5 opens the last two.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ser.files import fingerprint, read_json, replacing, write_json
+from ser.kaldi_io import read_list, read_map
+
+
+@dataclass(frozen=True)
+class Split:
+    """One train/dev/test partition; maps go from utterance id to class.
+
+    Attributes:
+        name: folder below `splits/`.
+        train, dev: labelled; dev chooses checkpoints.
+        adapt: target utterances that may be used without their labels.
+        test: what stage 5 scores; empty when read for training.
+        support: (k, draw) -> support set.
+        about: speakers and whatever else the protocol wants to tell.
+    """
+
+    name: str
+    train: Mapping[str, str]
+    dev: Mapping[str, str]
+    adapt: Sequence[str]
+    test: Mapping[str, str]
+    support: Mapping[tuple[int, int], Mapping[str, str]] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write_splits(folder: Path, splits: Sequence[Split], about: Mapping[str, Any]) -> None:
+    """Write all splits of a recipe whole or not at all.
+
+    Args:
+        folder: `splits/` of the recipe.
+        splits: at least one.
+        about: content of `protocol.json`, without the key `made_from` that decides whether it is up to date.
+    """
+    with replacing(folder) as part:
+        for split in splits:
+            _write_split(part / split.name, split)
+        write_json(part / "protocol.json", {**about, "splits": [split.name for split in splits]})
+
+
+def _write_split(folder: Path, split: Split) -> None:
+    folder.mkdir(parents=True)
+    labelled = {"train.lst": split.train, "dev.lst": split.dev, "test.ref": split.test}
+    labelled |= {f"support.{k}.{draw}.lst": support for (k, draw), support in split.support.items()}
+    for name, entries in labelled.items():
+        (folder / name).write_text("".join(f"{utt} {label}\n" for utt, label in entries.items()))
+    for name, utts in {"adapt.lst": split.adapt, "test.lst": split.test}.items():
+        (folder / name).write_text("".join(f"{utt}\n" for utt in utts))
+    counts = {name: len(entries) for name, entries in labelled.items() if not name.startswith("support")}
+    write_json(folder / "split.json", {"name": split.name, "counts": counts, **split.about})
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The splits of a recipe on disk.
+
+    Attributes:
+        folder: `splits/` of the recipe.
+        about: `protocol.json`: protocol, classes, releases, stamps.
+    """
+
+    folder: Path
+    about: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, folder: Path) -> Splits:
+        """Open what stage 2 wrote."""
+        return cls(folder, read_json(folder / "protocol.json"))
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes in the order of their indices."""
+        return self.about["labels"]["classes"]
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that decided the lists."""
+        return fingerprint(self.about["made_from"])
+
+    def for_training(self) -> list[Split]:
+        """Read every split without its test lists."""
+        return [self._read(name, with_test=False) for name in self.about["splits"]]
+
+    def for_scoring(self) -> list[Split]:
+        """Read every split with its test lists; only stage 5 calls this."""
+        return [self._read(name, with_test=True) for name in self.about["splits"]]
+
+    def _read(self, name: str, with_test: bool) -> Split:
+        folder = self.folder / name
+        support = {}
+        for path in folder.glob("support.*.lst"):
+            k, draw = re.fullmatch(r"support\.(\d+)\.(\d+)\.lst", path.name).groups()
+            support[int(k), int(draw)] = read_map(path)
+        return Split(
+            name=name,
+            train=read_map(folder / "train.lst"),
+            dev=read_map(folder / "dev.lst"),
+            adapt=read_list(folder / "adapt.lst"),
+            test=read_map(folder / "test.ref") if with_test else {},
+            support=dict(sorted(support.items())),
+        )
