@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Cross-corpus speech emotion recognition, from raw corpora to a table.
+#
+# usage: ./run.sh                        set up if need be; every finished paper's recipe on miniature corpora
+#        egs/<recipe>/run.sh [options]   one recipe on real corpora
+#
+# options:
+#   --stage N|NAME        first stage: 1 data_prep, 2 splits, 3 features, 4 train, 5 score, 6 results
+#   --stop_stage N|NAME   last stage
+#   --db_root DIR         folder that holds the releases under their usual names; conf/db.sh names them one by one
+#   --mini true           miniature corpora, made on the spot; real data and results are not touched
+#   --features "A B"      names from conf/features, instead of those of the recipe
+#   --set KEY=VALUE       override a setting of the methods, as in --set loss.alpha=0.8; may be repeated
+#   --allow_partial true  go on with what is usable of a corpus; every table is stamped
+#   --nj N                processes (default: all cores)
+#   --device NAME         auto (a GPU where there is one), cpu or cuda
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$root/utils/parse_options.sh"
+. "$root/utils/stages.sh"
+. "$root/utils/setup_env.sh"
+
+demo="ravdess2emodb" # one recipe per finished paper
+stage_names=(data_prep splits features train score results)
+stage=1 stop_stage=6 db_root="" mini=false features="" set="" allow_partial=false device=auto
+nj=$(env -u OMP_NUM_THREADS nproc 2> /dev/null || getconf _NPROCESSORS_ONLN) # nproc would count threads
+recipe="" title="" corpora="" recipe_features="" mini_features="" # set by a recipe's run.sh
+options="stage stop_stage db_root mini features set allow_partial nj device recipe title corpora recipe_features mini_features"
+help_from="$root/run.sh"
+if [ $# -gt 0 ]; then parse_options "$@"; fi
+
+setup_env ""
+. "$root/utils/path.sh"
+if [ -z "$recipe" ]; then
+  [ $# -eq 0 ] || usage_error "options belong to a recipe: egs/<recipe>/run.sh $*"
+  for name in $demo; do
+    "$root/egs/$name/run.sh" --mini true
+  done
+  exit
+fi
+
+stage_number() { # stage_number OPTION VALUE: a number from 1 to 6, or a name
+  local i
+  for i in "${!stage_names[@]}"; do
+    if [ "$2" = "$((i + 1))" ] || [ "$2" = "${stage_names[i]}" ]; then
+      echo "$((i + 1))"
+      return
+    fi
+  done
+  usage_error "option '--$1': found '$2', allowed are 1 to 6 or ${stage_names[*]}"
+}
+stage=$(stage_number stage "$stage")
+stop_stage=$(stage_number stop_stage "$stop_stage")
+case $nj in '' | *[!0-9]* | 0) usage_error "option '--nj': found '$nj', a number of at least 1 is needed" ;; esac
+
+folder=$root/egs/$recipe
+data=$root/data dump=$root/dump splits=$folder/splits exp=$folder/exp results=$folder/RESULTS.md
+. "$root/conf/db.sh"
+strict=true
+if [ "$mini" = true ]; then
+  data=$root/data_mini dump=$root/dump_mini exp=$folder/exp_mini
+  splits=$exp/splits results=$exp/RESULTS.md db_root=$data/corpora recipe_features=$mini_features
+fi
+if [ -z "$features" ]; then features=$recipe_features strict=false; fi
+
+recipe_options=(--recipe "$folder" --data "$data" --dump "$dump" --splits "$splits" --exp "$exp" --features "$features"
+  --strict "$strict" --mini "$mini")
+for override in $set; do recipe_options+=(--set "$override"); done
+
+step() { # step NAME MODULE ARGUMENTS...: one Python command line with its own log
+  local name=$1
+  shift
+  run_step "$exp/log/$name.log" python3 -m "$@" || exit $?
+}
+
+status=0 # of jobs: one that fails leaves a hole in the table and a code that is not zero
+begin() { # begin N: tell whether stage N is to run, and say so
+  [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && log "$recipe stage $1: ${stage_names[$1 - 1]}"
+}
+
+if begin 1; then
+  # shellcheck disable=SC2086
+  if [ "$mini" = true ]; then step make_mini_corpora ser.bin.make_mini_corpora "$db_root" $corpora; fi
+  for name in $corpora; do
+    variable=${name^^} # its line in conf/db.sh
+    release=${!variable:-}
+    if [ "$mini" = true ] || [ -z "$release" ]; then where=(--db_root "$db_root"); else where=("$release"); fi
+    step "prepare_$name" ser.bin.prepare_corpus "$name" "${where[@]}" "$data/$name" --allow_partial "$allow_partial"
+  done
+fi
+
+if begin 2; then
+  step splits ser.bin.make_splits --config "$folder/conf/protocol.yaml" --data "$data" --mini "$mini" "$splits"
+fi
+
+if begin 3; then
+  step features ser.bin.features "${recipe_options[@]}" --nj "$nj" --device "$device"
+fi
+
+if begin 4; then
+  step train_plan ser.bin.train plan "${recipe_options[@]}"
+  if [ -e "$exp/jobs.tsv" ]; then
+    "$root/utils/submit.sh" "$nj" "$exp/log/train" "$exp/jobs.tsv" \
+      python3 -m ser.bin.train run "${recipe_options[@]}" --device "$device" || status=$?
+  fi
+fi
+
+if begin 5; then
+  run_step "$exp/log/score.log" python3 -m ser.bin.score "${recipe_options[@]}" --device "$device" || status=$?
+fi
+
+if begin 6; then
+  step results ser.bin.results "${recipe_options[@]}" --title "$title" --out "$results"
+fi
+
+if [ "$status" -eq 0 ]; then log "$recipe: finished in $SECONDS s"; else log "$recipe: finished with holes, see above"; fi
+exit "$status"

@@ -1,0 +1,69 @@
+"""Predict the test utterances with every trained row and score them.
+
+usage: python -m ser.bin.score RECIPE_OPTIONS
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from ser.bin.recipe_args import add_recipe_arguments, recipe_of
+from ser.build import Recipe, Row
+from ser.errors import SerError, run_cli
+from ser.files import read_json, replacing, write_json
+
+
+def main(argv: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    add_recipe_arguments(parser)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    args = parser.parse_args(argv)
+    recipe = recipe_of(args)
+    runs = [(row, seed) for row in recipe.rows if row.needs is None for seed in row.seeds]
+    trained = [(row, seed) for row, seed in runs if recipe.train_done(row, seed).holds()]
+    stale = [(row, seed) for row, seed in trained if not _is_scored(recipe, row, seed)]
+    data = {}
+    for row, seed in stale:
+        if row.feature not in data:
+            data = {row.feature: recipe.run_data(row.feature, scoring=True)}
+        _score(recipe, row, seed, data[row.feature], args.device)
+    print(f"scored {len(stale)} of {len(runs)} runs" if stale else "scores: up to date")
+    if len(trained) < len(runs):
+        missing = sorted({row.name for row, seed in runs if (row, seed) not in trained})
+        raise SerError(f"{len(runs) - len(trained)} runs are not trained ({', '.join(missing)}); run stage 4")
+
+
+def _path(recipe: Recipe, row: Row, seed: int) -> Path:
+    return recipe.run_dir(row, seed) / "metrics.json"
+
+
+def _is_scored(recipe: Recipe, row: Row, seed: int) -> bool:
+    path = _path(recipe, row, seed)
+    return path.exists() and read_json(path)["made_from"] == recipe.score_inputs(row, seed)
+
+
+def _score(recipe: Recipe, row: Row, seed: int, data: object, device: str) -> None:
+    from safetensors.torch import load_file
+
+    from ser.scoring import metrics, predictions_table
+
+    folder = recipe.run_dir(row, seed)
+    _path(recipe, row, seed).unlink(missing_ok=True)
+    predictions = row.method.predict(row.config, data, load_file(folder / "model.safetensors"), device)
+    table = predictions_table(predictions, data)
+    with replacing(folder / "predictions.tsv") as path:
+        table.to_csv(path, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
+    speaker_of = dict(zip(data.utts, data.speakers, strict=True))
+    result = {
+        "made_from": recipe.score_inputs(row, seed),
+        "classes": list(data.classes),
+        "target_data": sorted(row.method.target_data(row.config)),
+        "shots": metrics(table, data.classes, speaker_of),
+    }
+    write_json(_path(recipe, row, seed), result)
+
+
+if __name__ == "__main__":
+    run_cli(main)

@@ -1,0 +1,144 @@
+"""Train the rows of a recipe's table.
+
+usage: python -m ser.bin.train plan RECIPE_OPTIONS          write the list of unfinished jobs, exp/jobs.tsv
+       python -m ser.bin.train run RECIPE_OPTIONS --jobs exp/jobs.tsv [--part 1/4] [--device cpu]
+
+A line of the list is a family: the runs that start, directly or not, from the weights of one run. A family stays in
+one process, so nobody waits for anybody.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ser.bin.recipe_args import add_recipe_arguments, recipe_of
+from ser.build import Recipe, Row
+from ser.errors import ConfigError, SerError, run_cli
+from ser.files import replacing, write_text
+
+
+def main(argv: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("action", choices=("plan", "run"))
+    add_recipe_arguments(parser)
+    parser.add_argument("--jobs", type=Path)
+    parser.add_argument("--part", default="1/1", help="which part of the list, as in 2/4")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    args = parser.parse_args(argv)
+    recipe = recipe_of(args)
+    if args.action == "plan":
+        plan(recipe)
+    else:
+        run(recipe, args.jobs, args.part, args.device)
+
+
+def plan(recipe: Recipe) -> None:
+    """Write the families of unfinished runs, parents before children, the largest family first."""
+    jobs_path = recipe.exp / "jobs.tsv"
+    jobs_path.unlink(missing_ok=True)
+    families: dict[tuple[str, int], list[str]] = {}
+    n_done = 0
+    for row in sorted(recipe.rows, key=lambda row: len(_ancestors(recipe, row))):
+        for seed in row.seeds if row.needs is None else ():
+            done = recipe.train_done(row, seed)
+            if done.holds():
+                n_done += 1
+                continue
+            eldest = (_ancestors(recipe, row) or [row])[-1]
+            families.setdefault((eldest.name, seed), []).append(f"{row.name}:{seed}")
+            if done.path.exists():
+                print(f"{row.name} seed {seed}: trained again, {', '.join(done.changed())} changed")
+    if families:
+        for row in recipe.rows:
+            _ = row.config  # every mistake in a configuration is told before anything is computed
+        by_size = sorted(families.values(), key=len, reverse=True)
+        write_text(jobs_path, "".join("\t".join(family) + "\n" for family in by_size))
+    n_runs = sum(map(len, families.values()))
+    print(f"{n_runs} runs to do, {n_done} done before" if n_runs else "rows: up to date")
+    for name, reason in {row.feature: row.needs for row in recipe.rows if row.needs}.items():
+        print(f"{name}: its rows are left out: {reason}")
+
+
+def _ancestors(recipe: Recipe, row: Row) -> list[Row]:
+    """List the rows whose weights a row starts from, the nearest first."""
+    if row.init is None:
+        return []
+    parent = recipe.row(row.init)
+    return [parent, *_ancestors(recipe, parent)]
+
+
+def run(recipe: Recipe, jobs: Path | None, part: str, device: str) -> None:
+    """Train one part of a list of families; a run that fails does not stop the others.
+
+    Raises:
+        ConfigError: for a list or a part that is not there.
+        SerError: of the first run that failed, after all others were tried.
+    """
+    number, slash, n_parts = part.partition("/")
+    if not (slash and number.isdigit() and n_parts.isdigit() and 1 <= int(number) <= int(n_parts)):
+        raise ConfigError(f"--part '{part}': expected a part of a whole, as in 2/4")
+    if jobs is None or not jobs.exists():
+        raise ConfigError(f"--jobs '{jobs}': no such list; run 'plan' first")
+    import torch
+
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    failed: list[SerError] = []
+    data: dict[str, object] = {}
+    for family in _share([line.split("\t") for line in jobs.read_text().splitlines()], int(n_parts))[int(number) - 1]:
+        for run_name in family:
+            name, _, seed = run_name.rpartition(":")
+            try:
+                _train(recipe, recipe.row(name), int(seed), device, data)
+            except SerError as error:
+                print(f"{name} seed {seed}: failed: {error}")
+                failed.append(error)
+    if failed:
+        raise failed[0]
+
+
+def _share(families: list[list[str]], n_parts: int) -> list[list[list[str]]]:
+    """Deal families out so that parts have about as many runs: the largest first, each to the emptiest part."""
+    parts: list[list[list[str]]] = [[] for _ in range(n_parts)]
+    for family in families:
+        min(parts, key=lambda part: sum(map(len, part))).append(family)
+    return parts
+
+
+def _train(recipe: Recipe, row: Row, seed: int, device: str, data_of: dict[str, object]) -> None:
+    """Train one row for one seed and write its folder; `data_of` keeps what rows of one feature share."""
+    import time
+
+    import pandas as pd
+    import yaml
+    from safetensors.torch import load_file, save_file
+
+    from ser.environment import environment
+
+    started = time.monotonic()
+    if row.feature not in data_of:
+        data_of.clear()
+        data_of[row.feature] = recipe.run_data(row.feature, scoring=False)
+    init = None
+    if row.init is not None:
+        if not recipe.train_done(recipe.row(row.init), seed).holds():
+            raise ConfigError(f"row {row.init}, which it starts from, is not trained; see its log and run again")
+        init = load_file(recipe.run_dir(recipe.row(row.init), seed) / "model.safetensors")
+    state, history = row.method.train(row.config, data_of[row.feature], seed, init, device)
+    folder, done = recipe.run_dir(row, seed), recipe.train_done(row, seed)
+    done.clear()
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / "model.safetensors") as path:
+        save_file({name: value.contiguous() for name, value in state.items()}, path)
+    with replacing(folder / "history.tsv") as path:
+        pd.DataFrame(history).to_csv(path, sep="\t", index=False, lineterminator="\n")
+    write_text(folder / "conf.yaml", yaml.safe_dump(row.config.model_dump(), sort_keys=False))
+    environment().write(folder / "env.json")
+    done.mark()
+    print(f"{row.name} seed {seed}: trained in {time.monotonic() - started:.1f} s")
+
+
+if __name__ == "__main__":
+    run_cli(main)

@@ -1,0 +1,54 @@
+"""What a method is to the rest of the house: a configuration, a way to train and a way to predict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from ser.config import ConfigModel
+from ser.devices import Device
+from ser.training.data import RunData
+
+State = Mapping[str, Tensor]
+"""Weights by name, as in `model.safetensors`."""
+
+History = Sequence[Mapping[str, object]]
+"""Rows of `history.tsv`."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Class scores of one split's test utterances under one support set.
+
+    Attributes:
+        split: name of the split.
+        k, draw: support set; 0 and 0 where none was used.
+        utts: test utterances.
+        scores: (n, C), larger is likelier.
+    """
+
+    split: str
+    k: int
+    draw: int
+    utts: Sequence[str]
+    scores: Tensor
+
+
+class Method(Protocol):
+    """A module of this package."""
+
+    Config: type[ConfigModel]
+
+    def target_data(self, config: ConfigModel) -> frozenset[str]:
+        """Tell what target data a row with this configuration sees, words of `ser.types.TARGET_DATA`."""
+
+    def train(
+        self, config: ConfigModel, data: RunData, seed: int, init: State | None, device: Device
+    ) -> tuple[State, History]:
+        """Train one row for one seed; `init` holds the weights of the row that it starts from."""
+
+    def predict(self, config: ConfigModel, data: RunData, state: State, device: Device) -> list[Prediction]:
+        """Score every test utterance of every split, never looking at its label."""

@@ -1,0 +1,267 @@
+"""Few-shot learning guided by emotion distance (Yue, Wu, Qu, Zheng, Zhao, Li: APSIPA ASC 2023).
+
+A model of the source corpus is adapted to the target corpus with k labelled utterances per emotion:
+
+    L_BTL = CE        L_FSTL = CE + w M_FSTL (Eq. 1)        L_EMOFSL = CE + w M_EMOFSL (Eq. 2)
+
+and tested by the nearest class mean of the support set (Fig. 2). This is the frozen variant: x is a cached
+embedding of a frozen upstream, F(x) = relu(FC(x)). All support sets of all folds are adapted as one batched
+computation; the methods share source weights, support sets and seeds.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+from torch.func import functional_call, stack_module_state
+
+from ser.config import ConfigModel
+from ser.devices import Device, make_fabric
+from ser.errors import ConfigError
+from ser.losses import EmotionDistanceLoss, SiameseContrastiveLoss
+from ser.losses.emotion_distance import CLASSES
+from ser.methods.base import History, Prediction, State
+from ser.metrics import uar
+from ser.nn import EmbeddingClassifier
+from ser.randomness import seed_of
+from ser.splits.lists import Split
+from ser.training.data import NORMALIZATION_SEES, Normalization, RunData
+from ser.training.stacked import Params, repeat, train_stacked
+
+
+class ModelConfig(ConfigModel):
+    """F: `hidden` is its size; `normalize` puts F(x) on the unit sphere before distances are taken."""
+
+    hidden: int = Field(gt=0)
+    normalize: bool
+
+
+class SourceConfig(ConfigModel):
+    """Supervised training on the source corpus: Adam, class-balanced cross-entropy, best epoch on dev UAR."""
+
+    lr: float = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    epochs: int = Field(gt=0)
+
+
+class AdaptConfig(ConfigModel):
+    """Adaptation: one step is one pass over the whole support set, an epoch of Table I."""
+
+    lr: float = Field(gt=0)
+    lr_decay: float = Field(gt=0, le=1)
+    steps: int = Field(ge=0)
+
+
+class LossConfig(ConfigModel):
+    """Symbols of Eqs. 1 and 2; `weight` is the w between cross-entropy and metric loss."""
+
+    alpha: float
+    beta: float
+    kappa: float
+    kappa1: float
+    kappa2: float
+    weight: float
+    reduction: Literal["mean", "sum"]
+
+
+class Config(ConfigModel):
+    """A row of the paper's Table II, or its source model."""
+
+    method: Literal["emofsl"]
+    objective: Literal["source_only", "btl", "fstl", "emofsl"]
+    normalization: Normalization
+    model: ModelConfig
+    source: SourceConfig
+    adapt: AdaptConfig
+    loss: LossConfig
+    predictor: Literal["nearest_mean", "classifier"]
+
+
+def target_data(config: Config) -> frozenset[str]:
+    """Tell what target data a row sees."""
+    shots = frozenset() if config.objective == "source_only" else frozenset({"k-shot"})
+    return shots | NORMALIZATION_SEES[config.normalization]
+
+
+# ---- 1. Source training (Sec. III; the paper names no settings) ----------------------------------------------
+
+
+def train(config: Config, data: RunData, seed: int, init: State | None, device: Device) -> tuple[State, History]:
+    """Train the source model (`source_only`), or adapt a trained one to every support set."""
+    if list(data.classes) != list(CLASSES):
+        raise ConfigError(f"emofsl: Eq. 2 is about {', '.join(CLASSES)}, found {', '.join(data.classes)}")
+    if config.objective == "source_only":
+        return _train_sources(config, data, seed, device)
+    if init is None:
+        raise ConfigError(f"emofsl: objective '{config.objective}' starts from a source model; set 'init'")
+    return _adapt_all(config, data, init, device)
+
+
+def _source_of(data: RunData) -> list[int]:
+    """Tell which source model each split uses: splits with the same training lists share one."""
+    lists = [(tuple(split.train), tuple(split.dev)) for split in data.splits]
+    distinct = sorted(set(lists), key=lists.index)
+    return [distinct.index(both) for both in lists]
+
+
+def _train_sources(config: Config, data: RunData, seed: int, device: Device) -> tuple[State, History]:
+    source_of = _source_of(data)
+    models, history = [], []
+    for number in sorted(set(source_of)):
+        model, epochs = _train_source(config, data, data.splits[source_of.index(number)], seed, device)
+        models.append(model)
+        history += [{"source": number, **epoch} for epoch in epochs]
+    return stack_module_state(models)[0], history
+
+
+def _train_source(
+    config: Config, data: RunData, split: Split, seed: int, device: Device
+) -> tuple[EmbeddingClassifier, History]:
+    """Minimize class-balanced cross-entropy on the source and keep the epoch with the best dev UAR."""
+    fabric = make_fabric(device)
+    x = data.normalized(split, config.normalization)
+    x_train, y_train = (fabric.to_device(t) for t in (x[data.rows(split.train)], data.targets(split.train)))
+    x_dev, y_dev = fabric.to_device(x[data.rows(split.dev)]), data.targets(split.dev).numpy()
+    model = EmbeddingClassifier(x.shape[1], config.model.hidden, len(data.classes), seed_of("init", seed))
+    class_weight = len(y_train) / len(data.classes) / torch.bincount(y_train, minlength=len(data.classes))
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.source.lr)
+    model, optimizer = fabric.setup(model, optimizer)
+    order = torch.Generator().manual_seed(seed_of("source order", seed))
+    best, best_uar, history = None, -1.0, []
+    for epoch in range(1, config.source.epochs + 1):
+        total = 0.0
+        for rows in torch.randperm(len(x_train), generator=order).split(config.source.batch_size):
+            loss = F.cross_entropy(model(x_train[rows])[1], y_train[rows], weight=class_weight)
+            optimizer.zero_grad()
+            fabric.backward(loss)
+            optimizer.step()
+            total += loss.item() * len(rows)
+        with torch.no_grad():
+            dev_uar = uar(y_dev, model(x_dev)[1].argmax(1).cpu().numpy())
+        history.append({"epoch": epoch, "loss": total / len(x_train), "dev_uar": dev_uar})
+        if dev_uar > best_uar:
+            best_uar, best = dev_uar, copy.deepcopy(model.module).cpu()
+    return best, history
+
+
+# ---- 2. Adaptation to the support set (Sec. III, Eqs. 1 and 2, Table I) ---------------------------------------
+
+
+def objective(config: Config, model: EmbeddingClassifier, params: Params, x: Tensor, y: Tensor) -> Tensor:
+    """Compute L_BTL, L_FSTL or L_EMOFSL of one support set.
+
+    Args:
+        model: the network, whose own weights are not used.
+        params: the weights.
+        x: support embeddings, (4k, D).
+        y: class indices, (4k,).
+
+    Returns:
+        Scalar.
+    """
+    z, logits = functional_call(model, params, (x,))
+    ce = F.cross_entropy(logits, y)
+    if config.objective == "btl":
+        return ce
+    c = config.loss
+    if config.objective == "fstl":
+        metric = SiameseContrastiveLoss(c.kappa, c.reduction)  # Eq. 1
+    else:
+        metric = EmotionDistanceLoss(c.alpha, c.beta, c.kappa1, c.kappa2, c.reduction)  # Eq. 2
+    return ce + c.weight * metric.to(x.device)(embedding(config, z), y)
+
+
+def embedding(config: Config, z: Tensor) -> Tensor:
+    """Give F(x) as distances see it."""
+    return F.normalize(z, dim=-1) if config.model.normalize else z
+
+
+def _skeleton(params: Params) -> EmbeddingClassifier:
+    """Make the network of some weights, (..., H, D) and so on, for `functional_call`; its own take no memory."""
+    hidden, dim = params["embed.weight"].shape[-2:]
+    with torch.device("meta"):
+        return EmbeddingClassifier(dim, hidden, params["classify.weight"].shape[-2], seed=0)
+
+
+def _adapt_all(config: Config, data: RunData, init: State, device: Device) -> tuple[State, History]:
+    fabric = make_fabric(device)
+    model = _skeleton(init)
+    x_of = [data.normalized(split, config.normalization) for split in data.splits]
+    source_of = _source_of(data)
+    state: dict[str, Tensor] = {}
+    history = []
+    for k in data.shots():
+        episodes = data.episodes(k)
+        supports = [data.splits[e.split].support[e.k, e.draw] for e in episodes]
+        x = torch.stack([x_of[e.split][data.rows(s)] for e, s in zip(episodes, supports, strict=True)])
+        y = torch.stack([data.targets(support) for support in supports])  # (E, 4k)
+        params, losses = train_stacked(
+            lambda params, x, y: objective(config, model, params, x, y),
+            repeat(init, [source_of[e.split] for e in episodes]),
+            (x, y),
+            steps=config.adapt.steps,
+            lr=config.adapt.lr,
+            lr_decay=config.adapt.lr_decay,
+            fabric=fabric,
+        )
+        state |= {f"k{k}.{name}": value for name, value in params.items()}
+        history += [
+            {"k": k, "step": step, "loss": row.mean().item(), "loss_sd": row.std(correction=0).item()}
+            for step, row in enumerate(losses, start=1)
+        ]
+    return state, history
+
+
+# ---- 3. Test: the nearest class mean of the support set (Fig. 2) ----------------------------------------------
+
+
+@torch.no_grad()
+def predict(config: Config, data: RunData, state: State, device: Device) -> list[Prediction]:
+    """Score test utterances by the classifier, or by the negative distance to the support set's class means."""
+    if config.objective == "source_only":
+        return _predict_sources(config, data, state, device)
+    predictions = []
+    for number, split in enumerate(data.splits):
+        x = data.normalized(split, config.normalization)
+        queries = list(split.test)
+        for k in data.shots():
+            episodes = data.episodes(k)
+            for i in (i for i, e in enumerate(episodes) if e.split == number):
+                params = {name: state[f"k{k}.{name}"][i] for name in _names(state, k)}
+                support = split.support[k, episodes[i].draw]
+                scores = _scores(
+                    config, params, x[data.rows(queries)], x[data.rows(support)], data.targets(support), device
+                )
+                predictions.append(Prediction(split.name, k, episodes[i].draw, queries, scores))
+    return predictions
+
+
+def _names(state: State, k: int) -> list[str]:
+    return [name.removeprefix(f"k{k}.") for name in state if name.startswith(f"k{k}.")]
+
+
+def _scores(config: Config, params: Params, query: Tensor, support: Tensor, y: Tensor, device: Device) -> Tensor:
+    """Score queries (n, D) under one model and its support set (4k, D), (n, C)."""
+    model = _skeleton(params)
+    z, logits = functional_call(model, params, (query,))
+    if config.predictor == "classifier":
+        return logits.softmax(-1)
+    f_support = embedding(config, functional_call(model, params, (support,))[0])
+    centers = torch.stack([f_support[y == c].mean(0) for c in range(logits.shape[1])])  # cen_c of Fig. 2
+    return -torch.cdist(embedding(config, z), centers)
+
+
+def _predict_sources(config: Config, data: RunData, state: State, device: Device) -> list[Prediction]:
+    """Score every test utterance by the source model's classifier."""
+    predictions = []
+    for split, source in zip(data.splits, _source_of(data), strict=True):
+        x = data.normalized(split, config.normalization)[data.rows(split.test)]
+        params = {name: value[source] for name, value in state.items()}
+        scores = functional_call(_skeleton(params), params, (x,))[1].softmax(-1)
+        predictions.append(Prediction(split.name, 0, 0, list(split.test), scores))
+    return predictions

@@ -1,0 +1,1 @@
+"""What training loops of different methods share."""

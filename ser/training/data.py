@@ -1,0 +1,133 @@
+"""What a method gets to see: features, lists and classes of one recipe, and the normalization of features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ser.errors import DataError
+from ser.features.extract import read_features
+from ser.kaldi_io import read_map
+from ser.splits.lists import Split, Splits
+
+Normalization = Literal["none", "source", "corpus", "speaker"]
+"""Whose mean and deviation are taken off: the labelled source's, each corpus' own (target: the unlabelled
+training speakers), or each speaker's own (test speakers included, without labels)."""
+
+NORMALIZATION_SEES: Mapping[str, frozenset[str]] = {
+    "none": frozenset(),
+    "source": frozenset(),
+    "corpus": frozenset({"unlabelled-train"}),
+    "speaker": frozenset({"unlabelled-train", "unlabelled-test"}),
+}
+"""Target data that a normalization uses."""
+
+MIN_DEVIATION = 1e-5
+
+
+class Episode(NamedTuple):
+    """One support set of one split."""
+
+    split: int
+    k: int
+    draw: int
+
+
+@dataclass(frozen=True)
+class RunData:
+    """Features and lists of a recipe.
+
+    Attributes:
+        utts: ids of all utterances with features.
+        x: their vectors, (N, D) float32.
+        speakers: their speakers.
+        splits: from `Splits.for_training` (stage 4) or `Splits.for_scoring` (stage 5).
+        classes: names in the order of their indices.
+    """
+
+    utts: Sequence[str]
+    x: Tensor
+    speakers: Sequence[str]
+    splits: Sequence[Split]
+    classes: Sequence[str]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_row", {utt: i for i, utt in enumerate(self.utts)})
+
+    @classmethod
+    def read(cls, splits: Splits, dump_dirs: Sequence[Path], data_dirs: Sequence[Path], scoring: bool) -> RunData:
+        """Read the features and lists of a recipe; only for `scoring` are test lists opened."""
+        archives = [read_features(dump_dir) for dump_dir in dump_dirs]
+        speaker_of: dict[str, str] = {}
+        for data_dir in data_dirs:
+            speaker_of |= read_map(data_dir / "utt2spk")
+        utts = [utt for names, _ in archives for utt in names]
+        return cls(
+            utts=utts,
+            x=torch.cat([torch.from_numpy(vectors) for _, vectors in archives]),
+            speakers=[speaker_of[utt] for utt in utts],
+            splits=splits.for_scoring() if scoring else splits.for_training(),
+            classes=splits.classes,
+        )
+
+    def rows(self, utts: Sequence[str] | Mapping[str, str]) -> Tensor:
+        """Find the rows of `x` for some utterances.
+
+        Raises:
+            DataError: for an utterance without features.
+        """
+        try:
+            return torch.tensor([self._row[utt] for utt in utts], dtype=torch.long)
+        except KeyError as missing:
+            raise DataError(f"no features of {missing}; run stages 2 and 3 again") from None
+
+    def targets(self, labelled: Mapping[str, str]) -> Tensor:
+        """Turn classes into indices, (n,) int64."""
+        return torch.tensor([self.classes.index(name) for name in labelled.values()], dtype=torch.long)
+
+    def episodes(self, k: int) -> list[Episode]:
+        """List all support sets of size k in a fixed order."""
+        return [
+            Episode(i, k, draw) for i, split in enumerate(self.splits) for size, draw in split.support if size == k
+        ]
+
+    def shots(self) -> list[int]:
+        """List the sizes of support sets."""
+        return sorted({k for split in self.splits for k, _ in split.support})
+
+    def normalized(self, split: Split, how: Normalization) -> Tensor:
+        """Normalize all features as one split allows it, (N, D)."""
+        if how == "none":
+            return self.x
+        if how == "speaker":
+            return self._by_group(self.speakers)
+        source = self._standardized(self.x, self.rows(split.train))
+        if how == "source":
+            return source
+        target = self._standardized(self.x, self.rows(split.adapt))
+        corpora = {utt.split("-")[0] for utt in split.adapt}
+        of_target = torch.tensor([utt.split("-")[0] in corpora for utt in self.utts])
+        return torch.where(of_target.unsqueeze(1), target, source)
+
+    @staticmethod
+    def _standardized(x: Tensor, rows: Tensor) -> Tensor:
+        mean, deviation = x[rows].mean(0), x[rows].std(0, correction=0)
+        return (x - mean) / deviation.clamp(min=MIN_DEVIATION)
+
+    def _by_group(self, groups: Sequence[str]) -> Tensor:
+        out = torch.empty_like(self.x)
+        for rows in _rows_of(groups):
+            out[rows] = self._standardized(self.x[rows], torch.arange(len(rows)))
+        return out
+
+
+def _rows_of(groups: Sequence[str]) -> Iterator[Tensor]:
+    rows: dict[str, list[int]] = {}
+    for i, group in enumerate(groups):
+        rows.setdefault(group, []).append(i)
+    yield from (torch.tensor(r) for r in rows.values())
