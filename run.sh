@@ -101,7 +101,7 @@ if begin 4; then
   step train_plan ser.bin.train plan "${recipe_options[@]}"
   if [ -e "$exp/jobs.tsv" ]; then
     "$root/utils/submit.sh" "$nj" "$exp/log/train" "$exp/jobs.tsv" \
-      python3 -m ser.bin.train run "${recipe_options[@]}" --device "$device" || status=$?
+      python3 -m ser.bin.train run "${recipe_options[@]}" --device "$device" && rm "$exp/jobs.tsv" || status=$?
   fi
 fi
 

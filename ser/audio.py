@@ -80,7 +80,7 @@ def _probe_wav(file: BinaryIO) -> AudioInfo:
         name, n_bytes = struct.unpack("<4sI", chunk)
         start = file.tell()
         if name == b"fmt ":
-            fmt = file.read(16)
+            fmt = file.read(min(n_bytes, 16))
         elif name == b"data":
             return _wav_info(file, fmt, n_bytes, size - start)
         file.seek(start + n_bytes + n_bytes % 2)  # chunks are padded to even length

@@ -34,7 +34,7 @@ def unknown(word: str, known: Iterable[str]) -> str:
         "unknown 'hapy'; did you mean 'happy'? known: angry, happy"
     """
     known = sorted(known)
-    near = difflib.get_close_matches(word, known, n=1)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else ";"
     return f"unknown '{word}'{hint} known: {', '.join(known)}"
 

@@ -65,5 +65,5 @@ def ids(corpus: str, speaker: str, utterance: str) -> tuple[str, str]:
         >>> ids("emodb", "03", "03a01Fa")
         ('emodb-03-03a01Fa', 'emodb-03')
     """
-    speaker_id = f"{corpus}-{escape(speaker)}"
+    speaker_id = f"{escape(corpus)}-{escape(speaker)}"
     return f"{speaker_id}-{escape(utterance, keep='-')}", speaker_id

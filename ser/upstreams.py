@@ -8,10 +8,10 @@ returns exactly the frames of its front end (`S3PRLUpstream` would repeat the la
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 import types
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -36,11 +36,6 @@ _FAMILIES = {
 
 Upstream = Callable[[Tensor], Tensor]
 """(T,) samples at 16 kHz to (L, T', D): one row of frames per layer."""
-
-
-def s3prl_version() -> str:
-    """Tell the installed version without importing it."""
-    return version("s3prl")
 
 
 def restore_torchaudio_names() -> None:
@@ -74,17 +69,39 @@ def load(name: str, ckpt: str | None, hop_ms: int | None, device: torch.device) 
     if name == "byol_s":
         return _byol_s(_checked(ckpt, name), hop_ms or 200, device)
     entry = _entry(name)
+    if name.endswith("_local"):
+        expert = _from_file(entry, name, _checked(ckpt, name))
+    elif ckpt:
+        raise ConfigError(f"upstream '{name}' takes no 'ckpt', found '{ckpt}'; name a '..._local' upstream for it")
+    else:
+        expert = _from_hub(entry, name)
+    return _s3prl(expert.eval().to(device), device)
+
+
+def _from_file(entry: Callable[..., nn.Module], name: str, ckpt: str) -> nn.Module:
     try:
-        expert = entry(ckpt=_checked(ckpt, name)) if name.endswith("_local") or ckpt else entry()
-    except ConfigError:
-        raise
-    except Exception as error:  # s3prl raises whatever the network, the disk or the checkpoint made it raise
-        kind = "load its checkpoint" if ckpt else "download its checkpoint or be built"
+        state = torch.load(ckpt, map_location="cpu", weights_only=True)
+        cfg = state["model_cfg"] if "model_cfg" in state else state.get("cfg", {})
+        if not re.fullmatch(r"[\d\s()\[\],+*]*", cfg.get("conv_feature_layers", "")):  # s3prl runs it as Python
+            raise ValueError("its conv_feature_layers are no list of numbers")
+        return entry(ckpt=ckpt)
+    except Exception as error:  # s3prl raises whatever the file made it raise; torch advises to run what is in it
+        reason = f": {error}" if isinstance(error, ValueError) else ""
         raise ConfigError(
-            f"upstream '{name}' could not {kind} ({type(error).__name__}: {str(error).splitlines()[0]}); "
+            f"upstream '{name}': ckpt '{ckpt}' is damaged or of another model ({type(error).__name__}{reason}); "
+            "name a checkpoint in s3prl's converted format"
+        ) from None
+
+
+def _from_hub(entry: Callable[..., nn.Module], name: str) -> nn.Module:
+    try:
+        return entry()
+    except Exception as error:  # s3prl raises whatever the network or the disk made it raise
+        reason = (str(error).splitlines() or ["no reason given"])[0]
+        raise ConfigError(
+            f"upstream '{name}' could not download its checkpoint or be built ({type(error).__name__}: {reason}); "
             "offline, fetch the file elsewhere and name it as 'ckpt' of a '..._local' upstream"
         ) from None
-    return _s3prl(expert.eval().to(device), device)
 
 
 def _entry(name: str) -> Callable[..., nn.Module]:

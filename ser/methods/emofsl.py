@@ -93,7 +93,7 @@ def target_data(config: Config) -> frozenset[str]:
 
 def train(config: Config, data: RunData, seed: int, init: State | None, device: Device) -> tuple[State, History]:
     """Train the source model (`source_only`), or adapt a trained one to every support set."""
-    if list(data.classes) != list(CLASSES):
+    if config.objective == "emofsl" and list(data.classes) != list(CLASSES):
         raise ConfigError(f"emofsl: Eq. 2 is about {', '.join(CLASSES)}, found {', '.join(data.classes)}")
     if config.objective == "source_only":
         return _train_sources(config, data, seed, device)
@@ -116,7 +116,7 @@ def _train_sources(config: Config, data: RunData, seed: int, device: Device) -> 
         model, epochs = _train_source(config, data, data.splits[source_of.index(number)], seed, device)
         models.append(model)
         history += [{"source": number, **epoch} for epoch in epochs]
-    return stack_module_state(models)[0], history
+    return {name: value.detach() for name, value in stack_module_state(models)[0].items()}, history
 
 
 def _train_source(
@@ -253,7 +253,8 @@ def _scores(config: Config, params: Params, query: Tensor, support: Tensor, y: T
         return logits.softmax(-1)
     f_support = embedding(config, functional_call(model, params, (support,))[0])
     centers = torch.stack([f_support[y == c].mean(0) for c in range(logits.shape[1])])  # cen_c of Fig. 2
-    return -torch.cdist(embedding(config, z), centers)
+    # from differences, since products lose the digits of near embeddings
+    return -torch.cdist(embedding(config, z), centers, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def _predict_sources(config: Config, data: RunData, state: State, device: Device) -> list[Prediction]:

@@ -49,10 +49,13 @@ def _fit(x: np.ndarray, y: np.ndarray, config: Config) -> dict[str, Tensor]:
 
     mean, deviation = x.mean(0), np.maximum(x.std(0), MIN_DEVIATION)
     model = LogisticRegression(C=config.inverse_penalty, max_iter=1000).fit((x - mean) / deviation, y)
-    weight = model.coef_ / deviation  # standardizing folded into the weights
+    coef, intercept = model.coef_, model.intercept_
+    if len(coef) == 1:  # two classes have one logit, that of the second against the first
+        coef, intercept = np.concatenate([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
+    weight = coef / deviation  # standardizing folded into the weights
     return {
         "weight": torch.from_numpy(weight.astype(np.float32)),
-        "bias": torch.from_numpy((model.intercept_ - weight @ mean).astype(np.float32)),
+        "bias": torch.from_numpy((intercept - weight @ mean).astype(np.float32)),
     }
 
 

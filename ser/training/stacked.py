@@ -58,7 +58,7 @@ def train_stacked(
     trained, losses = [], []
     for start in range(0, n_models, size):
         part = slice(start, start + size)
-        own = {name: value[part].to(fabric.device, copy=True) for name, value in params.items()}
+        own = {name: value[part].detach().to(fabric.device, copy=True) for name, value in params.items()}
         own, history = _train(loss, own, [fabric.to_device(b[part]) for b in batch], steps, lr, lr_decay, fabric)
         trained.append({name: value.detach().cpu() for name, value in own.items()})
         losses.append(history.cpu())

@@ -1,0 +1,376 @@
+"""The recipe end to end on miniature corpora, run as a user would, and broken with bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ser.bin import features, make_splits, prepare_corpus, score, train
+from ser.bin.recipe_args import add_recipe_arguments, recipe_of
+from ser.build import Recipe
+from ser.corpora import synthetic
+from ser.errors import SerError
+
+pytestmark = pytest.mark.xdist_group("recipe")
+
+HEADINGS = ["# RAVDESS to EMO-DB, k labelled utterances per emotion", "## Environment", "## 5 shots"]
+
+
+def recipe(checkout, *overrides: str) -> Recipe:
+    return Recipe(
+        folder=checkout.recipe, data=checkout.root / "data_mini", dump=checkout.root / "dump_mini",
+        splits=checkout.exp / "splits", exp=checkout.exp, features=["fbank_no_cmvn"], strict=True,
+        overrides=overrides, mini=True,
+    )  # fmt: skip
+
+
+# ---- What a run leaves ----------------------------------------------------------------------------------------
+
+
+def test_ends_in_a_table_of_all_rows(finished):
+    page = (finished.exp / "RESULTS.md").read_text()
+    assert [line for line in page.splitlines() if line.startswith("#")][:3] == HEADINGS
+    rows = {line.split("|")[1].split("†")[0].strip() for line in page.splitlines() if line.startswith("| ")}
+    assert {
+        "chance",
+        "majority (neutral)",
+        "source_only",
+        "btl",
+        "fstl",
+        "emofsl",
+        "support_only",
+        "shortcut",
+    } <= rows
+    assert "MINIATURE CORPORA" in page
+    assert len(list((finished.exp / "figures").glob("*.png"))) == len(recipe(finished).rows)
+
+
+def test_numbers_of_the_table_are_those_of_the_predictions(finished):
+    from sklearn.metrics import balanced_accuracy_score
+
+    table = pd.read_csv(finished.exp / "emofsl-fbank_no_cmvn" / "seed1" / "predictions.tsv", sep="\t")
+    uars = [100 * balanced_accuracy_score(d["true"], d["pred"]) for _, d in table.groupby("draw")]
+    line = next(x for x in (finished.exp / "RESULTS.md").read_text().splitlines() if x.startswith("| emofsl "))
+    assert line.split("|")[4].strip() == f"{sum(uars) / len(uars):.1f}"
+    assert (table[["angry", "happy", "neutral", "sad"]].idxmax(axis=1) == table["pred"]).all()
+    assert table.groupby(["draw"])["utt_id"].nunique().eq(160).all()
+
+
+def test_methods_share_source_weights_support_sets_and_seeds(finished):
+    inputs = [recipe(finished).train_inputs(recipe(finished).row(f"{m}-fbank_no_cmvn"), 1) for m in ("btl", "emofsl")]
+    for key in ("init", "splits", "features", "seed"):
+        assert inputs[0][key] == inputs[1][key] != None  # noqa: E711
+
+
+def test_logs_hold_command_and_exit_code(finished):
+    for log in (finished.exp / "log").glob("*.log"):
+        lines = log.read_text().splitlines()
+        assert lines[0].startswith("# python3 -m ser.bin."), log
+        assert re.match(r"# Ended \(code 0\) at .*, elapsed time \d+ s$", lines[-1]), log
+
+
+def test_nothing_of_the_path_was_executed(finished):
+    assert not [p for p in finished.root.parent.rglob("executed")] + [p for p in finished.recipe.rglob("executed")]
+
+
+def test_real_folders_are_not_touched(finished):
+    for path in ("data", "dump", "egs/ravdess2emodb/exp", "egs/ravdess2emodb/splits"):
+        assert not (finished.root / path).exists()
+
+
+def test_data_directories_pass_the_validator(finished):
+    for corpus in ("ravdess", "emodb"):
+        script = finished.root / "utils" / "validate_data_dir.sh"
+        result = finished.run(str(finished.root / "data_mini" / corpus), script=script, mini=False)
+        assert result.returncode == 0, result.stdout
+
+
+# ---- Running again --------------------------------------------------------------------------------------------
+
+
+def test_second_run_does_nothing(finished):
+    before = finished.files(finished.root)
+    result = finished.run()
+    assert result.returncode == 0
+    assert finished.files(finished.root) == before
+    assert len(re.findall("up to date", result.stdout)) == 8
+
+
+def test_same_digits_every_time(own, finished):
+    for row in ("emofsl-fbank_no_cmvn", "support_only-fbank_no_cmvn", "source_only-fbank_no_cmvn"):
+        shutil.rmtree(own.exp / row)
+    shutil.rmtree(own.exp / "btl-fbank_no_cmvn")
+    assert own.run("--stage", "train", "--nj", "1").returncode == 0
+    for row in ("emofsl", "support_only", "source_only", "btl"):
+        for name in ("predictions.tsv", "model.safetensors", "history.tsv"):
+            path = f"{row}-fbank_no_cmvn/seed1/{name}"
+            assert (own.exp / path).read_bytes() == (finished.exp / path).read_bytes(), path
+    tables = [(c.exp / "RESULTS.md").read_text().split("## 5 shots")[1] for c in (own, finished)]
+    assert tables[0] == tables[1]
+
+
+SETTINGS = [
+    "normalization=corpus", "model.hidden=128", "model.normalize=false", "source.lr=1e-2", "source.batch_size=32",
+    "source.epochs=3", "adapt.lr=1e-2", "adapt.lr_decay=0.5", "adapt.steps=7", "loss.alpha=0.9", "loss.beta=0.5",
+    "loss.kappa=0.5", "loss.kappa1=0.5", "loss.kappa2=0.5", "loss.weight=0.5", "loss.reduction=sum",
+    "predictor=classifier", "objective=fstl",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_no_setting_reuses_what_was_made_with_another(finished, setting):
+    row = recipe(finished).row("emofsl-fbank_no_cmvn")
+    assert recipe(finished).train_done(row, 1).holds()
+    changed = recipe(finished, setting)
+    assert not changed.train_done(changed.row(row.name), 1).holds()
+    assert changed.score_inputs(changed.row(row.name), 1) != recipe(finished).score_inputs(row, 1)
+
+
+def test_another_seed_or_another_parent_reuses_nothing(finished):
+    own_recipe = recipe(finished)
+    row = own_recipe.row("emofsl-fbank_no_cmvn")
+    assert not own_recipe.train_done(row, 2).holds()
+    changed = recipe(finished, "source.epochs=3")
+    inits = [r.train_inputs(r.row(row.name), 1)["init"] for r in (own_recipe, changed)]
+    assert inits[0] != inits[1]
+
+
+@pytest.mark.parametrize("line", ["seed: 2", "draws: 3", "dev_speakers: 0.2", "shots: [4]",
+                                  "folds: {emodb: {rule: consecutive_speakers, size: 2}}"])  # fmt: skip
+def test_another_split_reuses_nothing(own, line):
+    config = own.recipe / "conf" / "protocol.yaml"
+    config.write_text(config.read_text() + ("mini: {draws: 3}\n" if line == "draws: 3" else line + "\n"))
+    data = own.root / "data_mini"
+    make_splits.main(["--config", str(config), "--data", str(data), "--mini", "true", str(own.exp / "splits")])
+    assert not any(recipe(own).train_done(row, 1).holds() for row in recipe(own).rows)
+
+
+def test_only_what_a_setting_affects_runs_again(own):
+    result = own.run("--stage", "train", "--set", "loss.alpha=0.8", "--set", "loss.kappa1=0.5")
+    assert result.returncode == 0, result.stderr
+    again = set(re.findall(r"^(\S+) seed 1: trained in", result.stdout, re.M))
+    kept = {"support_only-fbank_no_cmvn", "shortcut-shortcut"}
+    assert again == {row.name for row in recipe(own).rows} - kept
+    conf = (own.exp / "emofsl-fbank_no_cmvn" / "seed1" / "conf.yaml").read_text()
+    assert "alpha: 0.8" in conf and "kappa1: 0.5" in conf
+
+
+def test_a_failed_run_leaves_a_hole_and_a_code(own):
+    """A row whose parent cannot be trained: siblings go on, the table tells, the code is not zero."""
+    table = own.recipe / "conf" / "runs.tsv"
+    rows = table.read_text().splitlines()
+    bad = "broken\temofsl.yaml\t*\t1\tsupport_only\t-\tobjective=emofsl"
+    table.write_text("\n".join([*rows, bad]) + "\n")
+    (own.recipe / "conf" / "emofsl.yaml").write_text("base: ../../../conf/methods/emofsl.yaml\nadapt: {steps: 2}\n")
+    model = own.exp / "support_only-fbank_no_cmvn" / "seed1" / "model.safetensors"
+    (model.parent / ".done").unlink()
+    os.chmod(model, 0o644)
+    result = own.run("--stage", "train")
+    assert result.returncode != 0
+    page = (own.exp / "RESULTS.md").read_text()
+    assert "| broken | fbank_no_cmvn |  | not run: " in page
+    assert re.search(r"\| emofsl \| fbank_no_cmvn \| k-shot \| \d", page)
+
+
+# ---- Shift ----------------------------------------------------------------------------------------------------
+
+
+def uars(tmp_path: Path, shift: float) -> dict[str, float]:
+    """UAR of four rows on miniature corpora that are `shift` apart, through the stages in this process."""
+    data, out = tmp_path / "data", tmp_path / "egs" / "x"
+    releases = synthetic.make(tmp_path / "corpora", shift=shift)
+    for name, release in releases.items():
+        prepare_corpus.main([name, str(release), str(data / name)])
+    conf = Path(__file__).parents[2] / "egs" / "ravdess2emodb" / "conf"
+    shutil.copytree(conf.parents[2] / "conf", tmp_path / "conf")
+    shutil.copytree(conf, out / "conf")
+    table = (out / "conf" / "runs.tsv").read_text().splitlines()
+    keep = [line for line in table if line.split("\t")[0] in ("row", "source_only", "btl", "fstl", "emofsl")]
+    (out / "conf" / "runs.tsv").write_text("\n".join(keep) + "\n")
+    splits = str(out / "splits")
+    make_splits.main(["--config", str(out / "conf" / "protocol.yaml"), "--data", str(data), "--mini", "true", splits])
+    options = ["--recipe", str(out), "--data", str(data), "--dump", str(tmp_path / "dump"), "--splits", splits,
+               "--exp", str(out / "exp"), "--features", "fbank_no_cmvn", "--mini", "true"]  # fmt: skip
+    features.main([*options, "--nj", "1"])
+    train.main(["plan", *options])
+    train.main(["run", *options, "--jobs", str(out / "exp" / "jobs.tsv")])
+    score.main(options)
+    return {
+        row: next(iter(json.loads((out / "exp" / f"{row}-fbank_no_cmvn" / "seed1" / "metrics.json").read_text())[
+            "shots"].values()))["uar"]
+        for row in ("source_only", "btl", "fstl", "emofsl")
+    }  # fmt: skip
+
+
+def test_with_corpus_shift_adaptation_helps(tmp_path):
+    uar = uars(tmp_path, shift=1.0)
+    assert min(uar["btl"], uar["fstl"], uar["emofsl"]) > uar["source_only"] + 0.15
+
+
+def test_without_corpus_shift_the_methods_tie(tmp_path):
+    uar = uars(tmp_path, shift=0.0)
+    adapted = [uar["btl"], uar["fstl"], uar["emofsl"]]
+    assert max(adapted) - min(adapted) < 0.08
+    assert max(adapted) < uar["source_only"] + 0.05  # there is nothing to adapt to
+
+
+# ---- Bad input: one sentence, exit code 2, nothing half-written -----------------------------------------------
+
+
+def fails(result, *fragments: str) -> None:
+    """Assert exit code 2 and that the error is told in one line with all fragments."""
+    assert result.returncode == 2, (result.returncode, result.stdout, result.stderr)
+    lines = [line for line in result.stderr.splitlines() if all(f in line for f in fragments)]
+    assert lines, result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "fragments"),
+    [
+        (["--stagee", "3"], ["unknown option '--stagee'", "known: --stage --stop_stage"]),
+        (["--stage", "9"], ["option '--stage': found '9'", "data_prep"]),
+        (["--stage", "feature"], ["found 'feature'", "features"]),
+        (["--stage=3"], ["write '--stage 3'"]),
+        (["--stage"], ["option '--stage' needs a value"]),
+        (["--allow-partial", "yes"], ["found 'yes'", "true and false"]),
+        (["--nj", "0"], ["'--nj'", "at least 1"]),
+        (["more"], ["unexpected 'more'"]),
+        (["--stage", "train", "--set", "loss.alfa=1"], ["loss.alfa", "did you mean 'loss.alpha'"]),
+        (["--stage", "train", "--set", "loss.alpha"], ["key=value"]),
+        (["--stage", "train", "--set", "loss.alpha=high"], ["loss.alpha", "number", "high"]),
+        (["--stage", "features", "--features", "fbank"], ["unknown 'fbank'", "did you mean 'fbank_no_cmvn'"]),
+        (["--stage", "features", "--features", "byol_s"], ["BYOL_S", "conf/db.sh"]),
+    ],
+)
+def test_bad_options(finished, options, fragments):
+    before = finished.files(finished.root)
+    fails(finished.run(*options), *fragments)
+    assert finished.files(finished.root) == before
+
+
+def test_help_prints_the_header(finished):
+    result = finished.run("--help", mini=False)
+    assert result.returncode == 0
+    assert "--stop_stage N|NAME" in result.stdout and "set -euo" not in result.stdout
+
+
+def test_dashes_equal_underscores_and_names_equal_numbers(finished):
+    result = finished.run("--stage", "splits", "--stop-stage", "2")
+    assert result.returncode == 0
+    assert "stage 2: splits" in result.stdout and "stage 3" not in result.stdout
+
+
+def test_unknown_yaml_key(own):
+    (own.recipe / "conf" / "emofsl.yaml").write_text("base: ../../../conf/methods/emofsl.yaml\nadapt: {stepz: 3}\n")
+    fails(
+        own.run("--stage", "train"), "conf/emofsl.yaml: adapt.stepz: unknown key", "did you mean 'steps'", "lr_decay"
+    )
+
+
+def test_support_size_larger_than_a_class(own):
+    config = own.recipe / "conf" / "protocol.yaml"
+    config.write_text(config.read_text() + "shots: [5, 500]\n")
+    before = own.files(own.exp / "splits")
+    fails(own.run("--stage", "splits"), "500 support utterances", "class 'angry'", "has 32", "smaller k")
+    assert own.files(own.exp / "splits") == before
+
+
+def test_misspelt_label_never_drops_a_class(own):
+    path = own.root / "conf" / "labels" / "four_class.yaml"
+    path.write_text(path.read_text().replace("happy: [happy]", "happy: [hapy]", 1))
+    fails(own.run("--stage", "splits"), "four_class.yaml: corpora.ravdess", "'hapy'", "did you mean 'happy'")
+
+
+def test_missing_corpus_names_variable_and_page(own):
+    result = own.run(mini=False)
+    fails(result, "ravdess: no release folder was given", "set RAVDESS in conf/db.sh", "zenodo.org/record/1188976")
+    result = own.run("--db_root", str(own.root / "utils"), mini=False)
+    fails(result, "holds no folder RAVDESS", "set RAVDESS")
+    assert not (own.root / "data").exists()
+
+
+def damage(checkout, kind: str) -> str:
+    wav = checkout.root / "data_mini" / "corpora" / "EMO-DB" / "wav" / "03a01Wa.wav"
+    wav = wav if wav.exists() else sorted(wav.parent.glob("03*.wav"))[0]
+    if kind == "truncated":
+        wav.write_bytes(wav.read_bytes()[:1000])
+    elif kind == "empty":
+        wav.write_bytes(b"")
+    elif kind == "extension":
+        wav.write_bytes(b"fLaC" + wav.read_bytes())
+    else:
+        wav.unlink()
+    return wav.name
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("truncated", "truncated: header promises"),
+        ("empty", "empty file (0 bytes)"),
+        ("extension", "not a WAV file in spite of its name"),
+        ("missing", "counts that differ"),
+    ],
+)
+def test_bad_audio_stops_stage_1_or_stamps_the_table(own, kind, reason):
+    name = damage(own, kind)
+    options = ("--db_root", str(own.root / "data_mini" / "corpora"), "--features", "fbank_no_cmvn")
+    result = own.run(*options, "--stop_stage", "1", mini=False)
+    fails(result, "emodb", "--allow_partial true")
+    assert reason in result.stdout + result.stderr
+    assert kind == "missing" or name in result.stdout
+    assert not (own.root / "data" / "emodb").exists()
+    result = own.run(*options, "--allow_partial", "true", "--stop_stage", "2", mini=False)
+    assert result.returncode == 0, result.stderr
+    assert json.loads((own.root / "data" / "emodb" / "corpus.json").read_text())["release"] == "subset"
+    about = json.loads((own.recipe / "splits" / "protocol.json").read_text())
+    assert about["releases"]["emodb"] == "subset"
+
+
+def test_partial_corpora_stamp_the_table(own):
+    """The stamp stands above the table and in what is printed."""
+    about = own.exp / "splits" / "protocol.json"
+    content = json.loads(about.read_text())
+    content["releases"]["emodb"] = "subset"
+    about.write_text(json.dumps(content))
+    result = own.run("--stage", "results")
+    assert "PARTIAL CORPUS: emodb" in result.stdout
+    assert "PARTIAL CORPUS: emodb" in (own.exp / "RESULTS.md").read_text()
+
+
+def test_a_vanished_file_is_told_by_stage_3(own):
+    name = damage(own, "missing")
+    scp = own.root / "data_mini" / "emodb" / "wav.scp"
+    scp.write_text(re.sub(r" .*/data_mini/", f" {own.root}/data_mini/", scp.read_text()))
+    shutil.rmtree(own.root / "dump_mini")
+    result = own.run("--stage", "features", "--stop_stage", "features")
+    assert result.returncode == 2
+    assert name in result.stderr and "run stage 1 again" in result.stderr
+    assert not list((own.root / "dump_mini").rglob("emodb/feats.json"))
+
+
+def test_recipe_arguments_round_trip():
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    add_recipe_arguments(parser)
+    folders = [x for n in ("recipe", "data", "dump", "splits", "exp") for x in (f"--{n}", f"/{n}")]
+    built = recipe_of(parser.parse_args([*folders, "--features", "a b", "--set", "x=1", "--set", "y=2"]))
+    assert built.features == ["a", "b"] and built.overrides == ["x=1", "y=2"] and built.strict and not built.mini
+
+
+def test_scores_of_untrained_rows_are_an_error(own):
+    shutil.rmtree(own.exp / "emofsl-fbank_no_cmvn")
+    folders = {"recipe": own.recipe, "data": own.root / "data_mini", "dump": own.root / "dump_mini",
+               "splits": own.exp / "splits", "exp": own.exp}  # fmt: skip
+    options = [x for name, folder in folders.items() for x in (f"--{name}", folder)]
+    options += ["--features", "fbank_no_cmvn", "--mini", "true"]
+    with pytest.raises(SerError, match=r"1 runs are not trained \(emofsl-fbank_no_cmvn\); run stage 4"):
+        score.main([str(o) for o in options])

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Set up if need be, and pass the tests; arguments go to pytest.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$root/utils/setup_env.sh"
+setup_env test pytest xdist hypothesis
+. "$root/utils/path.sh"
+cd "$root"
+python3 -m ruff check ser tests benchmarks setup.py
+python3 -m ruff format --check --quiet ser tests benchmarks setup.py
+exec python3 -m pytest -n 2 "$@"

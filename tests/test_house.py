@@ -1,0 +1,113 @@
+"""The rules of the house: imports point down, light things stay light, s3prl has one door, scripts are clean."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+FLOORS = (
+    ("errors", "types"),
+    ("losses", "nn", "metrics", "audio", "kaldi_io", "randomness", "files", "progress", "devices", "environment"),
+    ("corpora", "splits", "features", "upstreams", "config"),
+    ("methods", "training"),
+    ("build", "scoring", "results", "figures"),
+    ("bin",),
+)
+FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+
+
+def modules() -> list[Path]:
+    return sorted((ROOT / "ser").rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    """First part below ser/ of a file's path."""
+    return path.relative_to(ROOT / "ser").with_suffix("").parts[0]
+
+
+def imported(path: Path) -> set[str]:
+    """Rooms of ser/ that a file imports, wherever the import stands."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {parts[1] for name in names if (parts := name.split("."))[0] == "ser" and len(parts) > 1} - {"__version__"}
+
+
+def test_every_module_stands_on_a_floor():
+    rooms = {room(path) for path in modules()} - {"__init__"}
+    assert rooms == set(FLOOR_OF)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_down(path):
+    if room(path) == "__init__":
+        return
+    above = {name for name in imported(path) if FLOOR_OF[name] > FLOOR_OF[room(path)]}
+    assert not above, f"{path.relative_to(ROOT)} imports {above} from above"
+
+
+def test_import_ser_is_light():
+    code = "import sys, ser; print(any(m in sys.modules for m in ('torch', 'numpy', 'pandas', 'pydantic')))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("name", ["prepare_corpus", "make_mini_corpora", "make_splits", "features", "train", "score"])
+def test_command_lines_that_find_nothing_to_do_do_not_import_torch(name):
+    code = f"import sys, ser.bin.{name}; print([m for m in ('torch', 'numpy', 'sklearn') if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_every_dependency_is_imported_somewhere():
+    """Nothing is asked for that no code uses."""
+    names = {"PyYAML": "yaml", "scikit-learn": "sklearn", "lightning-fabric": "lightning_fabric"}
+    required = re.search(r"install_requires=\[(.*?)\]", (ROOT / "setup.py").read_text(), re.S).group(1)
+    code = "\n".join(path.read_text() for path in modules())
+    for requirement in re.findall(r'^\s*"([A-Za-z0-9_-]+)', required, re.M):
+        module = names.get(requirement, requirement)
+        assert re.search(rf"^\s*(import|from) {module}\b", code, re.M), requirement
+
+
+def test_version_is_the_same_everywhere():
+    import ser
+
+    assert f'version="{ser.__version__}"' in (ROOT / "setup.py").read_text()
+
+
+def scripts() -> list[str]:
+    found = [ROOT / "run.sh", ROOT / "tests" / "run.sh", ROOT / ".ci" / "run", ROOT / "conf" / "db.sh"]
+    return [
+        str(p.relative_to(ROOT)) for p in (*found, *(ROOT / "utils").glob("*.sh"), *(ROOT / "egs").glob("*/run.sh"))
+    ]
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+def test_scripts_pass_shellcheck():
+    result = subprocess.run(["shellcheck", "-x", *scripts()], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout
+
+
+def test_scripts_stop_at_the_first_error():
+    for name in scripts():
+        text = (ROOT / name).read_text()
+        if text.startswith("#!"):
+            assert "set -euo pipefail" in text, name
+
+
+def test_driver_stays_small():
+    """Decisions about data and models belong into YAML or Python; bash knows stages, paths, logs and jobs."""
+    assert len((ROOT / "run.sh").read_text().splitlines()) <= 150
+    for recipe in (ROOT / "egs").glob("*/run.sh"):
+        assert len(recipe.read_text().splitlines()) <= 25, recipe
