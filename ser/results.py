@@ -129,7 +129,7 @@ def score_lines(lines: Sequence[Line], seed: int) -> list[Scored | Line]:
 
 
 def _versus(line: Line, lines: Sequence[Line]) -> Line | None:
-    """Find the line that a line is tested against: same feature, same shots or none."""
+    """Find the line that a line is tested against, among those of one table: the same feature."""
     for other in lines:
         if other.label == line.versus and other.feature == line.feature and other.counts is not None:
             return other
@@ -142,7 +142,7 @@ def _versus(line: Line, lines: Sequence[Line]) -> Line | None:
 def header(classes: Sequence[str]) -> list[str]:
     """Column names of a table."""
     return ["row", "feature", "target data", "UAR", "95 %", "sd", "folds", "WA", "F1",
-            *(f"{c}" for c in classes), "difference", "p"]  # fmt: skip
+            *classes, "difference", "p"]  # fmt: skip
 
 
 def cells(entry: Scored | Line, classes: Sequence[str]) -> list[str]:
@@ -184,7 +184,9 @@ def text_table(entries: Sequence[Scored | Line], classes: Sequence[str]) -> str:
     """Lay out the columns that fit a terminal."""
     keep = [0, 1, 2, 3, 4, len(header(classes)) - 2, len(header(classes)) - 1]
     rows = [[row[i] for i in keep] for row in (header(classes), *(cells(e, classes) for e in entries))]
-    widths = [max(len(row[i]) for row in rows if not row[3].startswith("not run")) for i in range(len(keep))]
+    # a hole's reason runs over the empty cells to its right
+    scored = [row for row in rows if not row[3].startswith("not run")]
+    widths = [max(len(row[i]) for row in (rows if i < 3 else scored)) for i in range(len(keep))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ser.errors import DataError
 from ser.methods.base import Prediction
 from ser.metrics.classification import scores_of_confusion
 from ser.metrics.statistics import mean_scores
@@ -29,6 +30,8 @@ def predictions_table(predictions: Sequence[Prediction], data: RunData) -> pd.Da
         if list(p.utts) != list(reference[p.split]) or p.scores.shape != (len(p.utts), len(data.classes)):
             raise ValueError(f"{p.split}: predictions are not one line per test utterance")
         scores = p.scores.numpy()
+        if not np.isfinite(scores).all():
+            raise DataError(f"{p.split}, draw {p.draw}: scores are not finite; lower the learning rate")
         part = pd.DataFrame(
             {
                 "split": p.split,

@@ -69,13 +69,16 @@ def _write(recipe: Recipe, runs: dict[str, list[dict]], made_from: str, title: s
         else:
             hole = row.needs or "not every seed was trained and scored; see the logs of stages 4 and 5"
             holes.append(results.Line(row.label, row.feature, 0, hole=hole))
+    order = list(dict.fromkeys(row.feature for row in recipe.rows))
     classes = recipe.splits_about["labels"]["classes"]
     first_split = recipe.splits_for_training()[0]
     majority = Counter(sorted(first_split.train.values())).most_common(1)[0][0]
     references = results.reference_lines(lines[0], classes, majority)
     tables, text = {}, []
     for shots in sorted({line.shots for line in lines} - {0}):
-        of_table = [line for line in lines if line.shots in (0, shots)]
+        of_table = sorted(
+            (line for line in lines if line.shots in (0, shots)), key=lambda line: order.index(line.feature)
+        )
         heading = f"{shots} shots"
         tables[heading] = results.score_lines([*references, *of_table, *holes], SEED)
         text += [f"{title}: {heading}", results.text_table(tables[heading], classes), ""]

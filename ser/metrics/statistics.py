@@ -37,9 +37,10 @@ def speaker_bootstrap(counts: np.ndarray, rng: np.random.Generator, n: int = N_R
     weights = rng.multinomial(n_speakers, np.full(n_speakers, 1 / n_speakers), size=n)  # (n, S)
     n_true = counts[0].sum(-1)  # (S, C), the same in every repetition
     hits = np.diagonal(counts, axis1=-2, axis2=-1).mean(0)  # (S, C): UAR is linear in the hits
-    totals = weights @ n_true  # (n, C)
+    occurs = n_true.any(0)  # (C,)
+    totals = weights @ n_true[:, occurs]
     complete = (totals > 0).all(-1)
-    uars = (weights @ hits)[complete] / totals[complete]
+    uars = (weights @ hits[:, occurs])[complete] / totals[complete]
     low, high = np.percentile(uars.mean(-1), [2.5, 97.5])
     return Interval(float(low), float(high))
 
@@ -59,7 +60,7 @@ def paired_speaker_test(a: np.ndarray, b: np.ndarray, rng: np.random.Generator) 
     from scipy.stats import permutation_test
 
     shares_a, shares_b = _uar_shares(a), _uar_shares(b)
-    if np.array_equal(shares_a, shares_b):
+    if len(shares_a) == 1 or np.array_equal(shares_a, shares_b):  # scipy asks for two speakers or more
         return 1.0
     result = permutation_test(
         (shares_a, shares_b),

@@ -1,0 +1,154 @@
+"""From predictions to counts and metrics, against slow rewrites on a table that is small enough to read."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from ser.methods.base import Prediction
+from ser.metrics import macro_f1, uar, wa
+from ser.scoring import confusion_counts, metrics, predictions_table
+from ser.splits.lists import Split
+from ser.training.data import RunData
+
+CLASSES = ("angry", "happy", "sad")
+TEST = {
+    "f0": {"t-1-a": "angry", "t-1-b": "happy", "t-1-c": "sad", "t-2-a": "sad"},
+    "f1": {"t-3-a": "angry", "t-3-b": "happy", "t-3-c": "sad", "t-4-a": "happy", "t-4-b": "angry"},
+}
+SPEAKER_OF = {utt: utt[:3] for fold in TEST.values() for utt in fold}
+
+
+def run_data() -> RunData:
+    splits = [Split(name, {}, {}, [], test) for name, test in TEST.items()]
+    utts = list(SPEAKER_OF)
+    return RunData(utts, torch.zeros(len(utts), 2), [SPEAKER_OF[u] for u in utts], splits, CLASSES)
+
+
+def predictions(seed=0, shots=(1, 2), draws=2) -> list[Prediction]:
+    g = torch.Generator().manual_seed(seed)
+    return [
+        Prediction(fold, k, draw, list(test), torch.randn(len(test), len(CLASSES), generator=g))
+        for k in shots for draw in range(draws) for fold, test in TEST.items()
+    ]  # fmt: skip
+
+
+def table_of(rows: str) -> pd.DataFrame:
+    """Read `split draw utt_id true pred` lines."""
+    columns = ["split", "draw", "utt_id", "true", "pred"]
+    return pd.DataFrame([line.split() for line in rows.strip().splitlines()], columns=columns).assign(shots=5)
+
+
+def test_predictions_table():
+    p = predictions()
+    table = predictions_table(p, run_data())
+    assert list(table.columns) == ["split", "shots", "draw", "utt_id", "true", "pred", *CLASSES]
+    assert len(table) == 2 * 2 * 9
+    lines = iter(table.to_dict("records"))
+    for one in p:
+        for utt, scores in zip(one.utts, one.scores.tolist(), strict=True):
+            assert next(lines) == {
+                "split": one.split,
+                "shots": one.k,
+                "draw": one.draw,
+                "utt_id": utt,
+                "true": TEST[one.split][utt],
+                "pred": max(zip(scores, CLASSES, strict=True))[1],
+                **dict(zip(CLASSES, scores, strict=True)),
+            }
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"utts": ["t-1-a", "t-1-b", "t-1-c"], "scores": torch.zeros(3, 3)},
+        {"utts": ["t-1-b", "t-1-a", "t-1-c", "t-2-a"]},
+        {"scores": torch.zeros(4, 2)},
+        {"scores": torch.zeros(3, 3)},
+    ],
+)
+def test_predictions_that_are_not_one_line_per_test_utterance_are_refused(changes):
+    wrong = dataclasses.replace(predictions()[0], **changes)
+    with pytest.raises(ValueError, match="f0: predictions are not one line per test utterance"):
+        predictions_table([wrong], run_data())
+
+
+def test_confusion_counts_equal_a_slow_rewrite():
+    table = predictions_table(predictions(shots=(2,), draws=3), run_data())
+    counts, draws, speakers = confusion_counts(table, CLASSES, SPEAKER_OF)
+    assert (draws, speakers) == ([0, 1, 2], ["t-1", "t-2", "t-3", "t-4"])
+    assert counts.shape == (3, 4, 3, 3)
+    for (r, s, i, j), count in np.ndenumerate(counts):
+        expected = 0
+        for line in table.to_dict("records"):
+            key = (line["draw"], SPEAKER_OF[line["utt_id"]], line["true"], line["pred"])
+            expected += key == (r, speakers[s], CLASSES[i], CLASSES[j])
+        assert count == expected
+    assert counts.sum() == len(table)
+
+
+def test_metrics_equal_scores_of_labels():
+    table = predictions_table(predictions(), run_data())
+    result = metrics(table, CLASSES, SPEAKER_OF)
+    assert list(result) == ["1", "2"]
+    for shots, of_shots in result.items():
+        part = table[table["shots"] == int(shots)]
+        pooled = [(d["true"].tolist(), d["pred"].tolist()) for _, d in part.groupby("draw")]
+        for name, score in (("uar", uar), ("wa", wa), ("macro_f1", macro_f1)):
+            assert of_shots[name] == pytest.approx(np.mean([score(*both) for both in pooled]))
+        folds = [uar(d["true"].tolist(), d["pred"].tolist()) for _, d in part.groupby(["split", "draw"])]
+        assert of_shots["uar_mean_of_folds"] == pytest.approx(np.mean(folds))
+        for name in CLASSES:
+            of_class = part[part["true"] == name]
+            assert of_shots["recall"][name] == pytest.approx((of_class["pred"] == name).mean())
+        assert of_shots["cells"] == 4
+        assert np.array(of_shots["counts"]).shape == (2, 4, 3, 3)
+
+
+def test_cells_with_a_single_predicted_class_are_counted():
+    table = table_of("""
+        f0 0 t-1-a angry angry
+        f0 0 t-1-b happy angry
+        f1 0 t-3-a angry angry
+        f1 0 t-3-b happy happy
+        f0 1 t-1-a angry happy
+        f0 1 t-1-b happy happy
+        f1 1 t-3-a angry sad
+        f1 1 t-3-b happy sad
+    """)
+    result = metrics(table, CLASSES, SPEAKER_OF)["5"]
+    assert (result["one_class_cells"], result["cells"]) == (3, 4)
+
+
+def test_a_fold_without_a_class_is_not_scored_alone():
+    rows = """
+        f0 0 t-1-a angry angry
+        f0 0 t-1-b happy angry
+        f1 0 t-3-a angry angry
+        f1 0 t-3-b happy happy
+        f1 0 t-3-c sad sad
+    """
+    result = metrics(table_of(rows), CLASSES, SPEAKER_OF)["5"]
+    assert result["uar_mean_of_folds"] is None
+    assert result["uar"] == pytest.approx((1 + 1 / 2 + 1) / 3)
+    whole = metrics(table_of(rows + "f0 0 t-1-c sad angry"), CLASSES, SPEAKER_OF)["5"]
+    assert whole["uar_mean_of_folds"] == pytest.approx((1 / 3 + 1) / 2)
+
+
+def test_recalls_of_speakers():
+    table = table_of("""
+        f0 0 t-1-a angry angry
+        f0 1 t-1-a angry happy
+        f0 0 t-1-c sad sad
+        f0 1 t-1-c sad sad
+        f0 0 t-2-a sad angry
+        f0 1 t-2-a sad angry
+    """)
+    assert metrics(table, CLASSES, SPEAKER_OF)["5"]["recall_per_speaker"] == {
+        "t-1": {"angry": 0.5, "happy": None, "sad": 1.0},
+        "t-2": {"angry": None, "happy": None, "sad": 0.0},
+    }
