@@ -129,7 +129,7 @@ def load(path: str | Path, rate_hz: int = RATE_HZ) -> torch.Tensor:
         Samples in [-1, 1], (T,) float32; several channels are averaged.
 
     Raises:
-        DataError: if the file cannot be decoded.
+        DataError: if the file cannot be decoded, or holds no samples or one that is not finite.
     """
     import soundfile
     import torch
@@ -140,4 +140,7 @@ def load(path: str | Path, rate_hz: int = RATE_HZ) -> torch.Tensor:
     except (OSError, soundfile.LibsndfileError) as error:
         raise DataError(f"{path}: cannot be decoded ({error}); run stage 1 again") from None
     mono = torch.from_numpy(samples).mean(dim=1)
+    if not len(mono) or not mono.isfinite().all():
+        what = "a sample that is no finite number" if len(mono) else "no samples"
+        raise DataError(f"{path}: holds {what}; restore the file and run stage 1 again")
     return F.resample(mono, native_hz, rate_hz)

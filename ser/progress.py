@@ -19,9 +19,20 @@ def progress(items: Iterable[Item], what: str, total: int, done: int = 0) -> Ite
     from tqdm import tqdm
 
     stream = _stream()
-    interval = 0.5 if stream.isatty() else 30
-    yield from tqdm(items, desc=what, total=total, initial=done, file=stream, mininterval=interval,
-                    maxinterval=interval, dynamic_ncols=True, leave=False)  # fmt: skip
+    watched = stream.isatty()
+    interval = 0.5 if watched else 30
+    yield from tqdm(
+        items,
+        desc=what,
+        total=total,
+        initial=done,
+        file=stream,
+        delay=0 if watched else interval,
+        mininterval=interval,
+        maxinterval=interval,
+        dynamic_ncols=True,
+        leave=False,
+    )
 
 
 def _stream() -> TextIO:

@@ -7,7 +7,9 @@ returns exactly the frames of its front end (`S3PRLUpstream` would repeat the la
 
 from __future__ import annotations
 
+import difflib
 import importlib
+import inspect
 import re
 import sys
 import types
@@ -20,7 +22,7 @@ import torchaudio
 from torch import Tensor, nn
 
 from ser.audio import RATE_HZ
-from ser.errors import ConfigError, DataError, unknown
+from ser.errors import ConfigError, DataError
 
 MIN_SAMPLES = RATE_HZ // 20
 """Shorter utterances are filled with silence to 50 ms, as s3prl does: no front end has a frame in less."""
@@ -113,8 +115,11 @@ def _entry(name: str) -> Callable[..., nn.Module]:
                 return getattr(module, name)
     from s3prl import hub
 
-    if name not in hub.options():
-        raise ConfigError(f"upstream: {unknown(name, [*hub.options(), 'byol_s', 'shortcut'])}")
+    names = [n for n in hub.options() if n == n.lower() and inspect.isfunction(getattr(hub, n))]
+    if name not in names:
+        near = difflib.get_close_matches(name, [*names, "byol_s", "shortcut"], n=5)
+        hint = f"near are {', '.join(near)}" if near else f"known are byol_s, shortcut and {len(names)} of s3prl.hub"
+        raise ConfigError(f"upstream: unknown '{name}'; {hint}")
     return getattr(hub, name)
 
 

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ser.audio import RESAMPLER
 from ser.config import ConfigModel
@@ -31,11 +31,17 @@ class FeatureConfig(ConfigModel):
     """
 
     upstream: str
-    ckpt: str | None = None
+    ckpt: str | None = Field(default=None, min_length=1)
     layer: int | Literal["last"] = "last"
     pooling: Literal["mean", "mean+std"] = "mean"
     precision: Literal["fp32", "bf16"] = "fp32"
     hop_ms: int | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _hop_belongs_to_byol_s(self) -> FeatureConfig:
+        if self.hop_ms is not None and self.upstream != "byol_s":
+            raise ValueError("hop_ms is for byol_s alone; other upstreams have their own hop")
+        return self
 
     def ckpt_file(self) -> str | None:
         """Find the checkpoint file.

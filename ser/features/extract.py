@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
@@ -91,6 +92,7 @@ def _extract_corpus(made_from: dict[str, Any], wavs: dict[str, str], dump_dir: P
     offsets, size = _whole_records(part, list(wavs))
     with open(part, "ab") as ark:
         ark.truncate(size)
+        ark.seek(size)  # truncating does not move the place that `tell` tells
         left = [(utt, wav) for utt, wav in wavs.items() if utt not in offsets]
         vectors = zip(left, mapped(left), strict=True)
         name = f"{dump_dir.parent.name}/{dump_dir.name}"
@@ -101,8 +103,9 @@ def _extract_corpus(made_from: dict[str, Any], wavs: dict[str, str], dump_dir: P
         ark.flush()
         os.fsync(ark.fileno())
     dim = dim if left else len(kaldiio.load_mat(f"{part}:{next(iter(offsets.values()))}"))
-    part.rename(dump_dir / "feats.ark")
     ark_name = dump_dir / "feats.ark"
+    (dump_dir / "feats.json").unlink(missing_ok=True)  # an older one would vouch for the new archive
+    part.rename(ark_name)
     write_text(dump_dir / "feats.scp", "".join(f"{utt} {ark_name}:{offsets[utt]}\n" for utt in wavs))
     write_json(dump_dir / "feats.json", {"made_from": made_from, "n": len(wavs), "dim": dim})
     part_info.unlink()
@@ -145,18 +148,31 @@ def _workers(nj: int, device: Device) -> Iterator[Callable[..., Iterator[np.ndar
     if nj == 1 or device == "cuda":
         yield lambda config, items: map(partial(_compute, config, device), items)
         return
-    with ProcessPoolExecutor(nj, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(nj, multiprocessing.get_context("spawn"), initializer=_end_with_parent) as pool:
         try:
             yield lambda config, items: pool.map(partial(_compute, config, device), items, chunksize=4)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
+def _end_with_parent() -> None:
+    """Watch the parent from a thread: if it were killed, its workers would wait for work for ever."""
+
+    def watch() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _compute(config: FeatureConfig, device: Device, item: tuple[str, str]) -> np.ndarray:
     import numpy as np
 
     utt, wav = item
-    vector = _vector_of(config, device)(wav)
+    try:
+        vector = _vector_of(config, device)(wav)
+    except DataError as error:
+        raise DataError(f"{utt}: {error}") from None
     if not np.isfinite(vector).all():
         raise DataError(f"{utt}: its feature vector is not finite; listen to '{wav}'")
     return vector

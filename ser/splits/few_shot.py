@@ -7,7 +7,7 @@ drawn from the others. The draw for a smaller k is the beginning of the draw for
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -26,7 +26,7 @@ class FewShotProtocol(ConfigModel):
     Attributes:
         source, target: corpora.
         labels: name of a label map, `conf/labels/<name>.yaml`.
-        shots: numbers k of support utterances per class, ascending.
+        shots: numbers k of support utterances per class.
         draws: support sets per fold and k.
         dev_speakers: share of the source speakers that chooses checkpoints; at least one speaker.
         seed: of all draws.
@@ -37,7 +37,7 @@ class FewShotProtocol(ConfigModel):
     source: str
     target: str
     labels: str
-    shots: list[int] = Field(min_length=1)
+    shots: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
     draws: int = Field(ge=1)
     dev_speakers: float = Field(gt=0, lt=1)
     seed: int

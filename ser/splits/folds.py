@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from pydantic import Field
+
 from ser.config import ConfigModel
 from ser.errors import ProtocolError
 from ser.types import Utterance
@@ -20,7 +22,7 @@ class FoldRule(ConfigModel):
     """
 
     rule: Literal["consecutive_speakers", "gender_pairs"]
-    size: int = 1
+    size: int = Field(default=1, ge=1)
 
 
 def make_folds(utterances: Sequence[Utterance], rule: FoldRule) -> list[list[str]]:

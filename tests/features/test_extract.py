@@ -1,0 +1,333 @@
+"""Archives: right, readable by others, and the same however often the extraction was interrupted."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import kaldiio
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from ser import audio, upstreams
+from ser.bin import extract_features
+from ser.errors import DataError, run_cli
+from ser.features import extract as module
+from ser.features.config import FeatureConfig
+from ser.features.extract import extract_stale, read_features, up_to_date
+from ser.features.pool import pool
+from ser.features.shortcut import shortcut
+from ser.files import read_json, write_json
+from ser.kaldi_io import read_map
+from tests.fakes.checkpoints import WRITERS
+from tests.fakes.wav import write_wav
+from tests.features.data_dir import FBANK, SHORTCUT, content, extract, read_scp, write_corpus, write_data_dir
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:.*mismatched.*mask:UserWarning"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _loaded_upstreams_are_forgotten():
+    yield
+    module._vector_of.cache_clear()
+
+
+@pytest.mark.parametrize("upstream", ["fbank_no_cmvn", "wav2vec2_local", "wavlm_local", "byol_s"])
+def test_an_archive_holds_what_each_utterance_gives_alone(upstream, tmp_path):
+    data_dir, wavs = write_corpus(tmp_path, 5)
+    ckpt = str(WRITERS[upstream](tmp_path / "ckpt.pt")) if upstream in WRITERS else None
+    config = FeatureConfig(upstream=upstream, ckpt=ckpt, layer=0, pooling="mean+std")
+    vectors = read_scp(extract(data_dir, tmp_path / "dump", config))
+    assert list(vectors) == sorted(wavs)
+    for utt in reversed(vectors):
+        alone = upstreams.load(upstream, ckpt, None, torch.device("cpu"))(audio.load(wavs[utt]))
+        np.testing.assert_array_equal(vectors[utt], pool(alone, 0, "mean+std").numpy())
+        assert vectors[utt].dtype == np.float32
+
+
+def test_archives_are_kaldis_under_any_folder_name(tmp_path):
+    data_dir, wavs = write_corpus(tmp_path / "räume mit leer", 3)
+    folder = extract(data_dir, tmp_path / "räume mit leer" / "dump")
+    expected = {utt: shortcut(audio.load(wav)).numpy() for utt, wav in wavs.items()}
+    by_scp, by_ark = read_scp(folder), dict(kaldiio.load_ark(str(folder / "feats.ark")))
+    by_mat = {utt: kaldiio.load_mat(place) for utt, place in read_map(folder / "feats.scp").items()}
+    utts, rows = read_features(folder)
+    for vectors in (by_scp, by_ark, by_mat, dict(zip(utts, rows, strict=True))):
+        assert list(vectors) == list(expected)
+        for utt, vector in vectors.items():
+            np.testing.assert_array_equal(vector, expected[utt])
+    assert sorted(content(folder)) == ["feats.ark", "feats.json", "feats.scp"]
+    info = read_json(folder / "feats.json")
+    assert (info["n"], info["dim"]) == (3, 7)
+    assert info["made_from"]["feature"] == SHORTCUT.identity()
+
+
+def test_bf16_is_stored_as_float32_and_differs(tmp_path):
+    data_dir, _ = write_corpus(tmp_path, 2)
+    ckpt = str(WRITERS["wavlm_local"](tmp_path / "ckpt.pt"))
+    fp32, bf16 = (
+        read_scp(extract(data_dir, tmp_path / "dump", FeatureConfig(upstream="wavlm_local", ckpt=ckpt, precision=p)))
+        for p in ("fp32", "bf16")
+    )
+    for utt in fp32:
+        assert bf16[utt].dtype == np.float32
+        assert not np.array_equal(fp32[utt], bf16[utt])
+        np.testing.assert_allclose(bf16[utt], fp32[utt], atol=0.1)
+
+
+def test_the_number_of_workers_changes_nothing(tmp_path):
+    data_dir, _ = write_corpus(tmp_path, 11)
+    one, two = (extract(data_dir, tmp_path / f"dump{nj}", FBANK, nj) for nj in (1, 2))
+    assert content(one)["feats.ark"] == content(two)["feats.ark"]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> tuple[Path, Path, Path]:
+    """Give a data directory, its dump, and the folder of its finished archive; nobody changes them."""
+    root = tmp_path_factory.mktemp("whole")
+    data_dir, _ = write_corpus(root, 3)
+    return data_dir, root / "dump", extract(data_dir, root / "dump")
+
+
+def interrupted(data_dir: Path, dump: Path, part: bytes, config: FeatureConfig = SHORTCUT) -> Path:
+    """Leave what a run leaves that was killed after it had written `part`."""
+    folder = dump / config.folder("f") / data_dir.name
+    folder.mkdir(parents=True)
+    (folder / module.PART).write_bytes(part)
+    write_json(folder / f"{module.PART}.json", module._made_from(config, data_dir))
+    return folder
+
+
+def archive(folder: Path) -> dict[str, bytes]:
+    """Read a finished archive; the index names the folder, which may differ."""
+    files = content(folder)
+    return files | {"feats.scp": files["feats.scp"].replace(bytes(folder), b"")}
+
+
+def test_cut_at_any_byte_an_archive_comes_out_the_same(whole, tmp_path):
+    data_dir, _, finished = whole
+    ark = (finished / "feats.ark").read_bytes()
+    assert len(ark) == 3 * (len("c-s-u00 ") + 10 + 7 * 4)
+    for size in range(len(ark) + 1):  # empty, in a key, in a header, in a vector, between records, whole
+        folder = interrupted(data_dir, tmp_path / str(size), ark[:size])
+        assert extract(data_dir, tmp_path / str(size)) == folder
+        assert archive(folder) == archive(finished), size
+
+
+def test_what_was_written_is_not_computed_again(whole, tmp_path, monkeypatch):
+    data_dir, _, finished = whole
+    ark, computed = (finished / "feats.ark").read_bytes(), []
+    compute = module._compute
+    monkeypatch.setattr(module, "_compute", lambda *args: (computed.append(args[-1][0]), compute(*args))[1])
+    interrupted(data_dir, tmp_path, ark[: len(ark) // 3 + 20])
+    extract(data_dir, tmp_path)
+    assert computed == ["c-s-u01", "c-s-u02"]
+    extract(data_dir, tmp_path)
+    assert len(computed) == 2
+
+
+def test_killed_between_archive_and_index_it_is_made_again(whole, tmp_path):
+    data_dir, _, finished = whole
+    folder = interrupted(data_dir, tmp_path, (finished / "feats.ark").read_bytes())
+    (folder / module.PART).rename(folder / "feats.ark")
+    with pytest.raises(DataError, match="no finished features; run stage 3"):
+        read_features(folder)
+    assert archive(extract(data_dir, tmp_path)) == archive(finished)
+
+
+def test_a_part_of_other_settings_or_other_audio_is_thrown_away(whole, tmp_path):
+    data_dir, _, finished = whole
+    for name, value in {"feature": {"upstream": "other"}, "audio": "0" * 32}.items():
+        folder = interrupted(data_dir, tmp_path / name, b"c-s-u00 \0BFV \4\7\0\0\0" + b"\1" * 28)
+        marks = read_json(folder / f"{module.PART}.json")
+        write_json(folder / f"{module.PART}.json", marks | {name: value})
+        assert archive(extract(data_dir, tmp_path / name)) == archive(finished)
+
+
+def test_changed_audio_is_extracted_again_and_moved_audio_is_not(tmp_path, capsys):
+    data_dir, wavs = write_corpus(tmp_path, 3)
+    first = content(extract(data_dir, tmp_path / "dump"))
+    moved = {utt: wav.rename(tmp_path / wav.name) for utt, wav in wavs.items()}
+    write_data_dir(data_dir, moved)
+    assert content(extract(data_dir, tmp_path / "dump")) == first
+    assert capsys.readouterr().out.endswith("f: up to date\n")
+    write_wav(moved["c-s-u01"], seed=99)
+    write_data_dir(data_dir, moved)
+    folder = extract(data_dir, tmp_path / "dump")
+    np.testing.assert_array_equal(read_scp(folder)["c-s-u01"], shortcut(audio.load(moved["c-s-u01"])).numpy())
+    assert content(folder)["feats.ark"] != first["feats.ark"]
+
+
+def test_an_older_index_does_not_vouch_for_a_newer_archive(tmp_path, monkeypatch):
+    """Killed after the new archive took its place, then the audio goes back to what it was."""
+    data_dir, wavs = write_corpus(tmp_path, 2)
+    old = wavs["c-s-u00"].read_bytes()
+    first = content(extract(data_dir, tmp_path / "dump"))
+    write_wav(wavs["c-s-u00"], seed=99)
+    write_data_dir(data_dir, wavs)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "write_text", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt, match="^$"):
+            extract(data_dir, tmp_path / "dump")
+    wavs["c-s-u00"].write_bytes(old)
+    write_data_dir(data_dir, wavs)
+    assert content(extract(data_dir, tmp_path / "dump")) == first
+
+
+def test_settings_do_not_share_archives(tmp_path):
+    data_dir, _ = write_corpus(tmp_path, 2)
+    ckpt = str(WRITERS["wavlm_local"](tmp_path / "1.pt", seed=1))
+    other = str(WRITERS["wavlm_local"](tmp_path / "2.pt", seed=2))
+    base = {"upstream": "wavlm_local", "ckpt": ckpt}
+    changes = [{}, {"layer": 1}, {"layer": 0}, {"pooling": "mean+std"}, {"precision": "bf16"}, {"ckpt": other}]
+    configs = [FeatureConfig(**base | change) for change in changes]
+    vectors = [read_scp(extract(data_dir, tmp_path / "dump", config))["c-s-u00"].tobytes() for config in configs]
+    assert len(set(vectors)) == len(vectors)
+    for config, vector in zip(configs, vectors, strict=True):
+        assert up_to_date(config, data_dir, folder := tmp_path / "dump" / config.folder("f") / "c")
+        assert read_scp(folder)["c-s-u00"].tobytes() == vector
+
+
+def test_several_corpora_and_features_in_one_call(tmp_path, capsys):
+    dirs = []
+    for i, name in enumerate(("b", "a")):
+        wav = write_wav(tmp_path / f"{name}.wav", i, 1000)
+        dirs.append(write_data_dir(tmp_path / "data" / name, {f"{name}-s-u": wav}))
+    features = [("shortcut", SHORTCUT), ("fbank", FBANK)]
+    extract_stale(features, dirs, tmp_path / "dump", 1, "cpu")
+    for name, config in features:
+        for data_dir in dirs:
+            assert read_features(tmp_path / "dump" / config.folder(name) / data_dir.name)[0] == [
+                f"{data_dir.name}-s-u"
+            ]
+    capsys.readouterr()
+    extract_stale(features, dirs, tmp_path / "dump", 1, "cpu")
+    assert capsys.readouterr().out == "shortcut: up to date\nfbank: up to date\n"
+
+
+def no_samples(path: Path) -> None:
+    soundfile.write(path, np.zeros(0), 16_000)
+
+
+def not_finite(path: Path) -> None:
+    soundfile.write(path, np.array([0.1, np.nan, np.inf] * 500), 16_000, subtype="FLOAT")
+
+
+DAMAGES = {
+    "vanished": Path.unlink,
+    "garbage": lambda path: path.write_bytes(b"RIFF" + b"\1" * 500),
+    "no samples": no_samples,
+    "not finite": not_finite,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("config", [SHORTCUT, FBANK], ids=["shortcut", "fbank"])
+def test_audio_that_went_bad_after_stage_1_is_named(damage, config, tmp_path):
+    data_dir, wavs = write_corpus(tmp_path, 4)
+    good = wavs["c-s-u02"].read_bytes()
+    DAMAGES[damage](wavs["c-s-u02"])
+    with pytest.raises(DataError, match=r"^c-s-u02: .*2\.wav"):
+        extract(data_dir, tmp_path / "dump", config)
+    folder = tmp_path / "dump" / config.folder("f") / "c"
+    assert not up_to_date(config, data_dir, folder)
+    assert not {"feats.ark", "feats.scp", "feats.json"} & set(os.listdir(folder))
+    with pytest.raises(DataError, match="no finished features; run stage 3"):
+        read_features(folder)
+    wavs["c-s-u02"].write_bytes(good)
+    extract(data_dir, tmp_path / "dump", config)
+    assert read_features(folder)[0] == sorted(wavs)
+
+
+def test_a_vector_that_is_not_finite_is_refused(tmp_path, monkeypatch):
+    data_dir, _ = write_corpus(tmp_path, 2)
+    for bad in (np.nan, np.inf):
+        monkeypatch.setattr(module, "_vector_of", lambda *_, bad=bad: lambda wav: np.float32([1, bad]))
+        with pytest.raises(DataError, match=r"c-s-u00: its feature vector is not finite; listen to '.*0\.wav'"):
+            extract(data_dir, tmp_path / "dump")
+    monkeypatch.undo()
+
+
+def test_without_a_data_directory_its_file_is_named(tmp_path):
+    with pytest.raises(DataError, match="data/none/wav.scp is missing; run the stage that writes it"):
+        extract(tmp_path / "data" / "none", tmp_path / "dump")
+
+
+def command_line(tmp_path: Path, data_dir: Path, *options: str) -> list[str]:
+    (tmp_path / "f.yaml").write_text("upstream: fbank_no_cmvn\npooling: mean+std\n")
+    paths = [str(data_dir), str(tmp_path / "dump")]
+    return [sys.executable, "-m", "ser.bin.extract_features", "--config", str(tmp_path / "f.yaml"), *options, *paths]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("nj", ["1", "2"])
+def test_killed_in_the_middle_it_goes_on_and_comes_out_the_same(nj, tmp_path):
+    """The 41st of 60 files is a named pipe: whoever opens it waits, and then its parent is killed."""
+    data_dir, wavs = write_corpus(tmp_path, 60, n_samples=1500)
+    finished = extract(data_dir, tmp_path / "undisturbed", FBANK)
+    pipe = wavs["c-s-u40"]
+    good = pipe.read_bytes()
+    pipe.unlink()
+    os.mkfifo(pipe)
+    folder = tmp_path / "dump" / finished.parent.name / "c"
+    process = subprocess.Popen(command_line(tmp_path, data_dir, "--nj", nj, "--device", "cpu"))
+    writer = wait_for_reader(pipe, process)
+    wait_until(lambda: (folder / module.PART).stat().st_size > 0)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    readers = select.poll()
+    readers.register(writer, 0)
+    assert readers.poll(30_000) == [(writer, select.POLLERR)], "a worker outlived its killed parent"
+    os.close(writer)
+    pipe.unlink()
+    pipe.write_bytes(good)
+    part = (folder / module.PART).read_bytes()
+    assert 0 < len(part) < len((finished / "feats.ark").read_bytes())
+    assert (finished / "feats.ark").read_bytes().startswith(part)
+    assert not (folder / "feats.json").exists()
+    for utt in list(wavs)[: len(part) // 2000]:  # written, at 1,938 bytes a record: they are not needed again
+        wavs[utt].unlink()
+    assert extract(data_dir, tmp_path / "dump", FBANK) == folder
+    assert archive(folder) == archive(finished)
+
+
+def wait_until(holds: Callable[[], object], limit_s: float = 60) -> None:
+    """Look every 10 ms whether something holds."""
+    end = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < end, f"not within {limit_s} s"
+        time.sleep(0.01)
+
+
+def wait_for_reader(pipe: Path, process: subprocess.Popen[bytes]) -> int:
+    """Open a named pipe for writing as soon as somebody reads it."""
+    opened: list[int] = []
+
+    def has_reader() -> bool:
+        assert process.poll() is None, "the process ended before it came to the pipe"
+        with contextlib.suppress(OSError):
+            opened.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        return bool(opened)
+
+    wait_until(has_reader)
+    return opened[0]
+
+
+def test_command_line_refuses_in_one_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", command_line(tmp_path, tmp_path, "--nj", "0")[2:])
+    with pytest.raises(SystemExit, match="^2$"):
+        run_cli(extract_features.main)
+    message = "error: extract_features needs a data directory, a dump directory and --nj of at least 1\n"
+    assert capsys.readouterr().err == message

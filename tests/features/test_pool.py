@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ser.errors import ConfigError
+from ser.features.pool import pool
+
+LAYERS = np.random.default_rng(0).normal(3, 2, (3, 7, 5)).astype(np.float32)  # (L, T, D)
+
+
+@pytest.mark.parametrize(("layer", "index"), [(0, 0), (1, 1), (2, 2), ("last", 2)])
+def test_pooling_is_numpys(layer, index):
+    mean, std = LAYERS[index].mean(0), LAYERS[index].std(0)  # numpy's default is the population's
+    np.testing.assert_allclose(pool(torch.tensor(LAYERS), layer, "mean"), mean, rtol=1e-6)
+    both = pool(torch.tensor(LAYERS), layer, "mean+std")
+    np.testing.assert_allclose(both, np.concatenate([mean, std]), rtol=1e-5)
+
+
+def test_one_frame_deviates_by_nothing():
+    assert pool(torch.tensor([[[2.0, -1.0]]]), 0, "mean+std").tolist() == [2, -1, 0, 0]
+
+
+@pytest.mark.parametrize("layer", [3, -1])
+def test_a_layer_that_is_not_there_is_named(layer):
+    with pytest.raises(ConfigError, match=f"layer: {layer} is not one of this upstream's 0 to 2, or 'last'"):
+        pool(torch.tensor(LAYERS), layer, "mean")

@@ -1,0 +1,128 @@
+"""Label maps: every word is known, no class vanishes, and full releases give the counts of the papers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import ser
+from ser.config import build, load
+from ser.errors import ConfigError, ProtocolError
+from ser.splits.labels import LabelMap
+from tests.splits.people import utterance
+
+LABELS = Path(ser.__file__).parents[1] / "conf" / "labels"
+
+
+def values(**changes: object) -> dict[str, object]:
+    of_corpus = {
+        "map": {"happy": ["happy", "excited"], "sad": ["sad"]},
+        "drop": ["bored"],
+        "expected": {"happy": 2, "sad": 1},
+    }
+    return {"classes": ["happy", "sad"], "corpora": {"c": of_corpus | changes}}
+
+
+def label_map(**changes: object) -> LabelMap:
+    return build(LabelMap, values(**changes), "labels.yaml")
+
+
+def said(*emotions: str) -> list:
+    return [utterance(f"c-s-{i}", emotion) for i, emotion in enumerate(emotions)]
+
+
+def test_emotions_become_classes_and_dropped_ones_are_left_out():
+    labelled = label_map().apply("c", said("excited", "bored", "sad", "happy"), "full")
+    assert labelled == {"c-s-0": "happy", "c-s-2": "sad", "c-s-3": "happy"}
+
+
+def test_an_emotion_that_is_neither_mapped_nor_dropped_is_refused():
+    with pytest.raises(ProtocolError, match="corpora.c: emotion 'calm' of 'c-s-1' is neither mapped nor dropped"):
+        label_map().apply("c", said("happy", "calm", "sad"), "mini")
+
+
+@pytest.mark.parametrize("emotions", [["happy", "happy"], ["sad"], ["bored"], []])
+def test_a_class_without_utterances_is_refused(emotions):
+    vanished = "sad" if "happy" in emotions else "happy"
+    with pytest.raises(ProtocolError, match=f"corpora.c: class '{vanished}' gets no utterance"):
+        label_map().apply("c", said(*emotions), "mini")
+
+
+def test_counts_are_asserted_of_the_full_release_alone():
+    utterances = said("happy", "sad", "sad")
+    for release in ("mini", "subset", "own"):
+        assert len(label_map().apply("c", utterances, release)) == 3
+    with pytest.raises(
+        ProtocolError, match="expected {'happy': 2, 'sad': 1} from the full release, found .*'sad': 2"
+    ):
+        label_map().apply("c", utterances, "full")
+
+
+def test_an_unknown_corpus_gives_the_nearest_match():
+    with pytest.raises(ProtocolError, match="corpus unknown 'cc'; did you mean 'c'"):
+        label_map().apply("cc", said("happy"), "mini")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"map": {"happy": ["hapy"], "sad": ["sad"]}}, "emotion unknown 'hapy'; did you mean 'happy'"),
+        ({"drop": ["borred"]}, "emotion unknown 'borred'; did you mean 'bored'"),
+        ({"drop": ["happy"]}, "emotion 'happy' stands twice"),
+        ({"drop": ["bored", "bored"]}, "emotion 'bored' stands twice"),
+        ({"map": {"happy": ["happy", "sad"], "sad": ["sad"]}}, "emotion 'sad' stands twice"),
+        (
+            {"expected": {"happy": 2, "sda": 1}},
+            r"'expected' names \['happy', 'sda'\], 'map' names \['happy', 'sad'\]",
+        ),
+        ({"expected": {"happy": 2}}, r"'expected' names \['happy'\]"),
+        (
+            {"map": {"happy": ["happy"], "sda": ["sad"]}, "expected": {"happy": 1, "sda": 1}},
+            "corpora.c.map: class unknown 'sda'; did you mean 'sad'",
+        ),
+        ({"map": {"happy": ["happy"]}, "expected": {"happy": 1}}, "corpora.c.map: class 'sad' has no emotion"),
+        ({"maps": {}}, "unknown key 'maps'"),
+        ({"map": {"happy": "happy", "sad": ["sad"]}}, "corpora.c.map.happy: .*valid list"),
+    ],
+)
+def test_a_wrong_map_is_refused_before_it_is_applied(changes, message):
+    with pytest.raises(ConfigError, match=rf"labels\.yaml: .*{message}"):
+        label_map(**changes)
+
+
+@pytest.mark.parametrize("classes", [["sad", "happy"], ["happy", "sad", "sad"]])
+def test_classes_are_sorted_and_unique(classes):
+    with pytest.raises(ConfigError, match="classes have to be sorted and unique, found"):
+        build(LabelMap, values() | {"classes": classes}, "labels.yaml")
+
+
+RELEASES = {
+    "ravdess": {
+        "neutral": 96,
+        **dict.fromkeys(("calm", "happy", "sad", "angry", "fearful", "disgusted", "surprised"), 192),
+    },
+    "emodb": {"angry": 127, "bored": 81, "disgusted": 46, "fearful": 69, "happy": 71, "sad": 62, "neutral": 79},
+}
+"""Utterances of each emotion in the full releases (specs/corpora.md)."""
+
+
+@pytest.mark.parametrize("path", sorted(LABELS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_map_loads(path):
+    assert load(path, LabelMap).corpora
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("ravdess", {"angry": 192, "happy": 192, "neutral": 288, "sad": 192}),  # 864: calm is neutral
+        ("emodb", {"angry": 127, "happy": 71, "neutral": 79, "sad": 62}),  # 339
+    ],
+)
+def test_four_classes_of_full_releases_are_those_of_the_spec(name, counts):
+    emotions = [emotion for emotion, n in RELEASES[name].items() for _ in range(n)]
+    assert len(emotions) == {"ravdess": 1440, "emodb": 535}[name]
+    labels = load(LABELS / "four_class.yaml", LabelMap)
+    labelled = list(labels.apply(name, said(*emotions), "full").values())
+    assert {c: labelled.count(c) for c in labels.classes} == counts
+    assert len(labelled) == {"ravdess": 864, "emodb": 339}[name]
