@@ -122,8 +122,15 @@ def _probe_other(path: Path) -> AudioInfo:
     return AudioInfo(info.samplerate, info.frames, info.channels, hash_file(path))
 
 
-def load(path: str | Path, rate_hz: int = RATE_HZ) -> torch.Tensor:
-    """Decode a file to mono at one rate.
+def load(
+    path: str | Path, rate_hz: int = RATE_HZ, start: float | None = None, end: float | None = None
+) -> torch.Tensor:
+    """Decode a file, or a segment of it, to mono at one rate.
+
+    Args:
+        path: of the file.
+        rate_hz: samples per second of the result.
+        start, end: seconds; the whole file without them.
 
     Returns:
         Samples in [-1, 1], (T,) float32; several channels are averaged.
@@ -136,7 +143,12 @@ def load(path: str | Path, rate_hz: int = RATE_HZ) -> torch.Tensor:
     import torchaudio.functional as F
 
     try:
-        samples, native_hz = soundfile.read(str(path), dtype="float32", always_2d=True)
+        with soundfile.SoundFile(str(path)) as file:
+            native_hz = file.samplerate
+            first = round((start or 0) * native_hz)
+            n_samples = -1 if end is None else max(0, round(end * native_hz) - first)
+            file.seek(min(first, file.frames))
+            samples = file.read(n_samples, dtype="float32", always_2d=True)
     except (OSError, soundfile.LibsndfileError) as error:
         raise DataError(f"{path}: cannot be decoded ({error}); run stage 1 again") from None
     mono = torch.from_numpy(samples).mean(dim=1)

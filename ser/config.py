@@ -1,7 +1,8 @@
 """Reading YAML into strict models: one value in one place, and every mistake told with its file and key.
 
-A file may name another as `base:` and hold only what differs. A `mini:` section holds what differs on the
-miniature corpora. Not here: what the keys mean; each model lives beside the code that it configures.
+A file may name another as `base:` and hold only what differs; `key: null` takes a key of the base away. A `mini:`
+section holds what differs on the miniature corpora. Not here: what the keys mean; each model lives beside the code
+that it configures.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -67,7 +69,7 @@ def load(path: Path, model: type[Model], overrides: Sequence[str] = (), mini: bo
 
 
 Origin = dict[tuple[str, ...], str]
-"""Key path -> the file that its value came from."""
+"""Key path -> the last file that wrote there."""
 
 
 def read(path: Path, overrides: Sequence[str] = (), mini: bool = False) -> tuple[dict[str, Any], Origin]:
@@ -75,7 +77,13 @@ def read(path: Path, overrides: Sequence[str] = (), mini: bool = False) -> tuple
     values, origin = _read_chain(Path(path), mini, seen=())
     for override in overrides:
         keys, text = split_override(override)
-        _merge(values, origin, _nested(keys, _parse(text, f"--set {override}")), f"{path} with --set {override}")
+        _merge(
+            values,
+            origin,
+            _nested(keys, _parse(text, f"--set {override}")),
+            f"{path} with --set {override}",
+            is_override=True,
+        )
     return values, origin
 
 
@@ -86,7 +94,7 @@ def split_override(override: str) -> tuple[list[str], str]:
         ConfigError: if it is not of that form.
     """
     key, equals, text = override.partition("=")
-    if not equals or not key:
+    if not equals or "" in key.split("."):
         raise ConfigError(f"--set '{override}': expected key=value, as in loss.alpha=0.8")
     return key.split("."), text
 
@@ -100,22 +108,44 @@ def build(model: type[Model], values: Any, where: str, origin: Mapping[tuple[str
     try:
         return model.model_validate(values)
     except ValidationError as report:
-        problem = report.errors(include_url=False)[0]
-        key = tuple(str(part) for part in problem["loc"])
-        file = next((o for k, o in (origin or {}).items() if key[: len(k)] == k), where)
-        text = f"{problem['msg']}, found {problem['input']!r}"
+        problems = report.errors(include_url=False)
+        problem = problems[0]
+        key = _key(problem["loc"], values, missing=problem["type"] == "missing")
         if problem["type"] == "extra_forbidden":
             text = unknown(key[-1], _known_keys(model, key[:-1])).replace("unknown", "unknown key", 1)
         elif problem["type"] == "missing":
             text = "is required and missing"
-        raise ConfigError(f"{file}: {'.'.join(key)}: {text}") from None
+        elif problem["type"] == "value_error":  # from a validator of ours, which says what was found
+            text = problem["msg"].removeprefix("Value error, ")
+        else:  # one problem for each type that is allowed
+            allowed = [p["msg"] for p in problems if _key(p["loc"], values) == key]
+            text = f"{' or '.join(allowed).replace(' or Input should be', ' or')}, found {problem['input']!r}"
+        prefixes = (key[:n] for n in range(len(key), 0, -1))
+        file = next((origin[prefix] for prefix in prefixes if prefix in origin), where) if origin else where
+        raise ConfigError(": ".join(part for part in (file, ".".join(key), text) if part)) from None
 
 
-def _known_keys(model: Any, path: tuple[str, ...]) -> list[str]:
+def _key(loc: tuple[str | int, ...], values: Any, missing: bool = False) -> tuple[str, ...]:
+    """Turn pydantic's location into a key path of the file: without the names of types, which pydantic adds."""
+    for n, part in enumerate(loc):
+        try:
+            values = values[part]
+        except (KeyError, IndexError, TypeError):
+            return tuple(map(str, loc if missing else loc[:n]))
+    return tuple(map(str, loc))
+
+
+def _known_keys(kind: Any, path: tuple[str, ...]) -> list[str]:
+    """List the keys of the model at a path, which may lead through lists, plain mappings and optional models."""
     for part in path:
-        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        model = field.annotation if field else model
-    return list(getattr(model, "model_fields", {}))
+        field = getattr(_some(kind), "model_fields", {}).get(part)
+        kind = field.annotation if field else next(reversed(get_args(_some(kind))), None)
+    return list(getattr(_some(kind), "model_fields", {}))
+
+
+def _some(kind: Any) -> Any:
+    """Give the type of an optional value."""
+    return get_args(kind)[0] if get_origin(kind) in (Union, UnionType) else kind
 
 
 def _read_chain(path: Path, mini: bool, seen: tuple[Path, ...]) -> tuple[dict[str, Any], Origin]:
@@ -124,14 +154,16 @@ def _read_chain(path: Path, mini: bool, seen: tuple[Path, ...]) -> tuple[dict[st
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, IsADirectoryError):
         raise ConfigError(f"{path}: no such configuration file") from None
-    own = _parse(text, str(path)) or {}
-    if not isinstance(own, dict):
-        raise ConfigError(f"{path}: expected 'key: value' lines, found {type(own).__name__}")
-    base, small = own.pop("base", None), own.pop("mini", None) or {}
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}") from None
+    own = _mapping(_parse(text, str(path)), str(path))
+    base, small = own.pop("base", None), _mapping(own.pop("mini", None), f"{path}: mini")
+    if not isinstance(base, str | None):
+        raise ConfigError(f"{path}: base: expected the name of a file, found {base!r}")
     values: dict[str, Any] = {}
     origin: Origin = {}
     if base is not None:
-        base_path = (path.parent / str(base)).resolve()
+        base_path = (path.parent / base).resolve()
         if base_path in seen:
             raise ConfigError(f"{path}: base: '{base}' leads back to itself")
         values, origin = _read_chain(base_path, mini, (*seen, path.resolve()))
@@ -139,6 +171,12 @@ def _read_chain(path: Path, mini: bool, seen: tuple[Path, ...]) -> tuple[dict[st
     if mini:
         _merge(values, origin, small, str(path))
     return values, origin
+
+
+def _mapping(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict | None):
+        raise ConfigError(f"{where}: expected 'key: value' lines, found {type(value).__name__}")
+    return value or {}
 
 
 def _parse(text: str, where: str) -> Any:
@@ -162,18 +200,21 @@ def _merge(
     new: Mapping[str, Any],
     file: str,
     path: tuple[str, ...] = (),
+    is_override: bool = False,
 ) -> None:
-    """Lay new values over old ones, mapping by mapping, in place."""
+    """Lay new values over old ones, mapping by mapping, in place; null takes a key of the old ones away."""
     for key, value in new.items():
         here = (*path, str(key))
-        if isinstance(value, dict) and isinstance(values.get(key), dict):
-            _merge(values[key], origin, value, file, here)
-        elif isinstance(value, dict):
-            values[key] = {}
-            _merge(values[key], origin, value, file, here)
+        if value is None and key in values and not is_override:
+            del values[key]
+            continue
+        origin[here] = file
+        if isinstance(value, dict):
+            if not isinstance(values.get(key), dict):
+                values[key] = {}
+            _merge(values[key], origin, value, file, here, is_override)
         else:
             values[key] = value
-            origin[here] = file
 
 
 def find(kind: str, name: str, near: Path) -> Path:

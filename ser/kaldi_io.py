@@ -7,6 +7,7 @@ reading and validating all follow it. Not here: archives of features (`kaldiio` 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,12 @@ UTT_FILES = {
 }
 """File of a data directory -> field of `Utterance`; utterance id is the key of each."""
 
-REQUIRED = ("wav.scp", "utt2spk", "spk2utt", "spk2gender", "utt2dur", "utt2emo", "utt2emo_native",
-            "utt2lang", "utt2hash")  # fmt: skip
+SEGMENTS = "segments"
+"""Kaldi's `utt recording start end`, where utterances are parts of files; the recording has the utterance's id."""
+
+REQUIRED = ("wav.scp", "utt2spk", "spk2utt", "utt2dur", "utt2emo", "utt2emo_native", "utt2lang", "utt2hash")
 PARTIAL = ("utt2text_id", "utt2aro", "utt2val", "utt2dom")
-"""Files that may lack utterances: a rating or a text can be missing where its turn is not."""
+"""Files that may lack ids: a rating or a text can be missing where its turn is not."""
 
 _NUMBERS = {"duration", "arousal", "valence", "dominance"}
 
@@ -94,8 +97,12 @@ def write_data_dir(path: Path, utterances: Iterable[Utterance], info: Mapping[st
         path: `data/<corpus>`.
         utterances: at least one; a file is written for each field that any of them has.
         info: content of `corpus.json`.
+
+    Raises:
+        DataError: for an id that stands twice, or whatever `validate_data_dir` finds.
     """
     utterances = sorted(utterances, key=lambda u: u.utt_id)
+    _check_unique(path, utterances)
     with replacing(path) as part:
         part.mkdir()
         for name, field in UTT_FILES.items():
@@ -107,10 +114,32 @@ def write_data_dir(path: Path, utterances: Iterable[Utterance], info: Mapping[st
         for utterance in utterances:
             spk2utt.setdefault(utterance.speaker, []).append(utterance.utt_id)
         write_map(part / "spk2utt", {spk: " ".join(utts) for spk, utts in spk2utt.items()})
-        write_map(part / "spk2gender", {u.speaker: u.gender for u in utterances})
+        if gender := {u.speaker: u.gender for u in utterances if u.gender is not None}:
+            write_map(part / "spk2gender", gender)
+        if any(u.start is not None for u in utterances):
+            write_map(part / SEGMENTS, {u.utt_id: _segment(u) for u in utterances})
         write_json(part / "corpus.json", info)
         if violations := validate_data_dir(part):
             raise DataError(f"{path}: {len(violations)} violations, first: {violations[0]}")
+
+
+def _segment(utterance: Utterance) -> str:
+    """Print a line of `segments` without its key; an utterance without times is its whole file."""
+    start = utterance.start or 0.0
+    return f"{utterance.utt_id} {start:.6f} {start + (utterance.duration or 0):.6f}"
+
+
+def _check_unique(path: Path, utterances: Sequence[Utterance]) -> None:
+    """Refuse what maps would hide, because the last of two values stays: ids that stand twice."""
+    first: dict[str, Utterance] = {}
+    gender: dict[str, str] = {}
+    for u in utterances:
+        if (twin := first.setdefault(u.utt_id, u)) is not u:
+            raise DataError(
+                f"{path}: utterance id '{u.utt_id}' stands for both '{twin.wav}' and '{u.wav}'; keep one of them"
+            )
+        if (other := gender.setdefault(u.speaker, u.gender)) != u.gender:
+            raise DataError(f"{path}: speaker '{u.speaker}' is both '{other}' and '{u.gender}'; give one gender")
 
 
 def read_data_dir(path: Path) -> list[Utterance]:
@@ -121,11 +150,14 @@ def read_data_dir(path: Path) -> list[Utterance]:
         for name, field in UTT_FILES.items()
         if name in REQUIRED or (path / name).exists()
     }
-    gender = read_map(path / "spk2gender")
+    gender = read_map(path / "spk2gender") if (path / "spk2gender").exists() else {}
+    times = read_segments(path)
     return [
         Utterance(
             utt_id=utt,
-            gender=gender[speaker],
+            gender=gender.get(speaker),
+            start=times.get(utt, (None, None))[0],
+            end=times.get(utt, (None, None))[1],
             **{
                 field: float(column[utt]) if field in _NUMBERS else column[utt]
                 for field, column in columns.items()
@@ -134,6 +166,14 @@ def read_data_dir(path: Path) -> list[Utterance]:
         )
         for utt, speaker in columns["speaker"].items()
     ]
+
+
+def read_segments(path: Path) -> dict[str, tuple[float, float]]:
+    """Read start and end in seconds of utterances that are parts of files; empty where they are whole files."""
+    if not (path / SEGMENTS).exists():
+        return {}
+    values = {utt: value.split(" ") for utt, value in read_map(path / SEGMENTS).items()}
+    return {utt: (float(start), float(end)) for utt, (_, start, end) in values.items()}
 
 
 def validate_data_dir(path: Path, allow_pipes: bool = False) -> list[str]:
@@ -149,7 +189,7 @@ def validate_data_dir(path: Path, allow_pipes: bool = False) -> list[str]:
     path = Path(path)
     if not path.is_dir():
         return [f"{path}: no such directory"]
-    names = [name for name in (*UTT_FILES, "spk2utt", "spk2gender") if (path / name).exists()]
+    names = [name for name in (*UTT_FILES, SEGMENTS, "spk2utt", "spk2gender") if (path / name).exists()]
     found = [f"{path / name}: missing" for name in REQUIRED if name not in names]
     columns: dict[str, dict[str, str]] = {}
     for name in names:
@@ -158,7 +198,7 @@ def validate_data_dir(path: Path, allow_pipes: bool = False) -> list[str]:
     if found:  # content is judged only where the form holds
         return found
     for name, column in columns.items():
-        keys = columns["utt2spk" if name in UTT_FILES else "spk2utt"]
+        keys = columns["spk2utt" if name.startswith("spk2") else "utt2spk"]
         found += _check_keys(path / name, column, keys, partial=name in PARTIAL)
         found += _check_values(path / name, column, allow_pipes)
     return found + _check_speakers(path, columns["utt2spk"], columns["spk2utt"])
@@ -177,14 +217,15 @@ def _check_format(path: Path) -> tuple[dict[str, str], list[str]]:
     previous = b""
     for number, line in enumerate(lines if lines[-1] else lines[:-1], start=1):
         key, _, value = line.partition(b" ")
+        name = key.decode(errors="backslashreplace")
         if b"\r" in line:
             found.append(f"{path} line {number}: carriage return; lines end in a line feed alone")
         elif not key or not value.strip() or b"\t" in key:
             found.append(f"{path} line {number}: found {line!r}, expected 'key value'")
         elif number > 1 and key == previous:
-            found.append(f"{path} line {number}: '{key.decode()}' stands twice")
+            found.append(f"{path} line {number}: '{name}' stands twice")
         elif key < previous:
-            found.append(f"{path} line {number}: '{key.decode()}' is not sorted (LC_ALL=C)")
+            found.append(f"{path} line {number}: '{name}' is not sorted (LC_ALL=C)")
         try:
             column[key.decode()] = value.decode()
         except UnicodeDecodeError:
@@ -212,6 +253,8 @@ def _check_values(path: Path, column: Mapping[str, str], allow_pipes: bool) -> l
             return "is a pipe, which would run a command; --allow_pipes true accepts it"
         if field in ("emotion", "emotion_acted") and value not in EMOTIONS:
             return f"is no canonical emotion: {unknown(value, EMOTIONS)}"
+        if field == SEGMENTS and not _is_segment(value):
+            return "is not 'recording start end' with 0 <= start < end"
         if field == "spk2gender" and value not in ("m", "f"):
             return "is not 'm' or 'f'"
         if field in _NUMBERS and not (_is_number(value) and (field != "duration" or float(value) > 0)):
@@ -225,9 +268,14 @@ def _check_values(path: Path, column: Mapping[str, str], allow_pipes: bool) -> l
     ]
 
 
+def _is_segment(text: str) -> bool:
+    parts = text.split(" ")
+    return len(parts) == 3 and all(map(_is_number, parts[1:])) and 0 <= float(parts[1]) < float(parts[2])
+
+
 def _is_number(text: str) -> bool:
     try:
-        return float(text) == float(text)  # NaN is no rating
+        return math.isfinite(float(text))  # NaN is no rating
     except ValueError:
         return False
 
@@ -249,7 +297,7 @@ def _check_speakers(path: Path, utt2spk: Mapping[str, str], spk2utt: Mapping[str
         if utts.split() != inverse.get(speaker):
             found.append(f"{path / 'spk2utt'} line {number}: '{speaker}' is not the inverse of utt2spk")
     found += [
-        f"{path / 'spk2utt'}: speaker '{speaker}' of utt2spk is missing"
+        f"{path / 'spk2utt'} line {len(spk2utt) + 1}: speaker '{speaker}' of utt2spk is missing"
         for speaker in inverse
         if speaker not in spk2utt
     ]
@@ -267,6 +315,6 @@ def summary(utterances: Sequence[Utterance]) -> dict[str, Any]:
         "emotions": {e: emotions.count(e) for e in EMOTIONS if e in emotions},
         "utterances_per_speaker": {s: sum(u.speaker == s for u in utterances) for s in speakers},
         "fields": sorted(
-            f.name for f in dataclasses.fields(Utterance) if any(getattr(u, f.name) for u in utterances)
+            f.name for f in dataclasses.fields(Utterance) if any(getattr(u, f.name) is not None for u in utterances)
         ),
     }

@@ -20,7 +20,7 @@ TARGET_DATA = ("unlabelled-train", "unlabelled-test", "k-shot", "labelled")
 
 @dataclass(frozen=True)
 class Utterance:
-    """The smallest labelled unit: one audio file and what its release says about it.
+    """The smallest labelled unit: one audio file or a segment of it, and what its release says about it.
 
     Ratings stand on the release's own scale; `duration` is in seconds; `audio_hash` names the samples
     themselves, so that two copies of one recording have the same.
@@ -31,8 +31,8 @@ class Utterance:
     wav: str
     emotion: str
     emotion_native: str
-    gender: str  # m or f
-    language: str  # ISO 639-1
+    gender: str | None  # m or f
+    language: str  # ISO 639-1, or und
     duration: float | None = None
     audio_hash: str | None = None
     session: str | None = None
@@ -41,6 +41,8 @@ class Utterance:
     valence: float | None = None
     dominance: float | None = None
     emotion_acted: str | None = None
+    start: float | None = None  # seconds into the file, for a segment of it
+    end: float | None = None
 
 
 def escape(part: str, keep: str = "") -> str:

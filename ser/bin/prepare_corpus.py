@@ -1,6 +1,7 @@
 """Turn a corpus' release into a Kaldi-style data directory.
 
 usage: python -m ser.bin.prepare_corpus CORPUS [RELEASE_DIR] DATA_DIR [--db_root DIR] [--allow_partial true]
+       python -m ser.bin.prepare_corpus table FILE DATA_DIR          a CSV or TSV of your own (ser/corpora/table.py)
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from ser.corpora import CORPORA
 from ser.corpora.base import find_release, prepare
+from ser.corpora.table import prepare_table
 from ser.errors import ConfigError, run_cli, unknown
 
 
@@ -19,18 +21,21 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("corpus")
     parser.add_argument("release", nargs="?", type=Path, help="folder of the release; else below --db_root")
     parser.add_argument("data_dir", type=Path)
-    parser.add_argument("--db_root", type=Path, help="folder that holds releases under their usual names")
+    parser.add_argument("--db_root", default="", help="folder that holds releases under their usual names")
     parser.add_argument("--allow_partial", choices=("true", "false"), default="false")
-    args = parser.parse_args(argv)
-    db_root = args.db_root if args.db_root and str(args.db_root) != "." else None  # "" of a shell reads as "."
-    if args.corpus not in CORPORA:
-        raise ConfigError(f"CORPUS: {unknown(args.corpus, CORPORA)}")
-    corpus = CORPORA[args.corpus]
-    release = find_release(corpus, args.release, db_root)
-    if prepare(corpus, release, args.data_dir, args.allow_partial == "true"):
-        print(f"{corpus.name}: wrote {args.data_dir}")
+    args = parser.parse_intermixed_args(argv)  # options may stand between the folders
+    db_root = Path(args.db_root) if args.db_root else None
+    allow_partial = args.allow_partial == "true"
+    if args.corpus == "table":
+        if args.release is None:
+            raise ConfigError("table: needs FILE and DATA_DIR")
+        done = prepare_table(args.release, args.data_dir, allow_partial)
+    elif args.corpus in CORPORA:
+        corpus = CORPORA[args.corpus]
+        done = prepare(corpus, find_release(corpus, args.release, db_root), args.data_dir, allow_partial)
     else:
-        print(f"{corpus.name}: up to date")
+        raise ConfigError(f"CORPUS: {unknown(args.corpus, [*CORPORA, 'table'])}")
+    print(f"{args.corpus}: wrote {args.data_dir}" if done else f"{args.corpus}: up to date")
 
 
 if __name__ == "__main__":

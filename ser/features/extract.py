@@ -21,11 +21,12 @@ from ser.devices import Device
 from ser.errors import DataError
 from ser.features.config import FeatureConfig
 from ser.files import hash_file, read_json, write_json, write_text
-from ser.kaldi_io import read_map
+from ser.kaldi_io import read_map, read_segments
 from ser.progress import progress
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import Tensor
 
 PART = "feats.ark.part"
 
@@ -73,15 +74,19 @@ def extract_stale(
         return
     with _workers(nj, device) as mapped:  # one pool for all
         for config, data_dir, dump in stale:
-            wavs = read_map(data_dir / "wav.scp")
-            _extract_corpus(_made_from(config, data_dir), wavs, dump, lambda items, c=config: mapped(c, items))
+            times = read_segments(data_dir)
+            parts = [(u, wav, *times.get(u, (None, None))) for u, wav in read_map(data_dir / "wav.scp").items()]
+            _extract_corpus(_made_from(config, data_dir), parts, dump, lambda items, c=config: mapped(c, items))
             print(f"wrote {dump}")
 
 
-Mapped = Callable[[Sequence[tuple[str, str]]], Iterator["np.ndarray"]]
+Part = tuple[str, str, float | None, float | None]
+"""Utterance id, audio file, and start and end in seconds where it is a segment of the file."""
+
+Mapped = Callable[[Sequence[Part]], Iterator["np.ndarray"]]
 
 
-def _extract_corpus(made_from: dict[str, Any], wavs: dict[str, str], dump_dir: Path, mapped: Mapped) -> None:
+def _extract_corpus(made_from: dict[str, Any], parts: Sequence[Part], dump_dir: Path, mapped: Mapped) -> None:
     import kaldiio
 
     dump_dir.mkdir(parents=True, exist_ok=True)
@@ -89,14 +94,14 @@ def _extract_corpus(made_from: dict[str, Any], wavs: dict[str, str], dump_dir: P
     if not (part_info.exists() and read_json(part_info) == made_from):
         part.unlink(missing_ok=True)
         write_json(part_info, made_from)
-    offsets, size = _whole_records(part, list(wavs))
+    offsets, size = _whole_records(part, [utt for utt, *_ in parts])
     with open(part, "ab") as ark:
         ark.truncate(size)
         ark.seek(size)  # truncating does not move the place that `tell` tells
-        left = [(utt, wav) for utt, wav in wavs.items() if utt not in offsets]
+        left = [item for item in parts if item[0] not in offsets]
         vectors = zip(left, mapped(left), strict=True)
         name = f"{dump_dir.parent.name}/{dump_dir.name}"
-        for (utt, _), vector in progress(vectors, name, len(wavs), done=len(offsets)):
+        for (utt, *_), vector in progress(vectors, name, len(parts), done=len(offsets)):
             offsets[utt] = ark.tell() + len(utt.encode()) + 1
             kaldiio.save_ark(ark, {utt: vector})
             dim = len(vector)
@@ -106,8 +111,8 @@ def _extract_corpus(made_from: dict[str, Any], wavs: dict[str, str], dump_dir: P
     ark_name = dump_dir / "feats.ark"
     (dump_dir / "feats.json").unlink(missing_ok=True)  # an older one would vouch for the new archive
     part.rename(ark_name)
-    write_text(dump_dir / "feats.scp", "".join(f"{utt} {ark_name}:{offsets[utt]}\n" for utt in wavs))
-    write_json(dump_dir / "feats.json", {"made_from": made_from, "n": len(wavs), "dim": dim})
+    write_text(dump_dir / "feats.scp", "".join(f"{utt} {ark_name}:{offsets[utt]}\n" for utt, *_ in parts))
+    write_json(dump_dir / "feats.json", {"made_from": made_from, "n": len(parts), "dim": dim})
     part_info.unlink()
 
 
@@ -140,7 +145,7 @@ def _whole_records(part: Path, utts: Sequence[str]) -> tuple[dict[str, int], int
 
 @contextlib.contextmanager
 def _workers(nj: int, device: Device) -> Iterator[Callable[..., Iterator[np.ndarray]]]:
-    """Give a function that maps a feature and (id, wav) pairs to vectors in order, in this process or in several."""
+    """Give a function that maps a feature and utterances to vectors in order, in this process or in several."""
     import torch
 
     if device == "auto":
@@ -165,12 +170,14 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _compute(config: FeatureConfig, device: Device, item: tuple[str, str]) -> np.ndarray:
+def _compute(config: FeatureConfig, device: Device, item: Part) -> np.ndarray:
     import numpy as np
 
-    utt, wav = item
+    from ser.audio import load
+
+    utt, wav, start, end = item
     try:
-        vector = _vector_of(config, device)(wav)
+        vector = _vector_of(config, device)(load(wav, start=start, end=end))
     except DataError as error:
         raise DataError(f"{utt}: {error}") from None
     if not np.isfinite(vector).all():
@@ -179,17 +186,16 @@ def _compute(config: FeatureConfig, device: Device, item: tuple[str, str]) -> np
 
 
 @cache
-def _vector_of(config: FeatureConfig, device: Device) -> Callable[[str], np.ndarray]:
+def _vector_of(config: FeatureConfig, device: Device) -> Callable[[Tensor], np.ndarray]:
     """Load an upstream, once per process; one thread each, so that digits do not depend on their number."""
     import torch
 
-    from ser.audio import load
     from ser.features.shortcut import shortcut
 
     if device == "cpu":
         torch.set_num_threads(1)
     if config.upstream == "shortcut":
-        return lambda wav: shortcut(load(wav)).numpy()
+        return lambda samples: shortcut(samples).numpy()
     from ser import upstreams
     from ser.devices import make_fabric
     from ser.features.pool import pool
@@ -197,9 +203,9 @@ def _vector_of(config: FeatureConfig, device: Device) -> Callable[[str], np.ndar
     fabric = make_fabric(device, config.precision)
     upstream = upstreams.load(config.upstream, config.ckpt_file(), config.hop_ms, fabric.device)
 
-    def vector(wav: str) -> np.ndarray:
+    def vector(samples: Tensor) -> np.ndarray:
         with fabric.autocast():
-            layers = upstream(load(wav)).float()  # (L, T', D)
+            layers = upstream(samples).float()  # (L, T', D)
         return pool(layers, config.layer, config.pooling).cpu().numpy()
 
     return vector

@@ -44,6 +44,9 @@ def make_folds(utterances: Sequence[Utterance], rule: FoldRule) -> list[list[str
             )
         folds = [speakers[i : i + rule.size] for i in range(0, len(speakers), rule.size)]
     else:
+        if unknown := [s for s in speakers if gender[s] is None]:
+            raise ProtocolError(f"folds: gender_pairs needs every speaker's gender, '{unknown[0]}' has none; "
+                                "add it to the corpus or choose another rule")  # fmt: skip
         men = [s for s in speakers if gender[s] == "m"]
         women = [s for s in speakers if gender[s] == "f"]
         if len(men) != len(women):

@@ -1,0 +1,42 @@
+"""One sentence for what a user can put right, a traceback for everything else."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from ser.errors import ConfigError, DataError, ProtocolError, SerError, run_cli, unknown
+
+
+@pytest.mark.parametrize(
+    "word, known, sentence",
+    [
+        ("hapy", ("happy", "angry"), "unknown 'hapy'; did you mean 'happy'? known: angry, happy"),
+        ("xyz", ("happy", "angry"), "unknown 'xyz'; known: angry, happy"),
+        ("ceter", {"supcon": 1, "center": 2}, "unknown 'ceter'; did you mean 'center'? known: center, supcon"),
+    ],
+)
+def test_unknown_word_is_told_with_its_nearest_match_and_what_is_allowed(word, known, sentence):
+    assert unknown(word, known) == sentence
+
+
+@pytest.mark.parametrize("kind", [DataError, ConfigError, ProtocolError])
+def test_command_line_prints_one_line_and_ends_with_2_for_an_error_of_the_user(monkeypatch, capsys, kind):
+    def main(argv):
+        raise kind(f"utt2spk line 3: found {argv}")
+
+    assert issubclass(kind, SerError)
+    monkeypatch.setattr(sys, "argv", ["prog", "a b", "--c"])
+    with pytest.raises(SystemExit, match="^2$"):
+        run_cli(main)
+    assert capsys.readouterr() == ("", "error: utt2spk line 3: found ['a b', '--c']\n")
+
+
+def test_mistake_of_the_code_keeps_its_traceback(monkeypatch):
+    def main(argv):
+        raise ValueError("shapes (2,) and (3,)")
+
+    monkeypatch.setattr(sys, "argv", ["prog"])
+    with pytest.raises(ValueError, match="shapes"):
+        run_cli(main)

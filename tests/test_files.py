@@ -1,0 +1,170 @@
+"""Whole or not at all: what a killed run leaves is never trusted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ser.files import Done, fingerprint, hash_file, read_json, remove, replacing, write_json, write_text
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def write_folder(folder: Path, **files: str) -> None:
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("old", [None, "old"])
+def test_file_keeps_its_content_when_the_block_raises(tmp_path, old):
+    path = tmp_path / "table"
+    if old:
+        path.write_text(old)
+    with pytest.raises(KeyError, match="x"), replacing(path) as part:
+        part.write_text("ne")
+        assert part.parent == path.parent  # on one file system, so that a rename is enough
+        assert part.name.startswith(".")  # and no glob of a later run takes it for content
+        raise KeyError("x")
+    assert (path.read_text() if path.exists() else None) == old
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_folder_keeps_its_content_when_the_block_raises(tmp_path, old):
+    path = tmp_path / "data"
+    if old:
+        write_folder(path, a="1", b="2")
+    with pytest.raises(KeyError, match="x"), replacing(path) as part:
+        write_folder(part, a="3")
+        raise KeyError("x")
+    assert (names(path) if path.exists() else []) == (["a", "b"] if old else [])
+
+
+def test_folder_is_replaced_whole_and_nothing_of_the_old_one_stays(tmp_path):
+    write_folder(tmp_path / "data", a="1", b="2")
+    with replacing(tmp_path / "data") as part:
+        write_folder(part, b="3", c="4")
+        assert names(tmp_path / "data") == ["a", "b"]  # until the block ends, readers see the old one
+    assert names(tmp_path / "data") == ["b", "c"]
+    assert (tmp_path / "data/b").read_text() == "3"
+    assert names(tmp_path) == ["data"]
+
+
+def test_leftovers_of_an_interrupted_run_are_overwritten(tmp_path):
+    """The first run is killed after one of its files, as by the power cut."""
+    code = (
+        "import os, sys; from pathlib import Path; from ser.files import replacing\n"
+        "with replacing(Path(sys.argv[1])) as part:\n"
+        "    part.mkdir(); (part / 'stale').write_text('x'); os._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path / "data")]).returncode == 9
+    assert not (tmp_path / "data").exists()
+    assert len(names(tmp_path)) == 1
+    with replacing(tmp_path / "data") as part:
+        write_folder(part, a="1")
+    assert names(tmp_path / "data") == ["a"]
+    assert names(tmp_path) == ["data"]
+
+
+def test_leftover_old_folder_of_an_interrupted_exchange_is_overwritten(tmp_path):
+    for name in ("data", ".data.old", ".data.part"):
+        write_folder(tmp_path / name, **{name: "x"})
+    with replacing(tmp_path / "data") as part:
+        write_folder(part, a="1")
+    assert names(tmp_path / "data") == ["a"]
+    assert names(tmp_path) == ["data"]
+
+
+def test_file_takes_the_place_of_a_file_and_folders_above_it_are_made(tmp_path):
+    for text in ("old", "new"):
+        write_text(tmp_path / "a b/é/x", text)
+    assert (tmp_path / "a b/é/x").read_text() == "new"
+    assert names(tmp_path / "a b/é") == ["x"]
+
+
+def test_remove_takes_links_and_not_what_they_point_to(tmp_path):
+    write_folder(tmp_path / "kept", a="1")
+    (tmp_path / "link").symlink_to(tmp_path / "kept")
+    remove(tmp_path / "link")
+    remove(tmp_path / "nothing there")
+    assert names(tmp_path) == ["kept"]
+    assert names(tmp_path / "kept") == ["a"]
+    remove(tmp_path / "kept")
+    assert names(tmp_path) == []
+
+
+def test_text_has_unix_line_ends_and_utf_8(tmp_path):
+    write_text(tmp_path / "x", "é\nb\n")
+    assert (tmp_path / "x").read_bytes() == b"\xc3\xa9\nb\n"
+
+
+def test_equal_values_give_equal_bytes_of_json(tmp_path):
+    write_json(tmp_path / "x", {"b": [1, None], "a": "é"})
+    write_json(tmp_path / "y", {"a": "é", "b": [1, None]})
+    assert (tmp_path / "x").read_bytes() == (tmp_path / "y").read_bytes()
+    assert (tmp_path / "x").read_text() == '{\n "a": "é",\n "b": [\n  1,\n  null\n ]\n}\n'
+    assert read_json(tmp_path / "x") == {"a": "é", "b": [1, None]}
+
+
+def test_hash_of_a_file_longer_than_one_block(tmp_path):
+    content = bytes(range(256)) * 5000  # 1.28 MB
+    (tmp_path / "x").write_bytes(content)
+    assert hash_file(tmp_path / "x") == "267d69dd4fad93a5d554e501ad4dad6b"
+    (tmp_path / "x").write_bytes(content[:-1] + b"\0")
+    assert hash_file(tmp_path / "x") != "267d69dd4fad93a5d554e501ad4dad6b"
+
+
+def test_fingerprint_is_stable_across_versions_of_this_code():
+    """A stored fingerprint decides whether work is done again: another value here throws away every cache."""
+    assert fingerprint({"lr": 0.1, "é": [1, None, True]}) == "065bdaa6e501647003449dc617b34016"
+
+
+@settings(deadline=None, derandomize=True)
+@given(JSON, JSON)
+def test_fingerprints_differ_where_values_do(one, other):
+    same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    assert (fingerprint(one) == fingerprint(other)) == same
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.dictionaries(st.text(max_size=3), JSON, min_size=2, max_size=4))
+def test_fingerprint_does_not_depend_on_the_order_of_keys(value):
+    assert fingerprint(dict(reversed(value.items()))) == fingerprint(value)
+
+
+def test_done_holds_for_exactly_its_inputs_and_names_those_that_changed(tmp_path):
+    inputs = {"seed": 1, "loss": {"alpha": 0.5}, "lists": ("a", "b")}
+    done = Done(tmp_path, inputs)
+    assert not done.holds()
+    assert done.changed() == ["lists", "loss", "seed"]
+    done.mark()
+    assert Done(tmp_path, inputs).holds()  # although JSON has made a list of the tuple
+    assert Done(tmp_path, inputs).changed() == []
+    other = Done(tmp_path, {"seed": 1, "loss": {"alpha": 0.6}, "device": "cpu"})
+    assert not other.holds()
+    assert other.changed() == ["device", "lists", "loss"]
+    done.clear()
+    done.clear()
+    assert not done.holds()
+
+
+@pytest.mark.parametrize("content", ["", '{"seed": 1', "null"])
+def test_damaged_mark_does_not_count_as_done(tmp_path, content):
+    (tmp_path / ".done").write_text(content)
+    done = Done(tmp_path, {"seed": 1})
+    assert not done.holds()
+    assert done.changed() == ["seed"]
