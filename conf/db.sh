@@ -1,8 +1,15 @@
 # Where the corpora and checkpoints lie. A line left empty is looked for below --db_root.
 # Names are those of `python -m ser.bin.prepare_corpus`, in capitals.
 # shellcheck shell=bash disable=SC2034
-RAVDESS=${RAVDESS:-} # https://zenodo.org/record/1188976, CC BY-NC-SA 4.0
-EMODB=${EMODB:-}     # http://emodb.bilderbar.info/, free
+IEMOCAP=${IEMOCAP:-}       # https://sail.usc.edu/iemocap/, request form
+MSP_IMPROV=${MSP_IMPROV:-} # https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Improv.html, licence
+RAVDESS=${RAVDESS:-}       # https://zenodo.org/record/1188976, CC BY-NC-SA 4.0
+SAVEE=${SAVEE:-}           # http://kahlan.eps.surrey.ac.uk/savee/Download.html, registration
+EMODB=${EMODB:-}           # http://emodb.bilderbar.info/, free
+CAFE=${CAFE:-}             # https://zenodo.org/record/1478765, CC BY-NC-SA 4.0
+URDU=${URDU:-}             # https://github.com/siddiquelatif/URDU-Dataset, research use
+AESDD=${AESDD:-}           # http://m3c.web.auth.gr/research/aesdd-speech-emotion-recognition/
+CASIA=${CASIA:-}           # ChineseLDC; the free subset of 1,200 files
 
 # Checkpoint files of upstreams that have no download of their own.
 export BYOL_S=${BYOL_S:-} # default512_BYOLAs64x96-...pth from github.com/Neclow/serab, MIT

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ser.audio import AudioInfo, probe
+from ser.corpora import das_ratings
 from ser.errors import DataError
-from ser.files import fingerprint, read_json
+from ser.files import fingerprint, hash_file, read_json
 from ser.kaldi_io import summary, write_data_dir
 from ser.types import Utterance
 
@@ -45,7 +46,7 @@ class Corpus:
         page: where to get it.
         licence: as its authors state it.
         counts: canonical emotion -> utterances in the full release.
-        parse: release folder -> what its names and label files tell.
+        parse: release folder, absolute -> what its names and label files tell; `wav` is a path below it.
         version: of the parser; raise it when the same release would give other files.
     """
 
@@ -124,16 +125,20 @@ def prepare(corpus: Corpus, release: Path, data_dir: Path, allow_partial: bool =
     Raises:
         DataError: for a name that breaks the grammar, an unusable file, or counts that differ.
     """
+    release = release.resolve()  # the folder only: a linked file keeps the name that tells its label
+    listing = _listing(release)
+    _check_utf8(corpus, release, [name for name, _, _ in listing])
     mark = {
-        "release": fingerprint(_listing(release)),
-        "path": str(release.resolve()),
+        "release": fingerprint(listing),
+        "ratings": (ratings := das_ratings.find(corpus.name, release)) and hash_file(ratings),
+        "path": str(release),
         "allow_partial": allow_partial,
         "parser": corpus.version,
     }
-    info_path = data_dir / "corpus.json"
-    if info_path.exists() and read_json(info_path).get("made_from") == mark:
+    if _made_from(data_dir) == mark:
         return False
     parsed = corpus.parse(release)
+    parsed = dataclasses.replace(parsed, utterances=das_ratings.join(corpus.name, parsed.utterances, release))
     usable, unusable = _check_audio(parsed.utterances)
     mini = read_json(release / "mini.json") if (release / "mini.json").exists() else None
     expected = mini["counts"] if mini else corpus.counts
@@ -169,6 +174,24 @@ def _listing(release: Path) -> list[tuple[str, int, int]]:
         for path in (Path(folder) / name for name in sorted(names))
         if path.exists()
     ]
+
+
+def _check_utf8(corpus: Corpus, release: Path, names: list[str]) -> None:
+    """Refuse names that no data directory can hold; Python reads their odd bytes as lone surrogates."""
+    for name in ("", *names):
+        if re.search("[\udc80-\udcff]", path := str(release / name)):
+            raise DataError(
+                f"{corpus.name}: {os.fsencode(path)!r} is not UTF-8; rename it, as with "
+                "'convmv -r -f latin1 -t utf8 --notest'"
+            )
+
+
+def _made_from(data_dir: Path) -> dict[str, Any] | None:
+    """Read what a data directory was made from; None if there is none, or a damaged one."""
+    try:
+        return read_json(data_dir / "corpus.json")["made_from"]
+    except (FileNotFoundError, KeyError, ValueError):
+        return None
 
 
 def _check_audio(utterances: list[Utterance]) -> tuple[dict[Utterance, AudioInfo], dict[str, str]]:

@@ -54,7 +54,7 @@ def parse(release: Path) -> Parsed:
             Utterance(
                 utt_id=utt_id,
                 speaker=speaker,
-                wav=str(path.resolve()),
+                wav=str(path),
                 emotion=EMOTIONS[letter],
                 emotion_native=letter,
                 gender=GENDER[speaker_name],

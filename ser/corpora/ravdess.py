@@ -61,7 +61,7 @@ def parse(release: Path) -> Parsed:
             utterances[path.stem] = Utterance(
                 utt_id=utt_id,
                 speaker=speaker,
-                wav=str(path.resolve()),
+                wav=str(path),
                 emotion=EMOTIONS[emotion],
                 emotion_native=emotion,
                 gender="m" if int(actor) % 2 else "f",

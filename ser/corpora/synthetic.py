@@ -1,8 +1,9 @@
 """Embedded miniature corpora: speech-like audio in the layouts of the real releases.
 
 `make` writes releases, so that a recipe runs from raw audio to its results table without any licensed recording.
-A new corpus is one layout function (which files, who says what in which emotion) and one entry of `CORPORA`. How
-an utterance sounds is told in `ser.corpora.voice`, which is imported only when there is something to make.
+A new corpus is one entry of `CORPORA`, and its layout (which files, who says what in which emotion, label files)
+in `ser.corpora.layouts`. How an utterance sounds and is rated is told in `ser.corpora.voice`, which is imported
+only when there is something to make.
 
 Not here: reading releases (a parser per corpus, beside this file); results on these corpora say that the code
 runs and nothing about people.
@@ -13,14 +14,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from itertools import product
 from pathlib import Path
 from typing import Any
 
+from ser.corpora import layouts
+from ser.corpora.layouts import Labels, Prompt, Rate, Ratings
 from ser.errors import ConfigError, DataError, unknown
 from ser.files import read_json, replacing, write_json
 
-MAKER_VERSION = 1  # raise it whenever the same seed and shift would give other files: releases are rewritten
+MAKER_VERSION = 2  # raise it whenever the same seed and shift would give other files: releases are rewritten
 MAX_SHIFT = 3.0  # further out the conditions leave their ranges
 
 
@@ -50,60 +52,6 @@ class Conditions:
 
 
 @dataclass(frozen=True)
-class Prompt:
-    """One file of a release: who says what in which emotion. Other paths and channels sound the same."""
-
-    path: str  # relative to the release root
-    speaker: str
-    gender: str  # m or f
-    emotion: str  # canonical word
-    text_id: str
-    n_channels: int = 1
-
-
-RAVDESS_EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgusted", "surprised")
-EMODB_SPEAKERS = {
-    "03": "m", "08": "f", "09": "f", "10": "m", "11": "m",
-    "12": "m", "13": "f", "14": "f", "15": "m", "16": "f",
-}  # fmt: skip
-EMODB_SENTENCES = ("a01", "a02", "a04", "a05", "a07", "b01", "b02", "b03", "b09", "b10")
-EMODB_LETTERS = {
-    "W": ("angry", 4), "F": ("happy", 4), "N": ("neutral", 4), "T": ("sad", 4),
-    "L": ("bored", 2), "E": ("disgusted", 1), "A": ("fearful", 1),
-}  # fmt: skip
-"""Emotion and utterances per speaker."""
-
-
-def ravdess_prompts() -> Iterator[Prompt]:
-    """Lay out RAVDESS: 24 actors, 8 emotions, 2 statements, once each at normal intensity.
-
-    As in the release, two files of actor 7 are identical and some are stereo (here one).
-    """
-    for actor, code, statement in product(range(1, 25), range(1, 9), (1, 2)):
-        gender = "m" if actor % 2 else "f"
-        for repetition in (1, 2) if (actor, code, statement) == (7, 3, 2) else (1,):
-            name = f"03-01-{code:02}-01-{statement:02}-{repetition:02}-{actor:02}"
-            yield Prompt(
-                path=f"Actor_{actor:02}/{name}.wav",
-                speaker=f"{actor:02}",
-                gender=gender,
-                emotion=RAVDESS_EMOTIONS[code - 1],
-                text_id=f"ravdess-{statement}",
-                n_channels=2 if (actor, code, statement) == (1, 2, 1) else 1,
-            )
-
-
-def emodb_prompts() -> Iterator[Prompt]:
-    """Lay out EMO-DB: ten actors take turns through the ten sentences, emotion by emotion."""
-    for offset, (speaker, gender) in enumerate(EMODB_SPEAKERS.items()):
-        emotions = [(letter, emotion) for letter, (emotion, n) in EMODB_LETTERS.items() for _ in range(n)]
-        for turn, (letter, emotion) in enumerate(emotions, 3 * offset):
-            sentence = EMODB_SENTENCES[turn % len(EMODB_SENTENCES)]
-            version = "abcd"[turn % 4]  # not contiguous, as in the release
-            yield Prompt(f"wav/{speaker}{sentence}{letter}{version}.wav", speaker, gender, emotion, sentence)
-
-
-@dataclass(frozen=True)
 class Release:
     """How a corpus is published, and what sets its sound apart."""
 
@@ -111,23 +59,59 @@ class Release:
     rate_hz: int
     prompts: Callable[[], Iterator[Prompt]]
     conditions: Conditions
+    labels: Callable[[Sequence[Prompt], Rate, int], Labels] = layouts.no_labels
 
+
+AMERICAN = {"fronting_ratio": 0.96, "vowel_space_ratio": 0.85, "frication_db": -18, "rhythm_sd": 0.22}
+"""The English of RAVDESS and, spoken faster in conversation, of IEMOCAP and MSP-IMPROV."""
 
 CORPORA = {
-    "ravdess": Release("RAVDESS", 48_000, ravdess_prompts, Conditions(
-        formant_ratio=0.98, fronting_ratio=0.96, vowel_space_ratio=0.85, frication_db=-18,
-        syllables_per_s=6.5, rhythm_sd=0.22, edge_silence_s=0.06,
+    "ravdess": Release("RAVDESS", 48_000, layouts.ravdess_prompts, Conditions(
+        **AMERICAN, formant_ratio=0.98, syllables_per_s=6.5, edge_silence_s=0.06,
         level_db=0.5, channel_tilt_db_per_octave=-0.3, high_cut_hz=7000, noise_floor_dbfs=-63,
     )),
-    "emodb": Release("EMO-DB", 16_000, emodb_prompts, Conditions(
+    "emodb": Release("EMO-DB", 16_000, layouts.emodb_prompts, Conditions(  # German
         pitch_semitones=1, formant_ratio=1.03, fronting_ratio=1.05, vowel_space_ratio=1.1, frication_db=-13,
         syllables_per_s=7.0, rhythm_sd=0.12, edge_silence_s=0.04,
         level_db=-0.5, channel_tilt_db_per_octave=0.5, presence_db=1.5, low_cut_hz=90, high_cut_hz=6500,
         noise_floor_dbfs=-57,
+    ), layouts.emodb_labels),
+    "iemocap": Release("IEMOCAP_full_release", 16_000, layouts.iemocap_prompts, Conditions(
+        **AMERICAN, formant_ratio=1.01, syllables_per_s=7.4, edge_silence_s=0.04,
+        level_db=-1, channel_tilt_db_per_octave=-0.5, low_cut_hz=80, high_cut_hz=6200, noise_floor_dbfs=-56,
+    ), layouts.iemocap_labels),
+    "msp_improv": Release("MSP-IMPROV", 44_100, layouts.msp_improv_prompts, Conditions(
+        **AMERICAN, pitch_semitones=0.5, syllables_per_s=7.6, edge_silence_s=0.035,
+        level_db=0.5, channel_tilt_db_per_octave=0.3, presence_db=1, low_cut_hz=80, noise_floor_dbfs=-58,
+    ), layouts.msp_improv_labels),
+    "savee": Release("SAVEE", 44_100, layouts.savee_prompts, Conditions(  # British English
+        pitch_semitones=-0.5, formant_ratio=0.98, fronting_ratio=0.99, vowel_space_ratio=1.05, frication_db=-15,
+        syllables_per_s=7.2, rhythm_sd=0.2, edge_silence_s=0.04,
+        level_db=0.5, presence_db=0.8, high_cut_hz=7000, noise_floor_dbfs=-64,
+    ), layouts.savee_labels),
+    "cafe": Release("CaFE_48k", 48_000, layouts.cafe_prompts, Conditions(  # Canadian French
+        formant_ratio=1.02, fronting_ratio=1.07, vowel_space_ratio=1.05, frication_db=-17,
+        syllables_per_s=7.8, rhythm_sd=0.11, edge_silence_s=0.04,
+        channel_tilt_db_per_octave=0.2, presence_db=0.5, high_cut_hz=7200, noise_floor_dbfs=-66,
+    ), layouts.cafe_labels),
+    "urdu": Release("URDU", 44_100, layouts.urdu_prompts, Conditions(  # as heard on television
+        pitch_semitones=0.5, fronting_ratio=1.02, vowel_space_ratio=0.92, frication_db=-15,
+        syllables_per_s=7.4, rhythm_sd=0.14, edge_silence_s=0.035,
+        level_db=1, channel_tilt_db_per_octave=-0.4, low_cut_hz=110, high_cut_hz=6000, noise_floor_dbfs=-54,
+    ), layouts.urdu_labels),
+    "aesdd": Release("AESDD", 44_100, layouts.aesdd_prompts, Conditions(  # Greek
+        formant_ratio=1.01, fronting_ratio=1.03, vowel_space_ratio=0.95, frication_db=-14,
+        syllables_per_s=8.0, rhythm_sd=0.12, edge_silence_s=0.045,
+        level_db=-0.5, channel_tilt_db_per_octave=0.3, presence_db=-0.5, noise_floor_dbfs=-59,
+    ), layouts.aesdd_labels),
+    "casia": Release("CASIA", 16_000, layouts.casia_prompts, Conditions(  # Mandarin
+        pitch_semitones=1, formant_ratio=1.03, fronting_ratio=0.98, vowel_space_ratio=1.1, frication_db=-12,
+        syllables_per_s=5.9, rhythm_sd=0.13, edge_silence_s=0.04,
+        level_db=0.5, presence_db=1.2, low_cut_hz=70, high_cut_hz=6700, noise_floor_dbfs=-62,
     )),
 }  # fmt: skip
-"""What can be made. The distances are set so that a recognizer moved from one corpus to the other loses about
-half of its recall; further apart in level and tilt, it would put every utterance into one class."""
+"""What can be made. RAVDESS and EMO-DB are so far apart that a recognizer moved from one to the other loses
+about half of its recall; further apart in level and tilt, it would put every utterance into one class."""
 
 
 def make(
@@ -163,6 +147,7 @@ def _make_release(dest: Path, name: str, seed: int, shift: float) -> Path:
     release = CORPORA[name]
     root = dest / release.folder
     prompts = list(release.prompts())
+    labels = release.labels(prompts, _rate(name, seed), seed)
     summary = {
         "corpus": name,
         "release": "mini",
@@ -171,6 +156,7 @@ def _make_release(dest: Path, name: str, seed: int, shift: float) -> Path:
         "shift": shift,
         "counts": Counter(prompt.emotion for prompt in prompts),
         "total": len(prompts),
+        "label_files": sorted(labels),
     }
     if _is_made(root, summary, {prompt.path for prompt in prompts}):
         return root
@@ -181,8 +167,20 @@ def _make_release(dest: Path, name: str, seed: int, shift: float) -> Path:
         for prompt in prompts:
             samples = synthesize(name, prompt, conditions, rate_hz=release.rate_hz, seed=seed)
             write_wav(part / prompt.path, samples, release.rate_hz, prompt.n_channels)
+        for path, text in labels.items():
+            (part / path).parent.mkdir(parents=True, exist_ok=True)
+            (part / path).write_text("".join(text), encoding="latin-1", newline="")
         write_json(part / "mini.json", summary)
     return root
+
+
+def _rate(name: str, seed: int) -> Rate:
+    def rate(prompt: Prompt) -> Ratings:
+        from ser.corpora import voice
+
+        return voice.rate(name, prompt, seed=seed)
+
+    return rate
 
 
 def _is_made(root: Path, summary: dict[str, Any], wavs: set[str]) -> bool:
@@ -191,7 +189,7 @@ def _is_made(root: Path, summary: dict[str, Any], wavs: set[str]) -> bool:
         return False
     found = {p.relative_to(root).as_posix() for p in root.rglob("*") if not p.is_dir()}
     made = _read_summary(root) if "mini.json" in found else {}
-    ours = wavs | {"mini.json"} if made.get("corpus") == summary["corpus"] else set()
+    ours = {"mini.json", *wavs, *made.get("label_files", ())} if made.get("corpus") == summary["corpus"] else set()
     if made == summary and ours <= found:
         return True
     if foreign := sorted(found - ours) or ([] if root.is_dir() else [root.name]):

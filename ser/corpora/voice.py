@@ -16,7 +16,8 @@ import numpy as np
 import soundfile
 from scipy import fft, signal
 
-from ser.corpora.synthetic import Conditions, Prompt
+from ser.corpora.layouts import RATINGS, Prompt, Ratings
+from ser.corpora.synthetic import Conditions
 from ser.files import fingerprint
 
 SYNTHESIS_RATE_HZ = 16_000  # one for all corpora, so that a native rate alone is no shift
@@ -48,10 +49,21 @@ EMOTIONS = {
     "disgusted": Delivery(-0.8, 2.4, 0.86, -0.5, 0.6, -24),
     "surprised": Delivery(6.0, 5.0, 1.04, 1.5, 0.4, -25),
     "bored": Delivery(-1.5, 0.9, 0.86, -2.0, -0.8, -22),
+    "excited": Delivery(6.0, 4.6, 1.16, 3.2, 0.8, -27),
+    "frustrated": Delivery(1.5, 2.6, 1.02, 1.8, 0.9, -26),
+    "other": Delivery(1.5, 2.6, 1.00, 0.5, 0.2, -24),
+    "unknown": Delivery(1.0, 2.4, 1.00, 0.3, 0.1, -24),
 }
 HABIT_SD = Delivery(0.0, 0.3, 0.04, 0.6, 0.3, 2.0)  # a speaker's, the same in all her utterances
 CHANCE_SD = Delivery(0.9, 0.5, 0.06, 1.0, 0.4, 2.5)  # drawn anew for every utterance
 STRENGTH_SD = 0.25  # how far an utterance goes from neutral (0) to its emotion (1)
+
+# Listeners hear what is louder, higher, faster and brighter than its class as more active, and half as much as
+# more dominant; the sizes are ours.
+AROUSAL_PER = Delivery(0.15, 0.0, 2.0, 0.15, 0.15, 0.0)
+FOLLOWS_AROUSAL = Ratings(arousal=1.0, valence=0.0, dominance=0.5)
+RATING_SD = Ratings(arousal=0.15, valence=0.3, dominance=0.3)
+NEUTRAL_RATINGS = Ratings(2.8, 3.0, 2.9)  # where a corpus has no neutral utterances
 
 
 class Voice(NamedTuple):
@@ -70,12 +82,23 @@ def _scatter(mean: Sequence[float], sd: Delivery, rng: np.random.Generator) -> D
     return Delivery(*(np.asarray(mean) + np.asarray(sd) * rng.standard_normal(len(sd))).tolist())
 
 
-def draw(corpus: str, prompt: Prompt, seed: int) -> tuple[Voice, Delivery, np.random.Generator]:
-    """Draw who speaks and how; the generator goes on with what is left to chance."""
+class Performance(NamedTuple):
+    """Who speaks and how; the generator goes on with what is left to chance."""
+
+    voice: Voice
+    strength: float
+    delivery: Delivery
+    rng: np.random.Generator
+
+
+def draw(corpus: str, prompt: Prompt, seed: int) -> Performance:
+    """Draw a performance; a rating is of the same one as the sound."""
     who = (seed, corpus, prompt.speaker)
     voice = draw_voice(prompt.gender, _rng("voice", *who))
-    rng = _rng("utterance", *who, prompt.emotion, prompt.text_id)
-    return voice, draw_delivery(prompt.emotion, voice.habit, rng), rng
+    take = (prompt.take,) if prompt.take else ()
+    rng = _rng("utterance", *who, prompt.emotion, prompt.text_id, *take)
+    strength = max(0.0, rng.normal(prompt.strength, STRENGTH_SD))
+    return Performance(voice, strength, draw_delivery(prompt.emotion, strength, voice.habit, rng), rng)
 
 
 def draw_voice(gender: str, rng: np.random.Generator) -> Voice:
@@ -86,13 +109,30 @@ def draw_voice(gender: str, rng: np.random.Generator) -> Voice:
     return Voice(f0_hz * 2**octaves, formant_ratio * math.exp(log_ratio), habit)
 
 
-def draw_delivery(emotion: str, habit: Delivery, rng: np.random.Generator) -> Delivery:
-    """Draw one utterance's delivery: its emotion at a random strength, the habit, and chance."""
-    neutral = np.array(EMOTIONS["neutral"])
-    strength = max(0.0, rng.normal(1.0, STRENGTH_SD))
-    mean = neutral + strength * (np.array(EMOTIONS[emotion]) - neutral) + np.array(habit)
+def _between(neutral: Sequence[float], emotional: Sequence[float], strength: float) -> np.ndarray:
+    return np.array(neutral) + strength * (np.array(emotional) - np.array(neutral))
+
+
+def draw_delivery(emotion: str, strength: float, habit: Delivery, rng: np.random.Generator) -> Delivery:
+    """Draw one utterance's delivery: its emotion at a strength, the habit, and chance."""
+    mean = _between(EMOTIONS["neutral"], EMOTIONS[emotion], strength) + np.array(habit)
     drawn = _scatter(mean, CHANCE_SD, rng)
     return drawn._replace(range_semitones=max(0.3, drawn.range_semitones), rate_ratio=max(0.6, drawn.rate_ratio))
+
+
+def rate(corpus: str, prompt: Prompt, *, seed: int = 0) -> Ratings:
+    """Rate a prompt as listeners would, on scales of 1 to 5 in half steps.
+
+    The ratings lie between neutral and the class means of `RATINGS`, at the performance's strength, and follow
+    what in its delivery differs from the class.
+    """
+    _, strength, delivery, rng = draw(corpus, prompt, seed)
+    means = RATINGS[corpus]
+    expected = _between(means.get("neutral", NEUTRAL_RATINGS), means[prompt.emotion], strength)
+    surplus = np.array(delivery) - _between(EMOTIONS["neutral"], EMOTIONS[prompt.emotion], strength)
+    heard = expected + np.dot(AROUSAL_PER, surplus) * np.array(FOLLOWS_AROUSAL)
+    rated = heard + np.array(RATING_SD) * rng.standard_normal(len(RATING_SD))
+    return Ratings(*(np.round(2 * np.clip(rated, 1, 5)) / 2).tolist())
 
 
 # F1 to F3 of men's i, eh, ah, aw, u: Peterson & Barney 1952, Table II.
@@ -260,7 +300,7 @@ def synthesize(
     Returns:
         Samples in [-1, 1] at `rate_hz`, (n,) float64.
     """
-    voice, delivery, rng = draw(corpus, prompt, seed)
+    voice, _, delivery, rng = draw(corpus, prompt, seed)
     score = write_score(prompt.text_id, delivery, conditions, rng)
     source = _excite(score, voice, delivery, rng)
     level = _gain(SPEECH_LEVEL_DBFS + conditions.level_db + delivery.level_db)
