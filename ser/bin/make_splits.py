@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> None:
     made_from = {
         "version": VERSION,
         "protocol": protocol.model_dump(),
-        "labels": label_map.model_dump(),
+        "labels": label_map.only(protocol.corpora),
         "data": {name: _data_hash(args.data / name) for name in protocol.corpora},
     }
     about_path = args.splits / "protocol.json"

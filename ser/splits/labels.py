@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from ser.config import ConfigModel
 from ser.errors import ProtocolError, unknown
@@ -17,11 +18,21 @@ from ser.types import EMOTIONS, Utterance
 
 
 class CorpusLabels(ConfigModel):
-    """One corpus' part of a label map."""
+    """One corpus' part of a label map.
 
-    map: dict[str, list[str]] = Field(description="class -> canonical emotions")
+    Attributes:
+        map: class -> canonical emotions.
+        drop: emotions that are left out.
+        absent: classes that this corpus does not have.
+        by: what is mapped: what listeners heard, or what was acted (MSP-IMPROV's scenario letter).
+        expected: class -> utterances in the full release; `angry+sad` where only a sum is known.
+    """
+
+    map: dict[str, list[str]]
     drop: list[str] = []
-    expected: dict[str, int] = Field(description="class -> utterances in the full release")
+    absent: list[str] = []
+    by: Literal["emotion", "emotion_acted"] = "emotion"
+    expected: dict[str, int]
 
     @model_validator(mode="after")
     def _known_words(self) -> CorpusLabels:
@@ -31,7 +42,7 @@ class CorpusLabels(ConfigModel):
                 raise ValueError(f"emotion {unknown(word, EMOTIONS)}")
             if words.count(word) > 1:
                 raise ValueError(f"emotion '{word}' stands twice")
-        if set(self.expected) != set(self.map):
+        if {name for names in self.expected for name in names.split("+")} != set(self.map):
             raise ValueError(f"'expected' names {sorted(self.expected)}, 'map' names {sorted(self.map)}")
         return self
 
@@ -50,8 +61,11 @@ class LabelMap(ConfigModel):
             for name in labels.map:
                 if name not in self.classes:
                     raise ValueError(f"corpora.{corpus}.map: class {unknown(name, self.classes)}")
-            if missing := set(self.classes) - set(labels.map):
-                raise ValueError(f"corpora.{corpus}.map: class '{min(missing)}' has no emotion")
+            if missing := set(self.classes) - set(labels.map) - set(labels.absent):
+                raise ValueError(
+                    f"corpora.{corpus}.map: class '{min(missing)}' has no emotion; if the corpus lacks it, say so "
+                    "in 'absent'"
+                )
         return self
 
     def apply(self, corpus: str, utterances: Sequence[Utterance], release: str) -> dict[str, str]:
@@ -72,19 +86,25 @@ class LabelMap(ConfigModel):
             raise ProtocolError(f"label map: corpus {unknown(corpus, self.corpora)}")
         rules = self.corpora[corpus]
         class_of = {emotion: name for name, emotions in rules.map.items() for emotion in emotions}
-        for utterance in utterances:
-            if utterance.emotion not in class_of and utterance.emotion not in rules.drop:
+        emotion_of = {u.utt_id: getattr(u, rules.by) for u in utterances}
+        for utt, emotion in emotion_of.items():
+            if emotion not in class_of and emotion not in rules.drop:
                 raise ProtocolError(
-                    f"label map: corpora.{corpus}: emotion '{utterance.emotion}' of '{utterance.utt_id}' is "
-                    "neither mapped nor dropped; add it to a class or to 'drop'"
+                    f"label map: corpora.{corpus}: {rules.by} '{emotion}' of '{utt}' is neither mapped nor dropped; "
+                    "add it to a class or to 'drop'"
                 )
-        labelled = {u.utt_id: class_of[u.emotion] for u in utterances if u.emotion in class_of}
+        labelled = {utt: class_of[emotion] for utt, emotion in emotion_of.items() if emotion in class_of}
         found = Counter(labelled.values())
-        if empty := [name for name in self.classes if not found[name]]:
+        if empty := [name for name in rules.map if not found[name]]:
             raise ProtocolError(f"label map: corpora.{corpus}: class '{empty[0]}' gets no utterance")
-        if release == "full" and dict(found) != rules.expected:
+        sums = {names: sum(found[name] for name in names.split("+")) for names in rules.expected}
+        if release == "full" and sums != rules.expected:
             raise ProtocolError(
                 f"label map: corpora.{corpus}: expected {dict(sorted(rules.expected.items()))} from the full "
-                f"release, found {dict(sorted(found.items()))}"
+                f"release, found {dict(sorted(sums.items()))}"
             )
         return labelled
+
+    def only(self, corpora: Sequence[str]) -> dict[str, Any]:
+        """Tell what the map says of some corpora, as JSON; what it says of others decides nothing."""
+        return {"classes": self.classes} | {c: self.corpora[c].model_dump() for c in corpora if c in self.corpora}

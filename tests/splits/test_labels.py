@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 import ser
 from ser.config import build, load
+from ser.corpora import CORPORA
 from ser.errors import ConfigError, ProtocolError
 from ser.splits.labels import LabelMap
 from tests.splits.people import utterance
@@ -126,3 +128,37 @@ def test_four_classes_of_full_releases_are_those_of_the_spec(name, counts):
     labelled = list(labels.apply(name, said(*emotions), "full").values())
     assert {c: labelled.count(c) for c in labels.classes} == counts
     assert len(labelled) == {"ravdess": 864, "emodb": 339}[name]
+
+
+def shipped() -> list[tuple[str, str]]:
+    return [(path.stem, corpus) for path in sorted(LABELS.glob("*.yaml")) for corpus in load(path, LabelMap).corpora]
+
+
+@pytest.mark.parametrize(("name", "corpus"), shipped())
+def test_expected_counts_of_shipped_maps_are_those_of_the_parsers(name, corpus):
+    """Two tables written apart: what the full release holds, and what a map makes of it."""
+    rules = load(LABELS / f"{name}.yaml", LabelMap).corpora[corpus]
+    counts = CORPORA[corpus].counts
+    if rules.by == "emotion_acted":
+        assert sum(rules.expected.values()) in (8438, 2 * 8438)  # the sums of Gao et al., Table 1
+        return
+    assert {e for emotions in rules.map.values() for e in emotions} | set(rules.drop) == set(counts)
+    assert rules.expected == {c: sum(counts[e] for e in emotions) for c, emotions in rules.map.items()}
+
+
+def test_corpora_may_lack_a_class_only_if_they_say_so():
+    labels = {"classes": ["happy", "sad"], "corpora": {"c": {"map": {"sad": ["sad"]}, "expected": {"sad": 1}}}}
+    with pytest.raises(ConfigError, match="class 'happy' has no emotion; if the corpus lacks it, say so in 'absent'"):
+        build(LabelMap, labels, "x.yaml")
+    labels["corpora"]["c"]["absent"] = ["happy"]
+    assert build(LabelMap, labels, "x.yaml").apply("c", said("sad"), "full") != {}
+
+
+def test_acted_emotions_and_sums_of_counts():
+    """MSP-IMPROV by scenario letter: only sums of its counts are published."""
+    labels = load(LABELS / "four_class_scenario.yaml", LabelMap)
+    heard = [dataclasses.replace(u, emotion="other", emotion_acted=acted) for u, acted in zip(
+        said(*["sad"] * 4), ("angry", "happy", "neutral", "sad"), strict=True)]  # fmt: skip
+    assert list(labels.apply("msp_improv", heard, "own").values()) == ["angry", "happy", "neutral", "sad"]
+    with pytest.raises(ProtocolError, match=r"expected .*'angry\+sad': 4546.* found .*'angry\+sad': 2"):
+        labels.apply("msp_improv", heard, "full")
