@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     ("errors", "types"),
     ("losses", "nn", "metrics", "audio", "kaldi_io", "randomness", "files", "progress", "devices", "environment"),
-    ("corpora", "splits", "features", "upstreams", "config"),
+    ("corpora", "splits", "features", "upstreams", "config", "data_dirs", "downloads"),
     ("methods", "training"),
     ("build", "scoring", "results", "figures"),
     ("bin",),
