@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import chain, groupby, product
 from math import ceil, floor
 from pathlib import PurePosixPath
@@ -34,6 +34,31 @@ class Prompt:
     def stem(self) -> str:
         """Name of the file without its extension."""
         return PurePosixPath(self.path).stem
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a corpus does to all its utterances; the defaults are the common ground of all corpora."""
+
+    pitch_semitones: float = 0.0  # of the speaker population
+    formant_ratio: float = 1.0  # of the speaker population
+    fronting_ratio: float = 1.0  # language: second formants
+    vowel_space_ratio: float = 1.0  # language: log distance of the vowels from their center
+    frication_db: float = -16.0  # language: noise at syllable onsets, over the speech
+    syllables_per_s: float = 6.7  # language
+    rhythm_sd: float = 0.15  # language: of the log syllable durations
+    edge_silence_s: float = 0.05  # before and after the speech
+    level_db: float = 0.0
+    channel_tilt_db_per_octave: float = 0.0
+    presence_db: float = 0.0  # gain around 3 kHz
+    low_cut_hz: float = 60.0
+    high_cut_hz: float = 6800.0
+    noise_floor_dbfs: float = -60.0  # up to 8 kHz
+
+    def at(self, shift: float) -> Conditions:
+        """Go from the common ground (shift 0) to these conditions (1), in a straight line."""
+        mix = {f.name: f.default + shift * (getattr(self, f.name) - f.default) for f in fields(self)}
+        return Conditions(**mix)
 
 
 class Ratings(NamedTuple):

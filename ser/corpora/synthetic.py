@@ -13,42 +13,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ser.corpora import layouts
-from ser.corpora.layouts import Labels, Prompt, Rate, Ratings
+from ser.corpora.layouts import Conditions, Labels, Prompt, Rate, Ratings
 from ser.errors import ConfigError, DataError, unknown
 from ser.files import read_json, replacing, write_json
 
 MAKER_VERSION = 2  # raise it whenever the same seed and shift would give other files: releases are rewritten
 MAX_SHIFT = 3.0  # further out the conditions leave their ranges
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """What a corpus does to all its utterances; the defaults are the common ground of all corpora."""
-
-    pitch_semitones: float = 0.0  # of the speaker population
-    formant_ratio: float = 1.0  # of the speaker population
-    fronting_ratio: float = 1.0  # language: second formants
-    vowel_space_ratio: float = 1.0  # language: log distance of the vowels from their center
-    frication_db: float = -16.0  # language: noise at syllable onsets, over the speech
-    syllables_per_s: float = 6.7  # language
-    rhythm_sd: float = 0.15  # language: of the log syllable durations
-    edge_silence_s: float = 0.05  # before and after the speech
-    level_db: float = 0.0
-    channel_tilt_db_per_octave: float = 0.0
-    presence_db: float = 0.0  # gain around 3 kHz
-    low_cut_hz: float = 60.0
-    high_cut_hz: float = 6800.0
-    noise_floor_dbfs: float = -60.0  # up to 8 kHz
-
-    def at(self, shift: float) -> Conditions:
-        """Go from the common ground (shift 0) to these conditions (1), in a straight line."""
-        mix = {f.name: f.default + shift * (getattr(self, f.name) - f.default) for f in fields(self)}
-        return Conditions(**mix)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ import numpy as np
 import soundfile
 from scipy import fft, signal
 
-from ser.corpora.layouts import RATINGS, Prompt, Ratings
-from ser.corpora.synthetic import Conditions
+from ser.corpora.layouts import RATINGS, Conditions, Prompt, Ratings
 from ser.files import fingerprint
 
 SYNTHESIS_RATE_HZ = 16_000  # one for all corpora, so that a native rate alone is no shift
