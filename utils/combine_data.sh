@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Make one data directory of several; ids must differ.
+#
+# usage: utils/combine_data.sh DEST SRC1 SRC2 ...
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$root/utils/path.sh"
+exec python3 -m ser.bin.data_dir combine "$@"

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Download a corpus that may be downloaded, or say how to get one that may not.
+#
+# usage: utils/download_corpus.sh NAME DIR [--url URL] [--checksum ALGORITHM:HEX|none] [--archive FILE]
+#
+# NAME: emodb ravdess urdu cafe aesdd, das2022 (rating files); iemocap msp_improv savee casia (behind a form).
+# DIR: the folder for --db_root. An interrupted download goes on where it stopped; --help shows the sources.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$root/utils/path.sh"
+exec python3 -m ser.bin.download_corpus "$@"

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Sort all files of a data directory, keep what stands in all of them, rebuild spk2utt and spk2gender.
+#
+# usage: utils/fix_data_dir.sh [--allow-pipes true] DATA_DIR
+#
+# Prints what went and why; the former files are kept in DATA_DIR/.backup. The result is valid, or nothing changes.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$root/utils/path.sh"
+exec python3 -m ser.bin.data_dir fix "$@"
