@@ -18,7 +18,6 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$root/utils/parse_options.sh"
 . "$root/utils/stages.sh"
-. "$root/utils/setup_env.sh"
 
 demo="ravdess2emodb" # one recipe per finished paper
 stage_names=(data_prep splits features train score results)
@@ -29,7 +28,6 @@ options="stage stop_stage db_root mini features set allow_partial nj device reci
 help_from="$root/run.sh"
 if [ $# -gt 0 ]; then parse_options "$@"; fi
 
-setup_env ""
 . "$root/utils/path.sh"
 if [ -z "$recipe" ]; then
   [ $# -eq 0 ] || usage_error "options belong to a recipe: egs/<recipe>/run.sh $*"

@@ -1,7 +1,10 @@
-# The environment of every step. To be sourced with `root` set to the repository.
+# The environment of every step: a Python that has this package, and its variables. To be sourced with `root` set.
 # shellcheck shell=bash
+# shellcheck source=utils/setup_env.sh
+. "${root:?}/utils/setup_env.sh"
+[ -n "${SER_READY:-}" ] || setup_env ""
 export LC_ALL=C.UTF-8 PYTHONUTF8=1 PYTHONUNBUFFERED=1
-export PYTHONPATH="${root:?}${PYTHONPATH:+:$PYTHONPATH}"
+export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
 # One thread per process: parallel work is done by processes, and digits do not depend on the number of cores.
 export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 export MPLBACKEND=Agg
