@@ -139,11 +139,11 @@ def test_another_seed_or_another_parent_reuses_nothing(finished):
     assert inits[0] != inits[1]
 
 
-@pytest.mark.parametrize("line", ["seed: 2", "draws: 3", "dev_speakers: 0.2", "shots: [4]",
+@pytest.mark.parametrize("line", ["seed: 2", "draws: 4", "dev_speakers: 0.2", "shots: [4]",
                                   "folds: {emodb: {rule: consecutive_speakers, size: 2}}"])  # fmt: skip
 def test_another_split_reuses_nothing(own, line):
     config = own.recipe / "conf" / "protocol.yaml"
-    config.write_text(config.read_text() + ("mini: {draws: 3}\n" if line == "draws: 3" else line + "\n"))
+    config.write_text(config.read_text() + ("mini: {draws: 4}\n" if line == "draws: 4" else line + "\n"))
     data = own.root / "data_mini"
     make_splits.main(["--config", str(config), "--data", str(data), "--mini", "true", str(own.exp / "splits")])
     assert not any(recipe(own).train_done(row, 1).holds() for row in recipe(own).rows)
