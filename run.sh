@@ -49,9 +49,12 @@ stage_number() { # stage_number OPTION VALUE: a number from 1 to 6, or a name
 }
 stage=$(stage_number stage "$stage")
 stop_stage=$(stage_number stop_stage "$stop_stage")
+[ "$stage" -le "$stop_stage" ] || usage_error "option '--stop_stage': found '$stop_stage', before --stage '$stage'"
+case $device in auto | cpu | cuda) ;; *) usage_error "option '--device': found '$device', allowed are auto, cpu and cuda" ;; esac
 case $nj in '' | *[!0-9]* | 0) usage_error "option '--nj': found '$nj', a number of at least 1 is needed" ;; esac
 
 folder=$root/egs/$recipe
+[ -d "$folder/conf" ] || usage_error "option '--recipe': egs/$recipe has no conf/; known: $(cd "$root/egs" && echo */)"
 data=$root/data dump=$root/dump splits=$folder/splits exp=$folder/exp results=$folder/RESULTS.md
 . "$root/conf/db.sh"
 strict=true
@@ -59,6 +62,8 @@ if [ "$mini" = true ]; then
   data=$root/data_mini dump=$root/dump_mini exp=$folder/exp_mini
   splits=$exp/splits results=$exp/RESULTS.md db_root=$data/corpora recipe_features=$mini_features
 fi
+# Only the recipe as it is committed writes its RESULTS.md; variants keep theirs in exp/.
+if [ -n "$features$set" ]; then results=$exp/RESULTS.md; fi
 if [ -z "$features" ]; then features=$recipe_features strict=false; fi
 
 recipe_options=(--recipe "$folder" --data "$data" --dump "$dump" --splits "$splits" --exp "$exp" --features "$features"

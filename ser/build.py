@@ -31,8 +31,8 @@ METHODS = {"emofsl": "ser.methods.emofsl", "logistic_regression": "ser.methods.l
 
 COLUMNS = ["row", "conf", "feature", "seeds", "init", "versus", "set"]
 
-RESULT_CODE = ("losses", "nn", "methods", "training", "metrics/classification.py", "randomness.py")
-"""Code that decides what a row predicts; when it changes, rows are trained again."""
+RESULT_ROOMS = ("losses", "nn", "methods", "training", "metrics", "randomness")
+"""Where the code stands that decides what a row predicts; when what its method imports changes, it runs again."""
 
 SCORE_CODE = ("metrics", "scoring.py")
 """Code that decides scores from predictions."""
@@ -165,7 +165,9 @@ class Recipe:
         values, _ = read(path, own, self.mini)
         if values.get("method") not in METHODS:
             raise ConfigError(f"{path}: method: {unknown(str(values.get('method')), METHODS)}")
-        return read(path, [*own, *(o for o in self.overrides if _has(values, split_override(o)[0]))], self.mini)
+        fixed = [split_override(o)[0] for o in own]  # what makes a row this row
+        free = [o for o in self.overrides if _has(values, k := split_override(o)[0]) and k not in fixed]
+        return read(path, [*own, *free], self.mini)
 
     def feature_path(self, name: str) -> Path:
         """Find a feature's configuration file."""
@@ -204,7 +206,7 @@ class Recipe:
             "splits": self._splits.fingerprint,
             "features": self._made_from(row.feature),
             "init": row.init and fingerprint(self.train_inputs(self.row(row.init), seed)),
-            "code": code_hash(),
+            "code": code_hash(imported_code(METHODS[row.values["method"]])),
         }
 
     def _folder(self, feature: str) -> str:
@@ -264,7 +266,24 @@ def _has(values: dict[str, Any], keys: Sequence[str]) -> bool:
 
 
 @cache
-def code_hash(names: Sequence[str] = RESULT_CODE) -> str:
+def imported_code(module: str) -> tuple[str, ...]:
+    """List the files below `RESULT_ROOMS` that a module is made of: itself and what it imports, directly or not."""
+    root = Path(__file__).parent
+    found: set[str] = set()
+    todo = [module]
+    while todo:
+        path = root.joinpath(*todo.pop().split(".")[1:]).with_suffix(".py")
+        name = path.relative_to(root).as_posix()
+        if path.exists() and path.relative_to(root).with_suffix("").parts[0] in RESULT_ROOMS and name not in found:
+            found.add(name)
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ser"):
+                    todo += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(sorted(found))
+
+
+@cache
+def code_hash(names: Sequence[str]) -> str:
     """Hash code that decides results, without comments, docstrings and layout."""
     root = Path(__file__).parent
     paths = [p for name in names for p in (sorted((root / name).glob("*.py")) or [root / name])]

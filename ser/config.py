@@ -22,7 +22,7 @@ from ser.errors import ConfigError, unknown
 class ConfigModel(BaseModel):
     """Base of every configuration: unknown keys and wrong types are errors, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 Model = TypeVar("Model", bound=ConfigModel)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from ser.errors import ConfigError
+
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
@@ -18,5 +20,7 @@ def make_fabric(device: Device = "auto", precision: Precision = "fp32") -> Fabri
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device: 'cuda' was asked for and PyTorch sees no GPU here; use auto or cpu")
     names = {"fp32": "32-true", "bf16": "bf16-mixed"}
     return Fabric(accelerator=device, devices=1, precision=names[precision])

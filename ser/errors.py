@@ -46,3 +46,9 @@ def run_cli(main: Callable[[Sequence[str]], None]) -> None:
     except SerError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        reason = f"{error.filename}: {error.strerror}; check that the place exists and may be written"
+        print(f"error: {reason}", file=sys.stderr)
+        sys.exit(2)

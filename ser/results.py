@@ -13,19 +13,27 @@ from typing import Any
 import numpy as np
 
 from ser.environment import Environment
-from ser.metrics.statistics import Interval, holm, mean_scores, paired_speaker_test, speaker_bootstrap
+from ser.metrics.statistics import (
+    Interval,
+    difference_bootstrap,
+    holm,
+    mean_scores,
+    paired_speaker_test,
+    speaker_bootstrap,
+)
 from ser.randomness import rng
 
 DEFINITIONS = """
-UAR: mean of the per-class recalls, all folds of one support draw and source seed scored together (a fold that \
-lacks a class is never scored alone), then averaged over draws and seeds. Interval: 95 % percentile bootstrap of \
-that mean, resampling test speakers (10,000 times). sd: standard deviation over draws and seeds. Folds: mean of the \
-UARs of single folds. WA: accuracy. F1: mean of the classes' F1. Recall: share of a class that was recognised. \
-Difference: UAR minus that of the row named, with the p of a two-sided paired permutation test that swaps the two \
-rows' results speaker by speaker, Holm-corrected over the tests of this table; with S speakers p cannot be below \
-2 / 2^S. Target data: what of the target corpus a row has seen before it is tested. Chance guesses evenly; \
-majority always says the source's most frequent class; shortcut sees duration, level and silence alone. \
-†: in that many of all folds and draws only one class was predicted.
+UAR: mean of the per-class recalls, all folds of one support draw and source seed scored together (a fold that lacks
+a class is never scored alone), then averaged over draws and seeds. Interval: 95 % percentile bootstrap of that mean,
+resampling test speakers (10,000 times). sd: standard deviation over draws and seeds. Folds: mean of the UARs of
+single folds. WA: accuracy. F1: mean of the classes' F1. Recall: share of a class that was recognised. Difference:
+UAR minus that of the row named, with its own interval from the same resamples, and the p of a two-sided paired
+permutation test that swaps the two rows' results speaker by speaker, Holm-corrected over the tests of one feature;
+before correction p cannot be below 2 / 2^S with S speakers. Target data: what of the target corpus a row has seen
+before it is tested; unlabelled data are utterances of the task's classes for `corpus` statistics and all of a
+speaker's for `speaker` statistics. Chance guesses evenly; majority always says the source's most frequent class;
+shortcut sees duration, level and silence alone. †: in that many of all folds and draws only one class was predicted.
 """.strip()
 
 
@@ -65,6 +73,7 @@ class Scored:
     scores: Mapping[str, np.ndarray]
     interval: Interval
     difference: float | None = None
+    difference_interval: Interval | None = None
     p: float | None = None
 
 
@@ -108,7 +117,7 @@ def reference_lines(line: Line, classes: Sequence[str], majority: str) -> list[L
 def score_lines(lines: Sequence[Line], seed: int) -> list[Scored | Line]:
     """Score one table's lines, with intervals and Holm-corrected paired tests; holes stay lines."""
     scored: list[Scored | Line] = []
-    tests: list[tuple[int, float]] = []
+    tests: dict[str, list[tuple[int, float]]] = {}
     for line in lines:
         if line.counts is None:
             scored.append(line)
@@ -119,12 +128,16 @@ def score_lines(lines: Sequence[Line], seed: int) -> list[Scored | Line]:
         other = _versus(line, lines)
         if other is not None:
             p = paired_speaker_test(line.counts, other.counts, rng("paired test", seed, *key))
-            tests.append((len(scored), p))
-            difference = float(result.scores["uar"] - mean_scores(other.counts)["uar"])
-            result = dataclasses.replace(result, difference=difference)
+            tests.setdefault(line.feature, []).append((len(scored), p))
+            result = dataclasses.replace(
+                result,
+                difference=float(result.scores["uar"] - mean_scores(other.counts)["uar"]),
+                difference_interval=difference_bootstrap(line.counts, other.counts, rng("bootstrap", seed)),
+            )
         scored.append(result)
-    for (place, _), p in zip(tests, holm(np.array([p for _, p in tests])), strict=True):
-        scored[place] = dataclasses.replace(scored[place], p=float(p))
+    for family in tests.values():  # one feature's rows answer one question; what else is listed does not matter
+        for (place, _), p in zip(family, holm(np.array([p for _, p in family])), strict=True):
+            scored[place] = dataclasses.replace(scored[place], p=float(p))
     return scored
 
 
@@ -151,7 +164,10 @@ def cells(entry: Scored | Line, classes: Sequence[str]) -> list[str]:
         return [entry.label, entry.feature, "", f"not run: {entry.hole}", *[""] * (len(header(classes)) - 4)]
     line, scores = entry.line, entry.scores
     mark = f" †{line.one_class}/{line.cells}" if line.one_class else ""
-    difference = "" if entry.difference is None else f"{100 * entry.difference:+.1f} ({line.versus})"
+    difference = ""
+    if entry.difference is not None:
+        low, high = (100 * bound for bound in entry.difference_interval)
+        difference = f"{100 * entry.difference:+.1f} [{low:+.1f}, {high:+.1f}] ({line.versus})"
     constant = line.cells == 0  # chance and majority: nothing to resample
     return [
         line.label + mark,

@@ -111,3 +111,14 @@ def test_driver_stays_small():
     assert len((ROOT / "run.sh").read_text().splitlines()) <= 150
     for recipe in (ROOT / "egs").glob("*/run.sh"):
         assert len(recipe.read_text().splitlines()) <= 25, recipe
+
+
+def test_another_method_s_loss_does_not_retrain_a_method():
+    """A row's fingerprint holds the code that its method imports, and no other."""
+    from ser.build import METHODS, imported_code
+
+    assert "losses/emotion_distance.py" in imported_code(METHODS["emofsl"])
+    assert "training/stacked.py" in imported_code(METHODS["emofsl"])
+    assert imported_code(METHODS["logistic_regression"]) == (
+        "methods/base.py", "methods/logistic_regression.py", "training/data.py",
+    )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -102,11 +104,20 @@ def test_differences_and_p_values_stand_on_the_lines_they_belong_to():
         difference = mean_scores(lines[i].counts)["uar"] - mean_scores(btl)["uar"]
         assert scored[i].p == pytest.approx(p)
         assert scored[i].difference == pytest.approx(difference)
-        assert cell(scored[i], "difference") == f"{100 * difference:+.1f} (BTL)"
+        low, high = (100 * bound for bound in scored[i].difference_interval)
+        assert low <= 100 * difference <= high
+        assert cell(scored[i], "difference") == f"{100 * difference:+.1f} [{low:+.1f}, {high:+.1f}] (BTL)"
         assert cell(scored[i], "p") == f"{p:.3f}"
     for i in (1, 3):
         assert (scored[i].p, scored[i].difference) == (None, None)
         assert (cell(scored[i], "difference"), cell(scored[i], "p")) == ("", "")
+
+
+def test_other_features_do_not_change_a_corrected_p():
+    """Holm's family is the tests of one feature: listing another one must not move significance."""
+    own = [line("BTL", 0.4, 3), line("FSTL", 0.6, 4, versus="BTL")]
+    other = [dataclasses.replace(entry, feature="other") for entry in own]
+    assert score_lines([*own, *other], 1)[1].p == score_lines(own, 1)[1].p
 
 
 def test_a_line_is_tested_against_its_own_feature_and_never_against_a_hole():

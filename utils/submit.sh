@@ -5,6 +5,7 @@
 #
 # Calls COMMAND with `--jobs JOBS --part i/n` for i = 1 to n, n at most NJ; LOG.<i>.log holds what part i says.
 set -euo pipefail
+[ $# -gt 3 ] || { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2; }
 nj=$1 log=$2 jobs=$3
 shift 3
 utils=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -19,6 +20,7 @@ utils=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 n=$(wc -l < "$jobs")
 [ "$n" -le "$nj" ] || n=$nj
 pids=() status=0
+trap 'pkill -P "$$" 2> /dev/null; kill "${pids[@]}" 2> /dev/null' INT TERM # nobody goes on without its parent
 for i in $(seq "$n"); do
   run_step "$log.$i.log" "$@" --jobs "$jobs" --part "$i/$n" &
   pids+=($!)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.build import Recipe, Row, code_hash
+from ser.environment import Environment
 from ser.errors import DataError, run_cli
 from ser.files import fingerprint, read_json, write_text
 
@@ -34,6 +35,7 @@ def main(argv: Sequence[str]) -> None:
             "code": code_hash(("results.py", "figures.py", "bin/results.py", "metrics")),
             "title": args.title,
             "releases": recipe.splits_about["releases"],
+            "overrides": list(recipe.overrides),
         }
     )
     printed = recipe.exp / "results.txt"
@@ -60,7 +62,6 @@ def _runs(recipe: Recipe, row: Row) -> list[dict]:
 def _write(recipe: Recipe, runs: dict[str, list[dict]], made_from: str, title: str, out: Path) -> str:
     """Write RESULTS.md and the figures; return the text for the terminal."""
     from ser import figures, results
-    from ser.environment import environment
 
     lines, holes = [], []
     for row in recipe.rows:
@@ -96,7 +97,7 @@ def _write(recipe: Recipe, runs: dict[str, list[dict]], made_from: str, title: s
         title=title,
         made_from=made_from,
         stamps=_stamps(recipe),
-        environment=environment(),
+        environment=_environment(recipe, runs),
         features=[_feature(recipe, name) for name in sorted({r.feature for r in recipe.rows if not r.needs})],
         corpora=[_corpus(recipe, name) for name in recipe.corpora],
         tables=tables,
@@ -107,6 +108,16 @@ def _write(recipe: Recipe, runs: dict[str, list[dict]], made_from: str, title: s
     return stamps + "\n".join(text)
 
 
+def _environment(recipe: Recipe, runs: dict[str, list[dict]]) -> Environment:
+    """Describe where the rows were trained; several places are named together."""
+    trained = [row for row in recipe.rows if runs[row.name]]
+    found = [read_json(recipe.run_dir(row, seed) / "env.json") for row in trained for seed in row.seeds]
+    joined = {key: " and ".join(sorted({str(env[key]) for env in found})) for key in found[0] if key != "packages"}
+    names = found[0]["packages"]
+    packages = {name: " and ".join(sorted({env["packages"][name] for env in found})) for name in names}
+    return Environment(**joined, packages=packages)
+
+
 def _stamps(recipe: Recipe) -> list[str]:
     releases = recipe.splits_about["releases"]
     stamps = []
@@ -114,6 +125,8 @@ def _stamps(recipe: Recipe) -> list[str]:
         stamps.append(f"PARTIAL CORPUS: {', '.join(partial)} (see corpus.json); not comparable")
     if "mini" in releases.values():
         stamps.append("MINIATURE CORPORA: synthetic audio; the numbers say nothing about real speech")
+    if recipe.overrides:
+        stamps.append(f"OVERRIDDEN: {', '.join(recipe.overrides)}, in rows that do not set these themselves")
     return stamps
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -137,7 +138,7 @@ def _train(recipe: Recipe, row: Row, seed: int, device: str, data_of: dict[str, 
     write_text(folder / "conf.yaml", yaml.safe_dump(row.config.model_dump(), sort_keys=False))
     environment().write(folder / "env.json")
     done.mark()
-    print(f"{row.name} seed {seed}: trained in {time.monotonic() - started:.1f} s")
+    sys.stdout.write(f"{row.name} seed {seed}: trained in {time.monotonic() - started:.1f} s\n")  # one write a line
 
 
 if __name__ == "__main__":

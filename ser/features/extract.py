@@ -8,6 +8,7 @@ the same, byte for byte, with any number of workers.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import multiprocessing
 import os
 import threading
@@ -76,7 +77,10 @@ def extract_stale(
         for config, data_dir, dump in stale:
             times = read_segments(data_dir)
             parts = [(u, wav, *times.get(u, (None, None))) for u, wav in read_map(data_dir / "wav.scp").items()]
-            _extract_corpus(_made_from(config, data_dir), parts, dump, lambda items, c=config: mapped(c, items))
+            with _alone(dump):
+                if not up_to_date(config, data_dir, dump):
+                    made_from = _made_from(config, data_dir)
+                    _extract_corpus(made_from, parts, dump, lambda items, c=config: mapped(c, items))
             print(f"wrote {dump}")
 
 
@@ -84,6 +88,15 @@ Part = tuple[str, str, float | None, float | None]
 """Utterance id, audio file, and start and end in seconds where it is a segment of the file."""
 
 Mapped = Callable[[Sequence[Part]], Iterator["np.ndarray"]]
+
+
+@contextlib.contextmanager
+def _alone(dump_dir: Path) -> Iterator[None]:
+    """Wait until no other process writes this archive, which all recipes share."""
+    dump_dir.parent.mkdir(parents=True, exist_ok=True)
+    with open(dump_dir.with_name(f".{dump_dir.name}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _extract_corpus(made_from: dict[str, Any], parts: Sequence[Part], dump_dir: Path, mapped: Mapped) -> None:

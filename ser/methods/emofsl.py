@@ -23,11 +23,11 @@ from torch.func import functional_call, stack_module_state
 from ser.config import ConfigModel
 from ser.devices import Device, make_fabric
 from ser.errors import ConfigError
-from ser.losses import EmotionDistanceLoss, SiameseContrastiveLoss
-from ser.losses.emotion_distance import CLASSES
+from ser.losses.emotion_distance import CLASSES, EmotionDistanceLoss
+from ser.losses.siamese_contrastive import SiameseContrastiveLoss
 from ser.methods.base import History, Prediction, State
-from ser.metrics import uar
-from ser.nn import EmbeddingClassifier
+from ser.metrics.classification import uar
+from ser.nn.embedding_classifier import EmbeddingClassifier
 from ser.randomness import seed_of
 from ser.splits.lists import Split
 from ser.training.data import NORMALIZATION_SEES, Normalization, RunData

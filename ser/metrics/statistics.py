@@ -33,16 +33,32 @@ def speaker_bootstrap(counts: np.ndarray, rng: np.random.Generator, n: int = N_R
         The 2.5 % and 97.5 % points of the mean UAR over repetitions; resamples in which a class has no
         utterance left are drawn again by being left out.
     """
-    n_speakers = counts.shape[1]
-    weights = rng.multinomial(n_speakers, np.full(n_speakers, 1 / n_speakers), size=n)  # (n, S)
-    n_true = counts[0].sum(-1)  # (S, C), the same in every repetition
     hits = np.diagonal(counts, axis1=-2, axis2=-1).mean(0)  # (S, C): UAR is linear in the hits
+    return _percentiles(hits, counts[0].sum(-1), rng, n)
+
+
+def _percentiles(hits: np.ndarray, n_true: np.ndarray, rng: np.random.Generator, n: int) -> Interval:
+    """Resample speakers, (S, C) hits of (S, C) utterances each; the same generator draws the same speakers."""
+    n_speakers = len(hits)
+    weights = rng.multinomial(n_speakers, np.full(n_speakers, 1 / n_speakers), size=n)  # (n, S)
     occurs = n_true.any(0)  # (C,)
     totals = weights @ n_true[:, occurs]
     complete = (totals > 0).all(-1)
     uars = (weights @ hits[:, occurs])[complete] / totals[complete]
     low, high = np.percentile(uars.mean(-1), [2.5, 97.5])
     return Interval(float(low), float(high))
+
+
+def difference_bootstrap(a: np.ndarray, b: np.ndarray, rng: np.random.Generator, n: int = N_RESAMPLES) -> Interval:
+    """Bound the difference of two systems' mean UARs, both scored on the same resampled speakers.
+
+    Args:
+        a, b: confusion counts of two systems on the same utterances, (R, S, C, C) and (R', S, C, C).
+        rng: source of randomness.
+        n: resamples.
+    """
+    differences = np.diagonal(a, axis1=-2, axis2=-1).mean(0) - np.diagonal(b, axis1=-2, axis2=-1).mean(0)
+    return _percentiles(differences, a[0].sum(-1), rng, n)
 
 
 def paired_speaker_test(a: np.ndarray, b: np.ndarray, rng: np.random.Generator) -> float:

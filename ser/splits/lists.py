@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ser.errors import DataError
 from ser.files import fingerprint, read_json, replacing, write_json
 from ser.kaldi_io import read_list, read_map
 
@@ -79,6 +80,8 @@ class Splits:
     @classmethod
     def open(cls, folder: Path) -> Splits:
         """Open what stage 2 wrote."""
+        if not (folder / "protocol.json").exists():
+            raise DataError(f"{folder}: no splits; run stage 2")
         return cls(folder, read_json(folder / "protocol.json"))
 
     @property

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
-from ser.metrics.statistics import N_RESAMPLES, holm, mean_scores, paired_speaker_test, speaker_bootstrap
+from ser.metrics.statistics import (
+    N_RESAMPLES,
+    difference_bootstrap,
+    holm,
+    mean_scores,
+    paired_speaker_test,
+    speaker_bootstrap,
+)
 
 C = 3
 
@@ -196,3 +203,16 @@ def test_mean_scores_average_over_repetitions_of_all_speakers_together():
     assert scores["recall"] == pytest.approx(np.mean(recalls, axis=0))
     assert scores["wa"] == pytest.approx(np.trace(counts.sum((0, 1))) / counts.sum())
     assert np.isnan(mean_scores(counts[:1])["uar_sd"])
+
+
+def test_difference_is_bounded_on_the_same_speakers():
+    """Both sides of a difference are resampled together: a constant lead has no width, whatever the speakers do."""
+    hits = np.array([1, 9, 3, 7])
+    a, b = (
+        np.stack([np.diag([h, h]) + np.fliplr(np.diag([10 - h] * 2)) for h in hits + gain])[None] for gain in (1, 0)
+    )
+    low, high = difference_bootstrap(a, b, np.random.default_rng(1), 500)
+    assert (low, high) == (pytest.approx(0.1), pytest.approx(0.1))
+    assert difference_bootstrap(b, a, np.random.default_rng(1), 500).low == pytest.approx(-0.1)
+    spread = speaker_bootstrap(b, np.random.default_rng(1), 500)
+    assert spread.high - spread.low > 0.2
