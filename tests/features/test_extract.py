@@ -331,3 +331,20 @@ def test_command_line_refuses_in_one_sentence(tmp_path, monkeypatch, capsys):
         run_cli(extract_features.main)
     message = "error: extract_features needs a data directory, a dump directory and --nj of at least 1\n"
     assert capsys.readouterr().err == message
+
+
+def test_two_runs_at_once_wait_for_each_other(whole, tmp_path):
+    """Recipes share archives: whoever comes second finds the first one's and adds nothing."""
+    data_dir, _, finished = whole
+    code = (
+        "import sys; from pathlib import Path; from tests.features.data_dir import extract; "
+        "extract(Path(sys.argv[1]), Path(sys.argv[2]))"
+    )
+    root = Path(__file__).parents[2]
+    both = [
+        subprocess.Popen([sys.executable, "-c", code, str(data_dir), str(tmp_path / "dump")], cwd=root)
+        for _ in range(2)
+    ]
+    assert [process.wait() for process in both] == [0, 0]
+    (ark,) = (tmp_path / "dump").rglob("feats.ark")
+    assert ark.read_bytes() == (finished / "feats.ark").read_bytes()

@@ -155,8 +155,15 @@ def test_only_what_a_setting_affects_runs_again(own):
     again = set(re.findall(r"^(\S+) seed 1: trained in", result.stdout, re.M))
     kept = {"support_only-fbank_no_cmvn", "shortcut-shortcut"}
     assert again == {row.name for row in recipe(own).rows} - kept
+    assert "OVERRIDDEN: loss.alpha=0.8, loss.kappa1=0.5" in (own.exp / "RESULTS.md").read_text()
     conf = (own.exp / "emofsl-fbank_no_cmvn" / "seed1" / "conf.yaml").read_text()
     assert "alpha: 0.8" in conf and "kappa1: 0.5" in conf
+
+
+def test_a_row_keeps_what_it_sets_itself(finished):
+    changed = recipe(finished, "adapt.steps=100")
+    steps = {row.label: row.values["adapt"]["steps"] for row in changed.rows if "adapt" in row.values}
+    assert (steps["btl"], steps["emofsl"], steps["btl_ten_steps"]) == (100, 100, 10)
 
 
 def test_a_failed_run_leaves_a_hole_and_a_code(own):
@@ -240,6 +247,8 @@ def fails(result, *fragments: str) -> None:
         (["--allow-partial", "yes"], ["found 'yes'", "true and false"]),
         (["--nj", "0"], ["'--nj'", "at least 1"]),
         (["more"], ["unexpected 'more'"]),
+        (["--device", "tpu"], ["found 'tpu'", "auto, cpu and cuda"]),
+        (["--stage", "5", "--stop_stage", "2"], ["'--stop_stage'", "before --stage"]),
         (["--stage", "train", "--set", "loss.alfa=1"], ["loss.alfa", "did you mean 'loss.alpha'"]),
         (["--stage", "train", "--set", "loss.alpha"], ["key=value"]),
         (["--stage", "train", "--set", "loss.alpha=high"], ["loss.alpha", "number", "high"]),
@@ -330,6 +339,11 @@ def test_bad_audio_stops_stage_1_or_stamps_the_table(own, kind, reason):
     assert json.loads((own.root / "data" / "emodb" / "corpus.json").read_text())["release"] == "subset"
     about = json.loads((own.recipe / "splits" / "protocol.json").read_text())
     assert about["releases"]["emodb"] == "subset"
+
+
+def test_a_later_stage_names_the_one_that_is_missing(own):
+    shutil.rmtree(own.exp / "splits")
+    fails(own.run("--stage", "features"), "no splits; run stage 2")
 
 
 def test_partial_corpora_stamp_the_table(own):
