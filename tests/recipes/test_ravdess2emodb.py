@@ -117,7 +117,7 @@ SETTINGS = [
     "normalization=corpus", "model.hidden=128", "model.normalize=false", "source.lr=1e-2", "source.batch_size=32",
     "source.epochs=3", "adapt.lr=1e-2", "adapt.lr_decay=0.5", "adapt.steps=7", "loss.alpha=0.9", "loss.beta=0.5",
     "loss.kappa=0.5", "loss.kappa1=0.5", "loss.kappa2=0.5", "loss.weight=0.5", "loss.reduction=sum",
-    "predictor=classifier", "objective=fstl",
+    "predictor=classifier",
 ]  # fmt: skip
 
 
