@@ -68,7 +68,7 @@ def _timed(config, model, params, x, y, size):  # type: ignore[no-untyped-def]
 @torch.no_grad()
 def _predict(config, params, i, query, support, y):  # type: ignore[no-untyped-def]
     own = {name: value[i] for name, value in params.items()}
-    return emofsl._scores(config, own, query, support, y, "cpu").argmax(1)
+    return emofsl._scores(config, own, query, support, y).argmax(1)
 
 
 if __name__ == "__main__":

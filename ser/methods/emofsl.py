@@ -224,19 +224,19 @@ def _adapt_all(config: Config, data: RunData, init: State, device: Device) -> tu
 def predict(config: Config, data: RunData, state: State, device: Device) -> list[Prediction]:
     """Score test utterances by the classifier, or by the negative distance to the support set's class means."""
     if config.objective == "source_only":
-        return _predict_sources(config, data, state, device)
+        return _predict_sources(config, data, state)
     predictions = []
     for number, split in enumerate(data.splits):
         x = data.normalized(split, config.normalization)
         queries = list(split.test)
+        x_query = x[data.rows(queries)]
         for k in data.shots():
             episodes = data.episodes(k)
             for i in (i for i, e in enumerate(episodes) if e.split == number):
                 params = {name: state[f"k{k}.{name}"][i] for name in _names(state, k)}
                 support = split.support[k, episodes[i].draw]
-                scores = _scores(
-                    config, params, x[data.rows(queries)], x[data.rows(support)], data.targets(support), device
-                )
+                x_support = x[data.rows(support)]
+                scores = _scores(config, params, x_query, x_support, data.targets(support))
                 predictions.append(Prediction(split.name, k, episodes[i].draw, queries, scores))
     return predictions
 
@@ -245,7 +245,7 @@ def _names(state: State, k: int) -> list[str]:
     return [name.removeprefix(f"k{k}.") for name in state if name.startswith(f"k{k}.")]
 
 
-def _scores(config: Config, params: Params, query: Tensor, support: Tensor, y: Tensor, device: Device) -> Tensor:
+def _scores(config: Config, params: Params, query: Tensor, support: Tensor, y: Tensor) -> Tensor:
     """Score queries (n, D) under one model and its support set (4k, D), (n, C)."""
     model = _skeleton(params)
     z, logits = functional_call(model, params, (query,))
@@ -257,7 +257,7 @@ def _scores(config: Config, params: Params, query: Tensor, support: Tensor, y: T
     return -torch.cdist(embedding(config, z), centers, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def _predict_sources(config: Config, data: RunData, state: State, device: Device) -> list[Prediction]:
+def _predict_sources(config: Config, data: RunData, state: State) -> list[Prediction]:
     """Score every test utterance by the source model's classifier."""
     predictions = []
     for split, source in zip(data.splits, _source_of(data), strict=True):
