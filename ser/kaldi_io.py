@@ -10,7 +10,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ser.errors import DataError, unknown
 from ser.files import replacing, write_json
@@ -174,6 +174,20 @@ def read_segments(path: Path) -> dict[str, tuple[float, float]]:
         return {}
     values = {utt: value.split(" ") for utt, value in read_map(path / SEGMENTS).items()}
     return {utt: (float(start), float(end)) for utt, (_, start, end) in values.items()}
+
+
+class AudioPart(NamedTuple):
+    """Where an utterance's audio is: a file, and start and end in seconds where it is a part of the file."""
+
+    path: str
+    start: float | None = None
+    end: float | None = None
+
+
+def read_audio_parts(path: Path) -> dict[str, AudioPart]:
+    """Read where the audio of each utterance of a data directory is."""
+    times = read_segments(path)
+    return {utt: AudioPart(wav, *times.get(utt, ())) for utt, wav in read_map(path / "wav.scp").items()}
 
 
 def validate_data_dir(path: Path, allow_pipes: bool = False) -> list[str]:

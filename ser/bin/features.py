@@ -22,7 +22,7 @@ def main(argv: Sequence[str]) -> None:
     args = parser.parse_args(argv)
     recipe = recipe_of(args)
     data_dirs = [recipe.data / corpus for corpus in recipe.corpora]
-    needs = {row.feature: row.needs for row in recipe.rows}
+    needs = {row.feature: row.needs for row in recipe.rows if not row.finetunes}
     usable = [(name, recipe.feature_config(name)) for name, reason in needs.items() if reason is None]
     extract_stale(usable, data_dirs, recipe.dump, args.nj, args.device)
     for name, reason in needs.items():

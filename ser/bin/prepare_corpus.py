@@ -2,6 +2,8 @@
 
 usage: python -m ser.bin.prepare_corpus CORPUS [RELEASE_DIR] DATA_DIR [--db_root DIR] [--allow_partial true]
        python -m ser.bin.prepare_corpus table FILE DATA_DIR          a CSV or TSV of your own (ser/corpora/table.py)
+
+A CORPUS of any other name is your own: FILE is its table. Without a release, a DATA_DIR that is there is kept.
 """
 
 from __future__ import annotations
@@ -26,6 +28,10 @@ def main(argv: Sequence[str]) -> None:
     args = parser.parse_intermixed_args(argv)  # options may stand between the folders
     db_root = Path(args.db_root) if args.db_root else None
     allow_partial = args.allow_partial == "true"
+    is_known = args.corpus in CORPORA or args.corpus == args.data_dir.name
+    if is_known and args.release is None and db_root is None and (args.data_dir / "corpus.json").exists():
+        print(f"{args.corpus}: prepared before; no release was named to hold it against")
+        return
     if args.corpus == "table":
         if args.release is None:
             raise ConfigError("table: needs FILE and DATA_DIR")
@@ -33,8 +39,13 @@ def main(argv: Sequence[str]) -> None:
     elif args.corpus in CORPORA:
         corpus = CORPORA[args.corpus]
         done = prepare(corpus, find_release(corpus, args.release, db_root), args.data_dir, allow_partial)
+    elif args.corpus == args.data_dir.name and args.release is not None:
+        done = prepare_table(args.release, args.data_dir, allow_partial)
     else:
-        raise ConfigError(f"CORPUS: {unknown(args.corpus, [*CORPORA, 'table'])}")
+        raise ConfigError(
+            f"CORPUS: {unknown(args.corpus, [*CORPORA, 'table'])}; for a corpus of your own, set "
+            f"{args.corpus.upper()} to its table in conf/db.sh, or make {args.data_dir}"
+        )
     print(f"{args.corpus}: wrote {args.data_dir}" if done else f"{args.corpus}: up to date")
 
 

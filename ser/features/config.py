@@ -11,37 +11,99 @@ from pydantic import Field, model_validator
 
 from ser.audio import RESAMPLER
 from ser.config import ConfigModel
-from ser.errors import ConfigError
+from ser.errors import ConfigError, DataError
 from ser.files import fingerprint, hash_file
 
 FRONT_END = 1
 """Raise it when the same settings would give other numbers."""
 
 
+Pooling = Literal["mean", "mean+std", "none"]
+
+SPECTROGRAM = "spectrogram_segments"
+"""Name of the upstream that `Segments` are for."""
+
+
+def framing_problem(segment_samples: int, window_samples: int, n_fft: int, n_bins: int) -> str | None:
+    """Tell what of a framing does not fit together; None if all does."""
+    if not 1 <= window_samples <= min(n_fft, segment_samples):
+        return (
+            f"window_samples: {window_samples} is not in 1 to {min(n_fft, segment_samples)}, the smaller of n_fft "
+            "and segment_samples"
+        )
+    if not 1 <= n_bins <= n_fft // 2 + 1:
+        return f"n_bins: {n_bins} is not in 1 to {n_fft // 2 + 1}, what n_fft {n_fft} has"
+    return None
+
+
+class Segments(ConfigModel):
+    """The settings of `ser.features.spectrogram.spectrogram_segments`, told there, with its defaults."""
+
+    segment_samples: int = Field(default=4240, gt=0)
+    segment_hop_samples: int = Field(default=4240, gt=0)
+    min_fill: float = Field(default=0.5, ge=0, le=1)
+    window_samples: int = Field(default=256, gt=0)
+    hop_samples: int = Field(default=128, gt=0)
+    n_fft: int = Field(default=256, gt=0)
+    n_bins: int = Field(default=129, gt=0)
+    window: Literal["hamming", "hann"] = "hamming"
+    scale: Literal["log", "magnitude"] = "log"
+    floor: float = Field(default=1e-6, gt=0)
+
+    @model_validator(mode="after")
+    def _framing_fits(self) -> Segments:
+        if problem := framing_problem(self.segment_samples, self.window_samples, self.n_fft, self.n_bins):
+            raise ValueError(problem)
+        return self
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Frames and bins of one segment."""
+        return 1 + (self.segment_samples - self.window_samples) // self.hop_samples, self.n_bins
+
+
 class FeatureConfig(ConfigModel):
-    """A feature vector per utterance (`conf/features/*.yaml`).
+    """A feature vector per utterance, or a sequence of frames (`conf/features/*.yaml`).
 
     Attributes:
-        upstream: s3prl's name, `byol_s` (512 dimensions, from a file) or `shortcut`.
+        upstream: s3prl's name, `byol_s` (512 dimensions, from a file), `shortcut` or `spectrogram_segments`.
         ckpt: checkpoint file; `$NAME` stands for a line of `conf/db.sh`.
         layer: which hidden state, 0 the front end's output, or `last`.
-        pooling: over the valid frames.
-        precision: of the upstream; vectors are stored as float32.
+        pooling: over the valid frames; `none` keeps them all.
+        precision: of the upstream; features are stored as float32.
         hop_ms: hop between windows, for `byol_s`.
+        segments: for `spectrogram_segments`; its defaults where missing.
     """
 
     upstream: str
     ckpt: str | None = Field(default=None, min_length=1)
     layer: int | Literal["last"] = "last"
-    pooling: Literal["mean", "mean+std"] = "mean"
+    pooling: Pooling = "mean"
     precision: Literal["fp32", "bf16"] = "fp32"
     hop_ms: int | None = Field(default=None, gt=0)
+    segments: Segments | None = None
 
     @model_validator(mode="after")
-    def _hop_belongs_to_byol_s(self) -> FeatureConfig:
+    def _settings_belong_to_the_upstream(self) -> FeatureConfig:
         if self.hop_ms is not None and self.upstream != "byol_s":
             raise ValueError("hop_ms is for byol_s alone; other upstreams have their own hop")
+        if self.segments is not None and self.upstream != SPECTROGRAM:
+            raise ValueError(f"segments is for {SPECTROGRAM} alone, not for {self.upstream}")
+        if self.is_sequence and self.upstream == "shortcut":
+            raise ValueError("pooling: 'none' is not for shortcut, which is one vector")
+        if not self.is_sequence and self.upstream == SPECTROGRAM:
+            raise ValueError(f"pooling: found '{self.pooling}'; {SPECTROGRAM} takes 'none' alone")
         return self
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether an utterance has frames, and not one vector."""
+        return self.pooling == "none"
+
+    @property
+    def segment_settings(self) -> Segments | None:
+        """Settings of the segments with defaults filled in; None for other upstreams."""
+        return (self.segments or Segments()) if self.upstream == SPECTROGRAM else None
 
     def ckpt_file(self) -> str | None:
         """Find the checkpoint file.
@@ -61,8 +123,11 @@ class FeatureConfig(ConfigModel):
     def identity(self) -> dict[str, object]:
         """Tell everything that decides the numbers, as JSON."""
         ckpt = self.ckpt_file()
+        segments = self.segment_settings
         return {
-            **self.model_dump(exclude={"ckpt"}),
+            **self.model_dump(exclude={"ckpt", "segments"}),
+            # left out where there are none, so that archives from before there were segments keep their keys
+            **({} if segments is None else {"segments": segments.model_dump()}),
             "ckpt_hash": ckpt and hash_file(Path(ckpt)),
             "front_end": FRONT_END,
             "resampler": RESAMPLER,
@@ -72,3 +137,15 @@ class FeatureConfig(ConfigModel):
     def folder(self, name: str) -> str:
         """Name the folder of this feature below `dump/`: two configurations never share one."""
         return f"{name}-{fingerprint(self.identity())[:10]}"
+
+
+def made_from_audio(data_dir: Path) -> str:
+    """Hash the audio of a corpus, wherever it lies.
+
+    Raises:
+        DataError: if stage 1 has not prepared it.
+    """
+    try:
+        return hash_file(data_dir / "utt2hash")
+    except FileNotFoundError:
+        raise DataError(f"{data_dir}: no data directory; run stage 1") from None

@@ -1,28 +1,30 @@
-"""From audio to one vector per utterance in a kaldiio archive, once per corpus, shared by all recipes.
+"""From audio to a vector or a matrix of frames per utterance in a Kaldi archive, once per corpus, for all recipes.
 
-`dump/<feature>-<key>/<corpus>/` holds `feats.ark`, `feats.scp` and `feats.json`. Vectors are appended in the order
-of the data directory, so a run that was killed goes on after the last whole vector and the archive comes out
-the same, byte for byte, with any number of workers.
+`dump/<feature>-<key>/<corpus>/` holds `feats.ark`, `feats.scp`, `feats.json` and, with frames, `utt2num_frames`.
+Records are appended in the order of the data directory, so a run that was killed goes on after the last whole record
+and the archive comes out the same, byte for byte, with any number of workers. Not here: reading frames (`frames.py`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import multiprocessing
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ser.devices import Device
 from ser.errors import DataError
-from ser.features.config import FeatureConfig
-from ser.files import hash_file, read_json, write_json, write_text
-from ser.kaldi_io import read_map, read_segments
+from ser.features.config import FeatureConfig, made_from_audio
+from ser.files import read_json, write_json, write_text
+from ser.kaldi_io import AudioPart, read_audio_parts, write_map
 from ser.progress import progress
 
 if TYPE_CHECKING:
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PART = "feats.ark.part"
+NUM_FRAMES = "utt2num_frames"
+
+AHEAD = 16
+"""Utterances per worker that may wait for their turn to be written: frames of a corpus do not fit into memory."""
 
 
 def up_to_date(config: FeatureConfig, data_dir: Path, dump_dir: Path) -> bool:
@@ -39,10 +45,7 @@ def up_to_date(config: FeatureConfig, data_dir: Path, dump_dir: Path) -> bool:
 
 
 def _made_from(config: FeatureConfig, data_dir: Path) -> dict[str, Any]:
-    try:
-        return {"feature": config.identity(), "audio": hash_file(data_dir / "utt2hash")}
-    except FileNotFoundError:
-        raise DataError(f"{data_dir}: no data directory; run stage 1") from None
+    return {"feature": config.identity(), "audio": made_from_audio(data_dir)}
 
 
 Feature = tuple[str, FeatureConfig]
@@ -62,7 +65,7 @@ def extract_stale(
         device: on a GPU one process does all.
 
     Raises:
-        DataError: for audio that cannot be decoded or gives no finite vector, with its id.
+        DataError: for audio that cannot be decoded or gives no finite features, with its id.
     """
     stale = []
     for name, config in features:
@@ -75,19 +78,17 @@ def extract_stale(
         return
     with _workers(nj, device) as mapped:  # one pool for all
         for config, data_dir, dump in stale:
-            times = read_segments(data_dir)
-            parts = [(u, wav, *times.get(u, (None, None))) for u, wav in read_map(data_dir / "wav.scp").items()]
+            parts = list(read_audio_parts(data_dir).items())
             with _alone(dump):
                 if not up_to_date(config, data_dir, dump):
-                    made_from = _made_from(config, data_dir)
-                    _extract_corpus(made_from, parts, dump, lambda items, c=config: mapped(c, items))
+                    _extract_corpus(config, _made_from(config, data_dir), parts, dump, mapped)
             print(f"wrote {dump}")
 
 
-Part = tuple[str, str, float | None, float | None]
-"""Utterance id, audio file, and start and end in seconds where it is a segment of the file."""
+Part = tuple[str, AudioPart]
+"""Utterance id, and where its audio is."""
 
-Mapped = Callable[[Sequence[Part]], Iterator["np.ndarray"]]
+Mapped = Callable[[FeatureConfig, Sequence[Part]], Iterator["np.ndarray"]]
 
 
 @contextlib.contextmanager
@@ -99,7 +100,16 @@ def _alone(dump_dir: Path) -> Iterator[None]:
         yield
 
 
-def _extract_corpus(made_from: dict[str, Any], parts: Sequence[Part], dump_dir: Path, mapped: Mapped) -> None:
+class _Record(NamedTuple):
+    """Where a vector or a matrix of an archive begins, behind its id, and its shape."""
+
+    offset: int
+    shape: tuple[int, ...]
+
+
+def _extract_corpus(
+    config: FeatureConfig, made_from: dict[str, Any], parts: Sequence[Part], dump_dir: Path, mapped: Mapped
+) -> None:
     import kaldiio
 
     dump_dir.mkdir(parents=True, exist_ok=True)
@@ -107,58 +117,74 @@ def _extract_corpus(made_from: dict[str, Any], parts: Sequence[Part], dump_dir: 
     if not (part_info.exists() and read_json(part_info) == made_from):
         part.unlink(missing_ok=True)
         write_json(part_info, made_from)
-    offsets, size = _whole_records(part, [utt for utt, *_ in parts])
+    records, size = _whole_records(part, [utt for utt, _ in parts], n_dims=2 if config.is_sequence else 1)
     with open(part, "ab") as ark:
         ark.truncate(size)
         ark.seek(size)  # truncating does not move the place that `tell` tells
-        left = [item for item in parts if item[0] not in offsets]
-        vectors = zip(left, mapped(left), strict=True)
+        left = [item for item in parts if item[0] not in records]
+        arrays = zip(left, mapped(config, left), strict=True)
         name = f"{dump_dir.parent.name}/{dump_dir.name}"
-        for (utt, *_), vector in progress(vectors, name, len(parts), done=len(offsets)):
-            offsets[utt] = ark.tell() + len(utt.encode()) + 1
-            kaldiio.save_ark(ark, {utt: vector})
-            dim = len(vector)
+        for (utt, _), array in progress(arrays, name, len(parts), done=len(records)):
+            records[utt] = _Record(ark.tell() + len(utt.encode()) + 1, array.shape)
+            kaldiio.save_ark(ark, {utt: array})
         ark.flush()
         os.fsync(ark.fileno())
-    dim = dim if left else len(kaldiio.load_mat(f"{part}:{next(iter(offsets.values()))}"))
     ark_name = dump_dir / "feats.ark"
     (dump_dir / "feats.json").unlink(missing_ok=True)  # an older one would vouch for the new archive
     part.rename(ark_name)
-    write_text(dump_dir / "feats.scp", "".join(f"{utt} {ark_name}:{offsets[utt]}\n" for utt, *_ in parts))
-    write_json(dump_dir / "feats.json", {"made_from": made_from, "n": len(parts), "dim": dim})
+    write_text(dump_dir / "feats.scp", "".join(f"{utt} {ark_name}:{records[utt].offset}\n" for utt, _ in parts))
+    info = {"made_from": made_from, "n": len(parts), "dim": next(iter(records.values())).shape[-1]}
+    if config.is_sequence:
+        segments = config.segment_settings
+        info["frames"] = sum(record.shape[0] for record in records.values())
+        info["frame_shape"] = [info["dim"]] if segments is None else list(segments.shape)
+        write_map(dump_dir / NUM_FRAMES, {utt: record.shape[0] for utt, record in records.items()})
+    write_json(dump_dir / "feats.json", info)
     part_info.unlink()
 
 
-def _whole_records(part: Path, utts: Sequence[str]) -> tuple[dict[str, int], int]:
-    """Find how far an interrupted archive is whole: offset of each vector, and the size up to there."""
+def header(shape: Sequence[int]) -> bytes:
+    """Give what stands in an archive between an id and the float32 numbers of its vector or matrix.
+
+    Example:
+        >>> header([3, 258])
+        b'\\x00BFM \\x04\\x03\\x00\\x00\\x00\\x04\\x02\\x01\\x00\\x00'
+    """
+    kind = b"\0BFV " if len(shape) == 1 else b"\0BFM "
+    return kind + b"".join(b"\4" + size.to_bytes(4, "little") for size in shape)
+
+
+def _whole_records(part: Path, utts: Sequence[str], n_dims: int) -> tuple[dict[str, _Record], int]:
+    """Find how far an interrupted archive is whole: its records, and the size up to there."""
     import kaldiio
 
-    offsets: dict[str, int] = {}
-    size, vector_bytes = 0, None
+    records: dict[str, _Record] = {}
+    size = 0
     if not part.exists():
-        return offsets, size
-    total = part.stat().st_size
+        return records, size
+    total, n_header = part.stat().st_size, len(header([0] * n_dims))
     with open(part, "rb") as ark:
         for expected in utts:
             key = expected.encode() + b" "
-            head = ark.read(len(key) + 10)  # '\0B', 'FV ', one byte 4, four bytes of dimension
-            if len(head) < len(key) + 10 or not head.startswith(key):
+            head = ark.read(len(key) + n_header)
+            sizes = head[-5 * n_dims :]
+            shape = tuple(int.from_bytes(sizes[i + 1 : i + 5], "little") for i in range(0, 5 * n_dims, 5))
+            if head != key + header(shape):  # cut off, or not what we write
                 break
-            vector_bytes = 4 * int.from_bytes(head[-4:], "little")
-            end = ark.tell() + vector_bytes
+            end = ark.tell() + 4 * math.prod(shape)
             if end > total:
                 break
-            offsets[expected] = size + len(key)
+            records[expected] = _Record(size + len(key), shape)
             size = end
             ark.seek(end)
-    if offsets:  # the reader of the archive has to agree with the walk above
-        kaldiio.load_mat(f"{part}:{list(offsets.values())[-1]}")
-    return offsets, size
+    if records:  # the reader of the archive has to agree with the walk above
+        kaldiio.load_mat(f"{part}:{list(records.values())[-1].offset}")
+    return records, size
 
 
 @contextlib.contextmanager
-def _workers(nj: int, device: Device) -> Iterator[Callable[..., Iterator[np.ndarray]]]:
-    """Give a function that maps a feature and utterances to vectors in order, in this process or in several."""
+def _workers(nj: int, device: Device) -> Iterator[Mapped]:
+    """Give a function that maps a feature and utterances to arrays in order, in this process or in several."""
     import torch
 
     if device == "auto":
@@ -168,9 +194,22 @@ def _workers(nj: int, device: Device) -> Iterator[Callable[..., Iterator[np.ndar
         return
     with ProcessPoolExecutor(nj, multiprocessing.get_context("spawn"), initializer=_end_with_parent) as pool:
         try:
-            yield lambda config, items: pool.map(partial(_compute, config, device), items, chunksize=4)
+            yield lambda config, items: _in_order(pool, partial(_compute, config, device), items, AHEAD * nj)
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _in_order(
+    pool: ProcessPoolExecutor, function: Callable[[Part], np.ndarray], items: Sequence[Part], ahead: int
+) -> Iterator[np.ndarray]:
+    """Map as `pool.map` does, but hold `ahead` results at most, however slowly they are taken."""
+    waiting: deque[Future[np.ndarray]] = deque()
+    for item in items:
+        if len(waiting) == ahead:
+            yield waiting.popleft().result()
+        waiting.append(pool.submit(function, item))
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def _end_with_parent() -> None:
@@ -188,27 +227,35 @@ def _compute(config: FeatureConfig, device: Device, item: Part) -> np.ndarray:
 
     from ser.audio import load
 
-    utt, wav, start, end = item
+    utt, audio = item
     try:
-        vector = _vector_of(config, device)(load(wav, start=start, end=end))
+        array = _extractor(config, device)(load(audio.path, start=audio.start, end=audio.end))
     except DataError as error:
         raise DataError(f"{utt}: {error}") from None
-    if not np.isfinite(vector).all():
-        raise DataError(f"{utt}: its feature vector is not finite; listen to '{wav}'")
-    return vector
+    if not np.isfinite(array).all():
+        raise DataError(f"{utt}: its features are not finite; listen to '{audio.path}'")
+    return array
 
 
 @cache
-def _vector_of(config: FeatureConfig, device: Device) -> Callable[[Tensor], np.ndarray]:
-    """Load an upstream, once per process; one thread each, so that digits do not depend on their number."""
+def _extractor(config: FeatureConfig, device: Device) -> Callable[[Tensor], np.ndarray]:
+    """Load an upstream, once per process; one thread each, so that digits do not depend on their number.
+
+    Returns:
+        From samples (T,) to float32: (D,), or (T', D) for a sequence; segments are flattened, (S, frames * bins).
+    """
     import torch
 
     from ser.features.shortcut import shortcut
+    from ser.features.spectrogram import spectrogram_segments
 
     if device == "cpu":
         torch.set_num_threads(1)
     if config.upstream == "shortcut":
         return lambda samples: shortcut(samples).numpy()
+    if config.segment_settings is not None:
+        settings = config.segment_settings.model_dump()
+        return lambda samples: spectrogram_segments(samples, **settings).flatten(1).numpy()
     from ser import upstreams
     from ser.devices import make_fabric
     from ser.features.pool import pool
@@ -216,12 +263,12 @@ def _vector_of(config: FeatureConfig, device: Device) -> Callable[[Tensor], np.n
     fabric = make_fabric(device, config.precision)
     upstream = upstreams.load(config.upstream, config.ckpt_file(), config.hop_ms, fabric.device)
 
-    def vector(samples: Tensor) -> np.ndarray:
+    def pooled(samples: Tensor) -> np.ndarray:
         with fabric.autocast():
             layers = upstream(samples).float()  # (L, T', D)
         return pool(layers, config.layer, config.pooling).cpu().numpy()
 
-    return vector
+    return pooled
 
 
 def read_features(dump_dir: Path) -> tuple[list[str], np.ndarray]:
@@ -231,12 +278,24 @@ def read_features(dump_dir: Path) -> tuple[list[str], np.ndarray]:
         Utterance ids, and their vectors as (N, D) float32.
 
     Raises:
-        DataError: if stage 3 has not finished it.
+        DataError: if stage 3 has not finished it, or it holds frames.
     """
     import kaldiio
     import numpy as np
 
-    if not (dump_dir / "feats.json").exists():
-        raise DataError(f"{dump_dir}: no finished features; run stage 3")
+    if "frame_shape" in read_info(dump_dir):
+        raise DataError(f"{dump_dir}: holds frames, not one vector per utterance; name a feature that pools them")
     records = list(kaldiio.load_ark(str(dump_dir / "feats.ark")))
     return [utt for utt, _ in records], np.stack([vector for _, vector in records])
+
+
+def read_info(dump_dir: Path) -> dict[str, Any]:
+    """Read what a finished archive holds and was made from.
+
+    Raises:
+        DataError: if stage 3 has not finished it.
+    """
+    try:
+        return read_json(dump_dir / "feats.json")
+    except FileNotFoundError:
+        raise DataError(f"{dump_dir}: no finished features; run stage 3") from None

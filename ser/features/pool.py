@@ -1,4 +1,4 @@
-"""From the frames of one utterance to one vector."""
+"""From the layers of one utterance to one vector, or to the frames of one layer."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import torch
 from torch import Tensor
 
 from ser.errors import ConfigError
+from ser.features.config import Pooling
 
 
-def pool(layers: Tensor, layer: int | Literal["last"], pooling: Literal["mean", "mean+std"]) -> Tensor:
+def pool(layers: Tensor, layer: int | Literal["last"], pooling: Pooling) -> Tensor:
     """Choose a layer and pool its frames, all of which are valid.
 
     Args:
         layers: hidden states of one utterance, (L, T, D), T >= 1.
         layer: index from 0, or `last`.
-        pooling: `mean`, or `mean+std` with the population standard deviation.
+        pooling: `mean`, `mean+std` with the population standard deviation, or `none`.
 
     Returns:
-        (D,) or (2 D,).
+        (D,) or (2 D,); with `none` (T, D).
 
     Raises:
         ConfigError: for a layer that the upstream does not have.
@@ -31,5 +32,7 @@ def pool(layers: Tensor, layer: int | Literal["last"], pooling: Literal["mean", 
     if layer != "last" and not 0 <= layer < len(layers):
         raise ConfigError(f"layer: {layer} is not one of this upstream's 0 to {len(layers) - 1}, or 'last'")
     frames = layers[-1 if layer == "last" else layer]  # (T, D)
+    if pooling == "none":
+        return frames
     mean = frames.mean(0)
     return mean if pooling == "mean" else torch.cat([mean, frames.std(0, correction=0)])

@@ -10,7 +10,8 @@ import numpy as np
 
 from ser.audio import probe
 from ser.features.config import FeatureConfig
-from ser.features.extract import extract_stale
+from ser.features.extract import PART, _made_from, extract_stale
+from ser.files import write_json
 from ser.kaldi_io import write_map
 from tests.fakes.wav import write_wav
 
@@ -45,3 +46,18 @@ def read_scp(folder: Path) -> dict[str, np.ndarray]:
 def content(folder: Path) -> dict[str, bytes]:
     """Read all files of a folder."""
     return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def archive(folder: Path) -> dict[str, bytes]:
+    """Read a finished archive; the index names the folder, which may differ."""
+    files = content(folder)
+    return files | {"feats.scp": files["feats.scp"].replace(bytes(folder), b"")}
+
+
+def interrupted(data_dir: Path, dump: Path, part: bytes, config: FeatureConfig = SHORTCUT) -> Path:
+    """Leave what a run leaves that was killed after it had written `part`."""
+    folder = dump / config.folder("f") / data_dir.name
+    folder.mkdir(parents=True)
+    (folder / PART).write_bytes(part)
+    write_json(folder / f"{PART}.json", _made_from(config, data_dir))
+    return folder

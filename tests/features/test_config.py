@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
+from pathlib import Path
+
 import pytest
 
 from ser.config import load
 from ser.errors import ConfigError
 from ser.features import config as module
-from ser.features.config import FeatureConfig
+from ser.features.config import FeatureConfig, Segments
+from ser.features.spectrogram import spectrogram_segments
 from tests.fakes.checkpoints import wavlm
+
+CONF = Path(__file__).parents[2] / "conf" / "features"
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
 
@@ -25,6 +31,7 @@ def test_every_setting_makes_a_folder_of_its_own(tmp_path, monkeypatch):
         key(**base, layer=1),
         key(**base, layer=2),  # here the last one, by another name
         key(**base, pooling="mean+std"),
+        key(**base, pooling="none"),
         key(**base, precision="bf16"),
         key(upstream="byol_s", hop_ms=100),
         key(upstream="byol_s", hop_ms=200),
@@ -66,7 +73,7 @@ def test_a_checkpoint_that_is_not_set_or_not_there_is_named(monkeypatch):
     [
         ("layers: 3", "unknown key 'layers'; did you mean 'layer'"),
         ("layer: first", "layer"),
-        ("pooling: max", "pooling: Input should be 'mean' or 'mean.std', found 'max'"),
+        ("pooling: max", "pooling: Input should be 'mean', 'mean.std' or 'none', found 'max'"),
         ("precision: fp16", "precision: Input should be 'fp32' or 'bf16', found 'fp16'"),
         ("hop_ms: 0", "hop_ms: Input should be greater than 0, found 0"),
         ("ckpt: ''", "ckpt: .*at least 1 character"),
@@ -74,5 +81,80 @@ def test_a_checkpoint_that_is_not_set_or_not_there_is_named(monkeypatch):
 )
 def test_a_wrong_setting_is_named(line, message, tmp_path):
     (tmp_path / "f.yaml").write_text(f"upstream: fbank\n{line}\n")
+    with pytest.raises(ConfigError, match=rf"f\.yaml: .*{message}"):
+        load(tmp_path / "f.yaml", FeatureConfig)
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("byol_s", "byol_s-3934343e6d"),
+        ("fbank_no_cmvn", "fbank_no_cmvn-03db29208d"),
+        ("shortcut", "shortcut-7530e9eb45"),
+        ("wav2vec2_base", "wav2vec2_base-7d9ead3aa5"),
+        ("wavlm_base_plus", "wavlm_base_plus-5c8688eba1"),
+    ],
+)
+def test_archives_from_before_there_were_frames_keep_their_folders(name, folder, tmp_path, monkeypatch):
+    """What of the key is not of the configuration is held fast."""
+    (tmp_path / "ckpt.pth").write_bytes(b"any")
+    monkeypatch.setenv("BYOL_S", str(tmp_path / "ckpt.pth"))
+    for attribute, value in {"FRONT_END": 1, "RESAMPLER": "r"}.items():
+        monkeypatch.setattr(module, attribute, value)
+    monkeypatch.setattr(module, "version", lambda package: "0.4.18")
+    monkeypatch.setattr(module, "hash_file", lambda path: "0" * 32)
+    assert load(CONF / f"{name}.yaml", FeatureConfig).folder(name) == folder
+
+
+SPECTROGRAM = {"upstream": "spectrogram_segments", "pooling": "none"}
+
+
+def test_every_setting_of_segments_makes_a_folder_of_its_own():
+    changes = {
+        "segment_samples": 8000, "segment_hop_samples": 2120, "min_fill": 1.0, "window_samples": 128,
+        "hop_samples": 64, "n_fft": 512, "n_bins": 64, "window": "hann", "scale": "magnitude", "floor": 1e-3,
+    }  # fmt: skip
+    assert changes.keys() == Segments.model_fields.keys()
+    keys = {key(**SPECTROGRAM, segments={name: value}) for name, value in changes.items()}
+    assert len(keys | {key(**SPECTROGRAM)}) == len(changes) + 1
+
+
+def test_a_default_that_is_written_out_is_the_same_feature():
+    defaults = Segments().model_dump()
+    assert key(**SPECTROGRAM) == key(**SPECTROGRAM, segments={}) == key(**SPECTROGRAM, segments=defaults)
+    of_function = inspect.signature(spectrogram_segments).parameters.values()
+    assert defaults == {p.name: p.default for p in of_function if p.kind is p.KEYWORD_ONLY}
+
+
+def test_the_configured_framing_is_the_papers_32_by_129():
+    config = load(CONF / "spectrogram.yaml", FeatureConfig)
+    assert config.is_sequence and config.segment_settings.shape == (32, 129)
+    assert config.segments == Segments()
+
+
+@pytest.mark.parametrize("name", ["byol_s", "wav2vec2_base"])
+def test_frames_are_those_that_the_pooled_feature_pools(name):
+    pooled, frames = (load(CONF / f"{n}.yaml", FeatureConfig) for n in (name, f"{name}_frames"))
+    assert frames == pooled.model_copy(update={"pooling": "none"})
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("upstream: fbank\nsegments: {}", "segments is for spectrogram_segments alone, not for fbank"),
+        ("upstream: fbank\nhop_ms: 20", "hop_ms is for byol_s alone"),
+        ("upstream: shortcut\npooling: none", "pooling: 'none' is not for shortcut, which is one vector"),
+        ("upstream: spectrogram_segments", "pooling: found 'mean'; spectrogram_segments takes 'none' alone"),
+        ("segments: {hop: 3}", "segments.hop: unknown key 'hop'"),
+        ("segments: {n_bins: 200}", "segments: n_bins: 200 is not in 1 to 129, what n_fft 256 has"),
+        ("segments: {window_samples: 400}", "segments: window_samples: 400 is not in 1 to 256, the smaller"),
+        ("segments: {min_fill: 1.5}", "segments.min_fill: Input should be less than or equal to 1, found 1.5"),
+        ("segments: {floor: 0}", "segments.floor: Input should be greater than 0, found 0"),
+        ("segments: {window: square}", "segments.window: Input should be 'hamming' or 'hann', found 'square'"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_named(lines, message, tmp_path):
+    of_segments = "upstream: spectrogram_segments\npooling: none\n"
+    (tmp_path / "f.yaml").write_text(lines if "upstream" in lines else of_segments + lines)
     with pytest.raises(ConfigError, match=rf"f\.yaml: .*{message}"):
         load(tmp_path / "f.yaml", FeatureConfig)

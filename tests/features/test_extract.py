@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import kaldiio
@@ -30,7 +31,17 @@ from ser.files import read_json, write_json
 from ser.kaldi_io import read_map
 from tests.fakes.checkpoints import WRITERS
 from tests.fakes.wav import write_wav
-from tests.features.data_dir import FBANK, SHORTCUT, content, extract, read_scp, write_corpus, write_data_dir
+from tests.features.data_dir import (
+    FBANK,
+    SHORTCUT,
+    archive,
+    content,
+    extract,
+    interrupted,
+    read_scp,
+    write_corpus,
+    write_data_dir,
+)
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning"),
@@ -41,7 +52,7 @@ pytestmark = [
 @pytest.fixture(autouse=True)
 def _loaded_upstreams_are_forgotten():
     yield
-    module._vector_of.cache_clear()
+    module._extractor.cache_clear()
 
 
 @pytest.mark.parametrize("upstream", ["fbank_no_cmvn", "wav2vec2_local", "wavlm_local", "byol_s"])
@@ -99,21 +110,6 @@ def whole(tmp_path_factory) -> tuple[Path, Path, Path]:
     root = tmp_path_factory.mktemp("whole")
     data_dir, _ = write_corpus(root, 3)
     return data_dir, root / "dump", extract(data_dir, root / "dump")
-
-
-def interrupted(data_dir: Path, dump: Path, part: bytes, config: FeatureConfig = SHORTCUT) -> Path:
-    """Leave what a run leaves that was killed after it had written `part`."""
-    folder = dump / config.folder("f") / data_dir.name
-    folder.mkdir(parents=True)
-    (folder / module.PART).write_bytes(part)
-    write_json(folder / f"{module.PART}.json", module._made_from(config, data_dir))
-    return folder
-
-
-def archive(folder: Path) -> dict[str, bytes]:
-    """Read a finished archive; the index names the folder, which may differ."""
-    files = content(folder)
-    return files | {"feats.scp": files["feats.scp"].replace(bytes(folder), b"")}
 
 
 def test_cut_at_any_byte_an_archive_comes_out_the_same(whole, tmp_path):
@@ -251,13 +247,30 @@ def test_audio_that_went_bad_after_stage_1_is_named(damage, config, tmp_path):
     assert read_features(folder)[0] == sorted(wavs)
 
 
-def test_a_vector_that_is_not_finite_is_refused(tmp_path, monkeypatch):
+def test_features_that_are_not_finite_are_refused(tmp_path, monkeypatch):
     data_dir, _ = write_corpus(tmp_path, 2)
-    for bad in (np.nan, np.inf):
-        monkeypatch.setattr(module, "_vector_of", lambda *_, bad=bad: lambda wav: np.float32([1, bad]))
-        with pytest.raises(DataError, match=r"c-s-u00: its feature vector is not finite; listen to '.*0\.wav'"):
+    for bad in (np.float32([1, np.nan]), np.float32([1, np.inf]), np.float32([[0, 1], [-np.inf, 0]])):
+        monkeypatch.setattr(module, "_extractor", lambda *_, bad=bad: lambda wav: bad)
+        with pytest.raises(DataError, match=r"c-s-u00: its features are not finite; listen to '.*0\.wav'"):
             extract(data_dir, tmp_path / "dump")
     monkeypatch.undo()
+
+
+def test_workers_do_not_run_away_from_the_writer():
+    """At most as many results wait as allowed, and they come in order."""
+    submitted: list[int] = []
+
+    class Pool:
+        def submit(self, function, item):
+            submitted.append(item)
+            future = Future()
+            future.set_result(function(item))
+            return future
+
+    for taken, result in enumerate(module._in_order(Pool(), lambda n: n * n, range(20), ahead=4)):
+        assert result == taken**2
+        assert len(submitted) <= taken + 4
+    assert submitted == list(range(20))
 
 
 def test_without_a_data_directory_its_file_is_named(tmp_path):

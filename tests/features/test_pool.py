@@ -18,6 +18,11 @@ def test_pooling_is_numpys(layer, index):
     np.testing.assert_allclose(both, np.concatenate([mean, std]), rtol=1e-5)
 
 
+@pytest.mark.parametrize(("layer", "index"), [(0, 0), (1, 1), ("last", 2)])
+def test_without_pooling_all_frames_of_a_layer_stay(layer, index):
+    np.testing.assert_array_equal(pool(torch.tensor(LAYERS), layer, "none"), LAYERS[index])
+
+
 def test_one_frame_deviates_by_nothing():
     assert pool(torch.tensor([[[2.0, -1.0]]]), 0, "mean+std").tolist() == [2, -1, 0, 0]
 

@@ -1,0 +1,122 @@
+"""Frames of utterances out of the archives of a feature with `pooling: none`, one utterance at a time.
+
+A corpus of frames is larger than memory: what is held is where each utterance lies; its numbers are read when asked
+for. Not here: writing archives (`extract.py`), and batches and padding.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ser.errors import DataError
+from ser.features.extract import NUM_FRAMES, header, read_info
+from ser.kaldi_io import read_map
+
+
+class Frames(Mapping[str, Tensor]):
+    """Utterance -> its frames, (T, *frame_shape) float32, T >= 1; a copy that the caller may change.
+
+    Iteration and `in` read no frames, but `values()`, `items()` and `==` do, and `[]` reads no utterance but its own.
+    It can be pickled: every process opens the archives by itself.
+
+    Attributes:
+        frame_shape: of one frame: (D,), or frames and bins of a spectrogram segment, as in (32, 129).
+        lengths: utterance -> T, known without reading a frame.
+
+    Raises:
+        KeyError: for an utterance that no archive holds.
+        DataError: for an archive that was changed after it was opened.
+    """
+
+    def __init__(self, arks: Sequence[Path], frame_shape: Sequence[int]):
+        self.frame_shape = tuple(frame_shape)
+        self.lengths: dict[str, int] = {}
+        self._dim = math.prod(self.frame_shape)
+        self._arks = tuple(arks)
+        self._places: dict[str, tuple[int, int]] = {}  # which archive, and the byte where the matrix begins
+        self._open: dict[int, np.memmap[Any, np.dtype[np.uint8]]] = {}
+
+    @classmethod
+    def of(cls, dump_dirs: Sequence[Path]) -> Frames:
+        """Open the archives of one feature, one per corpus, as one mapping in their order.
+
+        Raises:
+            DataError: if stage 3 has not finished one, it holds no frames, is cut off, or does not fit to the others.
+        """
+        infos = [read_info(dump_dir) for dump_dir in dump_dirs]
+        for dump_dir, info in zip(dump_dirs, infos, strict=True):
+            if "frame_shape" not in info:
+                raise DataError(
+                    f"{dump_dir}: holds one vector per utterance, not frames; name a feature with 'pooling: none'"
+                )
+            if info["frame_shape"] != infos[0]["frame_shape"]:
+                raise DataError(
+                    f"{dump_dir}: frames of shape {info['frame_shape']}, but {infos[0]['frame_shape']} in "
+                    f"{dump_dirs[0]}; read archives of one feature"
+                )
+        frames = cls([dump_dir / "feats.ark" for dump_dir in dump_dirs], infos[0]["frame_shape"])
+        for number, dump_dir in enumerate(dump_dirs):
+            frames._add(number, dump_dir)
+        return frames
+
+    def _add(self, number: int, dump_dir: Path) -> None:
+        """Take up where the utterances of an archive lie."""
+        lengths = {utt: int(n) for utt, n in read_map(dump_dir / NUM_FRAMES).items()}
+        # the place's path is not read: the archive lies beside its index, also after the folder was moved
+        offsets = {utt: int(place.rpartition(":")[2]) for utt, place in read_map(dump_dir / "feats.scp").items()}
+        if twice := self.lengths.keys() & lengths.keys():
+            raise DataError(f"{dump_dir}: utterance '{min(twice)}' stands in another archive, too; ids are unique")
+        self.lengths |= {utt: lengths[utt] for utt in offsets}
+        self._places |= {utt: (number, offset) for utt, offset in offsets.items()}
+        size, end = self._arks[number].stat().st_size, max(self._span(utt).stop for utt in offsets)
+        if size != end:
+            raise DataError(f"{self._arks[number]}: {size} bytes, expected {end}; delete its folder and run stage 3")
+
+    def _header(self, utt: str) -> bytes:
+        return header([self.lengths[utt], self._dim])
+
+    def _span(self, utt: str) -> slice:
+        """Tell which bytes of its archive are an utterance's header and numbers."""
+        start = self._places[utt][1]
+        return slice(start, start + len(self._header(utt)) + 4 * self.lengths[utt] * self._dim)
+
+    def __getitem__(self, utt: str) -> Tensor:
+        number, _ = self._places[utt]
+        if number not in self._open:
+            self._open[number] = np.memmap(self._arks[number], np.uint8, mode="r")
+        expected, span = self._header(utt), self._span(utt)
+        record = self._open[number][span]
+        if len(record) != span.stop - span.start or record[: len(expected)].tobytes() != expected:
+            raise DataError(
+                f"{self._arks[number]}: no frames of '{utt}' where they should be; delete its folder and run stage 3"
+            )
+        numbers = np.array(record[len(expected) :].view("<f4"), np.float32)  # a copy, because they lie at any byte
+        return torch.from_numpy(numbers).view(-1, *self.frame_shape)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.lengths)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __contains__(self, utt: object) -> bool:
+        return utt in self.lengths
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_open": {}}  # an open archive would be pickled with all that is in it
+
+
+def read_frames(dump_dir: Path) -> Frames:
+    """Open an archive of frames.
+
+    Raises:
+        DataError: if stage 3 has not finished it, it holds no frames, or is cut off.
+    """
+    return Frames.of([dump_dir])
