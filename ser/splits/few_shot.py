@@ -2,6 +2,7 @@
 
 Target speakers are parted into folds. A fold's speakers are tested on everything they said; support sets are
 drawn from the others. The draw for a smaller k is the beginning of the draw for a larger one.
+Speakers who were recorded together stay on one side, of the folds as of the source's training and dev part.
 """
 
 from __future__ import annotations
@@ -15,9 +16,13 @@ from ser.config import ConfigModel
 from ser.errors import ProtocolError
 from ser.randomness import rng
 from ser.splits.audit import audit
+from ser.splits.dev import draw_dev_speakers, recorded_together
 from ser.splits.folds import FoldRule, make_folds
 from ser.splits.lists import Split
 from ser.types import Utterance
+
+SPEAKER_DRAWS = 100
+"""How often `support_speakers` may be drawn until they have enough utterances of every class."""
 
 
 class FewShotProtocol(ConfigModel):
@@ -27,8 +32,12 @@ class FewShotProtocol(ConfigModel):
         source, target: corpora.
         labels: name of a label map, `conf/labels/<name>.yaml`.
         shots: numbers k of support utterances per class.
+        support_speakers: how many speakers a support set may come from, drawn anew for every draw among those sets
+            of speakers that have the largest k of every class; none given, from all of them.
         draws: support sets per fold and k.
-        dev_speakers: share of the source speakers that chooses checkpoints; at least one speaker.
+        dev_speakers: share of the source speakers that chooses checkpoints; at least one speaker, and with each
+            those of the same recording sessions.
+        sessions: `disjoint` refuses a recording session in both training and test, `shared` lets it pass.
         seed: of all draws.
         folds: corpus -> how its speakers are parted when it is the target.
     """
@@ -38,8 +47,10 @@ class FewShotProtocol(ConfigModel):
     target: str
     labels: str
     shots: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    support_speakers: int | None = Field(default=None, ge=1)
     draws: int = Field(ge=1)
     dev_speakers: float = Field(gt=0, lt=1)
+    sessions: Literal["disjoint", "shared"] = "disjoint"
     seed: int
     folds: dict[str, FoldRule]
 
@@ -47,6 +58,13 @@ class FewShotProtocol(ConfigModel):
     def corpora(self) -> tuple[str, ...]:
         """Corpora that the protocol needs."""
         return (self.source, self.target)
+
+    @property
+    def stamps(self) -> list[str]:
+        """What every table has to say of these splits."""
+        if self.sessions == "disjoint":
+            return []
+        return [f"SESSION-DEPENDENT: recording sessions of {self.target} may stand in both training and test"]
 
 
 def make_splits(
@@ -62,18 +80,20 @@ def make_splits(
         labels: utterance id -> class.
 
     Raises:
-        ProtocolError: for a target without a fold rule, a support set larger than its class, or a leak.
+        ProtocolError: for a target without a fold rule, a support set larger than its class, support speakers who
+            lack a class, or a leak.
     """
     source, target = utterances[protocol.source], utterances[protocol.target]
     if protocol.target not in protocol.folds:
         raise ProtocolError(f"folds: no rule for target '{protocol.target}'; add folds.{protocol.target}")
     by_id = {u.utt_id: u for u in (*source, *target)}
     dev_speakers = _dev_speakers(source, protocol)
+    classes = sorted({labels[u.utt_id] for u in target})
     splits = []
-    for number, fold in enumerate(make_folds(target, protocol.folds[protocol.target]), start=1):
-        pool = [u for u in target if u.speaker not in fold]
+    for number, fold in enumerate(make_folds(target, labels, protocol.folds[protocol.target]), start=1):
+        name, pool = f"fold{number}", [u for u in target if u.speaker not in fold]
         split = Split(
-            name=f"fold{number}",
+            name=name,
             train={u.utt_id: labels[u.utt_id] for u in source if u.speaker not in dev_speakers},
             dev={u.utt_id: labels[u.utt_id] for u in source if u.speaker in dev_speakers},
             adapt=[u.utt_id for u in pool],
@@ -81,22 +101,22 @@ def make_splits(
             support={
                 (k, draw): support
                 for draw in range(1, protocol.draws + 1)
-                for k, support in _draw(
-                    split_name=f"fold{number}", pool=pool, labels=labels, draw=draw, protocol=protocol
-                ).items()
-            },  # fmt: skip
+                for k, support in _draw(name, pool, labels, classes, draw, protocol).items()
+            },
+            labelled={u.utt_id: labels[u.utt_id] for u in pool},
             about={"test_speakers": fold, "dev_speakers": sorted(dev_speakers)},
         )
-        _audit(split, by_id)
+        _audit(split, by_id, waived=("recording session",) if protocol.sessions == "shared" else ())
         splits.append(split)
     return splits
 
 
-def _audit(split: Split, by_id: Mapping[str, Utterance]) -> None:
-    audit(split.name, by_id, [*split.train, *split.dev, *split.adapt], split.test)
-    audit(split.name, by_id, split.train, split.dev, what="training (for dev)")
+def _audit(split: Split, by_id: Mapping[str, Utterance], waived: Sequence[str]) -> None:
+    audit(split.name, by_id, [*split.train, *split.dev, *split.adapt], split.test, waived=waived)
+    audit(split.name, by_id, split.train, split.dev, what="training (for dev)", waived=waived)
+    audit(split.name, by_id, split.labelled, split.test, what="labelled target", waived=waived)
     for (k, draw), support in split.support.items():
-        audit(split.name, by_id, support, split.test, what=f"support set {k}.{draw}")
+        audit(split.name, by_id, support, split.test, what=f"support set {k}.{draw}", waived=waived)
 
 
 def _dev_speakers(source: Sequence[Utterance], protocol: FewShotProtocol) -> set[str]:
@@ -104,32 +124,77 @@ def _dev_speakers(source: Sequence[Utterance], protocol: FewShotProtocol) -> set
     speakers = sorted({u.speaker for u in source})
     if len(speakers) < 2:
         raise ProtocolError(f"dev_speakers: source '{protocol.source}' has one speaker; two are needed")
-    n = min(max(1, round(protocol.dev_speakers * len(speakers))), len(speakers) - 1)
-    return set(rng("dev speakers", protocol.seed).permutation(speakers)[:n].tolist())
+    groups = recorded_together(source)
+    if len(groups) < 2 and protocol.sessions == "shared":
+        groups = [[speaker] for speaker in speakers]
+    if len(groups) < 2:
+        raise ProtocolError(
+            f"dev_speakers: recording sessions tie all {len(speakers)} speakers of source '{protocol.source}' "
+            "together; set sessions: shared, or choose another source"
+        )
+    return draw_dev_speakers(groups, protocol.dev_speakers, "dev speakers", protocol.seed)
 
 
 def _draw(
     split_name: str,
     pool: Sequence[Utterance],
     labels: Mapping[str, str],
+    classes: Sequence[str],
     draw: int,
     protocol: FewShotProtocol,
 ) -> dict[int, dict[str, str]]:
     """Draw one nested family of support sets: k -> utterance id -> class, by class, then in drawn order."""
-    seen: set[str] = set()
-    units: dict[str, list[str]] = {}
-    for utterance in pool:  # identical audio counts once
-        if utterance.audio_hash is None or utterance.audio_hash not in seen:
-            seen.add(utterance.audio_hash or "")
-            units.setdefault(labels[utterance.utt_id], []).append(utterance.utt_id)
+    units = _units(pool, labels, classes)
+    for name, utts in units.items():
+        if too_many := [k for k in protocol.shots if k > len(utts)]:
+            advice = "choose a smaller k" if utts else "choose another fold rule"
+            raise ProtocolError(
+                f"split {split_name}: shots: {too_many[0]} support utterances asked for, class '{name}' of "
+                f"'{protocol.target}' has {len(utts)} outside the tested fold; {advice}"
+            )
+    if protocol.support_speakers is not None:
+        units = _units_of_few(split_name, pool, labels, classes, draw, protocol)
     families: dict[int, dict[str, str]] = {k: {} for k in protocol.shots}
-    for name in sorted(units):
-        order = rng("support", protocol.seed, split_name, draw, name).permutation(units[name]).tolist()
+    for name, utts in units.items():
+        order = rng("support", protocol.seed, split_name, draw, name).permutation(utts).tolist()
         for k in protocol.shots:
-            if k > len(order):
-                raise ProtocolError(
-                    f"split {split_name}: shots: {k} support utterances asked for, class '{name}' of "
-                    f"'{protocol.target}' has {len(order)} outside the tested fold; choose a smaller k"
-                )
             families[k] |= {utt: name for utt in order[:k]}
     return families
+
+
+def _units(pool: Sequence[Utterance], labels: Mapping[str, str], classes: Sequence[str]) -> dict[str, list[str]]:
+    """List by class what a support set may hold: identical audio counts once, and no class is left out."""
+    seen: set[str] = set()
+    units: dict[str, list[str]] = {name: [] for name in classes}
+    for utterance in pool:
+        if utterance.audio_hash is None or utterance.audio_hash not in seen:
+            seen.add(utterance.audio_hash or "")
+            units[labels[utterance.utt_id]].append(utterance.utt_id)
+    return units
+
+
+def _units_of_few(
+    split_name: str,
+    pool: Sequence[Utterance],
+    labels: Mapping[str, str],
+    classes: Sequence[str],
+    draw: int,
+    protocol: FewShotProtocol,
+) -> dict[str, list[str]]:
+    """Draw the support speakers, again until they have enough of every class, and list their utterances."""
+    speakers, n, k = sorted({u.speaker for u in pool}), protocol.support_speakers, max(protocol.shots)
+    if n > len(speakers):
+        raise ProtocolError(
+            f"split {split_name}: support_speakers: {n} asked for, '{protocol.target}' has {len(speakers)} outside "
+            "the tested fold; choose fewer"
+        )
+    generator = rng("support speakers", protocol.seed, split_name, draw)
+    for _ in range(SPEAKER_DRAWS):
+        chosen = generator.permutation(speakers)[:n].tolist()
+        units = _units([u for u in pool if u.speaker in chosen], labels, classes)
+        if all(len(utts) >= k for utts in units.values()):
+            return units
+    raise ProtocolError(
+        f"split {split_name}: support_speakers: in {SPEAKER_DRAWS} draws, no {n} speaker(s) of '{protocol.target}' "
+        f"had {k} utterances of every class; choose more speakers or a smaller k"
+    )

@@ -1,7 +1,7 @@
 """Splits as files: who is trained on, adapted to and tested, and nothing that would let a trainer see test labels.
 
-`train.lst dev.lst support.<k>.<draw>.lst` hold `utterance class` lines, `adapt.lst test.lst` utterances alone,
-`test.ref` the classes of the test utterances. Only stage 5 opens the last two.
+`train.lst dev.lst labelled.lst support.<k>.<draw>.lst` hold `utterance class` lines, `adapt.lst test.lst` utterances
+alone, `test.ref` the classes of the test utterances. Only stage 5 opens `test.lst` and `test.ref`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ class Split:
         adapt: target utterances that may be used without their labels.
         test: what stage 5 scores; empty when read for training.
         support: (k, draw) -> support set.
+        labelled: target utterances outside the test part; for rows alone that declare `labelled`, as the in-domain
+            ceiling does.
         about: speakers and whatever else the protocol wants to tell.
     """
 
@@ -36,6 +38,7 @@ class Split:
     adapt: Sequence[str]
     test: Mapping[str, str]
     support: Mapping[tuple[int, int], Mapping[str, str]] = field(default_factory=dict)
+    labelled: Mapping[str, str] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -55,13 +58,14 @@ def write_splits(folder: Path, splits: Sequence[Split], about: Mapping[str, Any]
 
 def _write_split(folder: Path, split: Split) -> None:
     folder.mkdir(parents=True)
-    labelled = {"train.lst": split.train, "dev.lst": split.dev, "test.ref": split.test}
-    labelled |= {f"support.{k}.{draw}.lst": support for (k, draw), support in split.support.items()}
-    for name, entries in labelled.items():
+    with_class = {"train.lst": split.train, "dev.lst": split.dev, "labelled.lst": split.labelled}
+    with_class |= {"test.ref": split.test}
+    with_class |= {f"support.{k}.{draw}.lst": support for (k, draw), support in split.support.items()}
+    for name, entries in with_class.items():
         (folder / name).write_text("".join(f"{utt} {label}\n" for utt, label in entries.items()))
     for name, utts in {"adapt.lst": split.adapt, "test.lst": split.test}.items():
         (folder / name).write_text("".join(f"{utt}\n" for utt in utts))
-    counts = {name: len(entries) for name, entries in labelled.items() if not name.startswith("support")}
+    counts = {name: len(entries) for name, entries in with_class.items() if not name.startswith("support")}
     write_json(folder / "split.json", {"name": split.name, "counts": counts, **split.about})
 
 
@@ -71,7 +75,7 @@ class Splits:
 
     Attributes:
         folder: `splits/` of the recipe.
-        about: `protocol.json`: protocol, classes, releases, stamps.
+        about: `protocol.json`: protocol, classes, releases, stamps, speakers with one class.
     """
 
     folder: Path
@@ -115,4 +119,5 @@ class Splits:
             adapt=read_list(folder / "adapt.lst"),
             test=read_map(folder / "test.ref") if with_test else {},
             support=dict(sorted(support.items())),
+            labelled=read_map(folder / "labelled.lst"),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 
 import pytest
@@ -48,6 +49,7 @@ def test_train_dev_test_and_adapt_are_the_whole_corpora():
     for split in made:
         assert {**split.train, **split.dev} == {u.utt_id: u.emotion for u in SOURCE}
         assert sorted([*split.adapt, *split.test]) == sorted(u.utt_id for u in TARGET)
+        assert split.labelled == {utt: of[utt] for utt in split.adapt}
         assert speakers(split.test) == set(split.about["test_speakers"])
         assert speakers(split.adapt).isdisjoint(split.about["test_speakers"])
         assert all(of[utt] == label for utt, label in split.test.items())
@@ -72,6 +74,42 @@ def test_dev_speakers_are_the_same_in_all_folds_and_depend_on_the_seed():
 def test_one_source_speaker_is_too_few():
     with pytest.raises(ProtocolError, match="source 'src' has one speaker; two are needed"):
         splits(source=corpus("src", 1, 2))
+
+
+def recorded(utterances: list[Utterance], session_of: dict[str, str]) -> list[Utterance]:
+    return [dataclasses.replace(u, session=session_of.get(u.speaker)) for u in utterances]
+
+
+PAIRS = {f"src-{i:02}": str((i + 1) // 2) for i in range(1, 11)}
+
+
+@pytest.mark.parametrize(("share", "n"), [(0.01, 2), (0.3, 4), (0.99, 8)])
+def test_dev_speakers_bring_those_of_their_recording_session(share, n):
+    for split in splits(source=recorded(SOURCE, PAIRS), dev_speakers=share):
+        chosen = speakers(split.dev)
+        assert len(chosen) == n
+        assert {PAIRS[s] for s in chosen}.isdisjoint(PAIRS[s] for s in speakers(split.train))
+
+
+def test_speakers_tied_by_a_chain_of_sessions_stay_together():
+    """01 meets 02 and 02 meets 03: of the ten speakers eight groups are left."""
+    ties = {"src-01-sad0": "a", "src-02-sad0": "a", "src-02-sad1": "b", "src-03-angry0": "b"}
+    source = [dataclasses.replace(u, session=ties.get(u.utt_id)) for u in SOURCE]
+    trio = {"src-01", "src-02", "src-03"}
+    sizes = set()
+    for seed in range(8):
+        for split in splits(source=source, dev_speakers=0.25, seed=seed)[:1]:
+            assert trio <= speakers(split.dev) or trio.isdisjoint(speakers(split.dev))
+            sizes.add(len(speakers(split.dev)))
+    assert sizes == {2, 4}  # two of eight groups
+
+
+def test_a_source_of_one_session_needs_shared_sessions():
+    source = recorded(SOURCE, dict.fromkeys(PAIRS, "1"))
+    with pytest.raises(ProtocolError, match="recording sessions tie all 10 speakers of source 'src' together; set"):
+        splits(source=source)
+    for split, other in zip(splits(source=source, sessions="shared"), splits(), strict=True):
+        assert split.about == other.about
 
 
 def test_support_sets_are_balanced_nested_and_apart_from_test():
@@ -154,6 +192,72 @@ def test_more_shots_than_a_class_has_are_refused():
         splits(shots=[2, 17])
 
 
+def test_a_class_that_only_tested_speakers_have_is_refused():
+    target = [u for u in TARGET if u.emotion != "sad" or u.speaker in ("tgt-03", "tgt-04")]
+    message = (
+        "fold2: shots: 1 support .* class 'sad' of 'tgt' has 0 outside the tested fold; choose another fold rule$"
+    )
+    with pytest.raises(ProtocolError, match=message):
+        splits(target=target, shots=[1])
+
+
+# support_speakers
+
+
+def test_support_sets_come_from_few_speakers_and_are_nested():
+    made = splits(support_speakers=3)
+    for split in made:
+        for draw in (1, 2, 3, 4):
+            two, five, ten = (speakers(split.support[k, draw]) for k in (2, 5, 10))
+            assert two <= ten and five <= ten and len(ten) == 3  # who have 12 of a class
+            for k in (2, 5, 10):
+                support = split.support[k, draw]
+                assert Counter(support.values()) == dict.fromkeys(CLASSES, k)
+                assert set(support) <= set(split.adapt)
+                for name in CLASSES:
+                    mine, others = (
+                        [u for u, c in s.items() if c == name] for s in (support, split.support[10, draw])
+                    )
+                    assert mine == others[:k]
+    assert len({tuple(sorted(speakers(split.support[10, draw]))) for split in made for draw in range(1, 5)}) > 3
+
+
+def test_support_speakers_depend_on_the_seed_and_on_no_other_draw():
+    full = supports(splits(support_speakers=3))
+    assert supports(splits(support_speakers=3)) == full
+    assert supports(splits(support_speakers=3, seed=2)) != full
+    for changes in ({"draws": 1}, {"draws": 9}, {"shots": [10]}):
+        other = supports(splits(support_speakers=3, **changes))
+        common = other.keys() & full.keys()
+        assert common and {key: other[key] for key in common} == {key: full[key] for key in common}
+
+
+def test_all_speakers_as_support_speakers_are_the_uniform_draw():
+    assert supports(splits(support_speakers=4)) == supports(splits())
+
+
+def test_support_speakers_are_drawn_again_until_they_have_every_class():
+    """Only the pairs of an angry-and-happy and a neutral-and-sad speaker will do."""
+    target = [u for u in TARGET if (u.emotion in CLASSES[:2]) == (u.speaker[-1] in "135")]
+    for split in splits(target=target, support_speakers=2, shots=[2, 4], draws=9):
+        for support in split.support.values():
+            assert sorted(int(s[-1]) % 2 for s in speakers(support)) == [0, 1]
+
+
+def test_support_speakers_who_lack_a_class_are_refused():
+    message = (
+        "split fold1: support_speakers: in 100 draws, no 2 speaker(s) of 'tgt' had 10 utterances of every class; "
+        "choose more speakers or a smaller k"
+    )
+    with pytest.raises(ProtocolError, match=f"^{re.escape(message)}$"):
+        splits(support_speakers=2)  # eight of a class
+    with pytest.raises(ProtocolError, match="fold1: support_speakers: 5 asked for, 'tgt' has 4 outside the tested"):
+        splits(support_speakers=5)
+
+
+# Leaks
+
+
 @pytest.mark.parametrize(
     ("source", "target", "message"),
     [
@@ -179,6 +283,45 @@ def test_leaks_are_refused_with_their_ids(source, target, message):
         splits(source=source, target=target)
 
 
+SINGLE = {"tgt": {"rule": "consecutive_speakers", "size": 1}}
+RECORDED = recorded(TARGET, {f"tgt-{i:02}": str((i + 1) // 2) for i in range(1, 7)})
+
+
+def test_shared_sessions_pass_only_where_the_protocol_says_so():
+    with pytest.raises(ProtocolError, match="fold1: recording session in both training and test: tgt-1$"):
+        splits(target=RECORDED, folds=SINGLE)
+    made = splits(target=RECORDED, folds=SINGLE, sessions="shared")
+    assert [split.about["test_speakers"] for split in made] == [[f"tgt-0{i}"] for i in range(1, 7)]
+    assert len(splits(target=RECORDED, folds={"tgt": {"rule": "sessions"}})) == 3
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ([*SOURCE, utterance("tgt-02-extra", "sad")], "fold2: speaker in both training and test: tgt-02"),
+        (with_audio_of(SOURCE, "src-04-sad1", "tgt-03-sad0"), "identical audio .* src-04-sad1 and tgt-03-sad0"),
+        ([*SOURCE, RECORDED[0]], "fold1: utterances in both training and test: tgt-01-angry0"),
+    ],
+)
+def test_shared_sessions_let_nothing_else_pass(source, message):
+    with pytest.raises(ProtocolError, match=message):
+        splits(source=source, target=RECORDED, folds=SINGLE, sessions="shared")
+
+
+def test_labelled_target_utterances_are_audited_on_their_own():
+    split = dataclasses.replace(splits()[0], adapt=[], labelled={"tgt-01-sad0": "sad"}, support={})
+    test = {utt: label for utt, label in split.test.items() if utt != "tgt-01-sad0"}
+    with pytest.raises(ProtocolError, match="split fold1: speaker in both labelled target and test: tgt-01$"):
+        few_shot._audit(dataclasses.replace(split, test=test), {u.utt_id: u for u in (*SOURCE, *TARGET)}, waived=())
+
+
+def test_only_shared_sessions_are_stamped():
+    assert protocol().stamps == []
+    assert protocol(sessions="shared").stamps == [
+        "SESSION-DEPENDENT: recording sessions of tgt may stand in both training and test"
+    ]
+
+
 def test_a_source_speaker_among_the_tested_is_refused():
     with pytest.raises(ProtocolError, match="speaker in both training and test: tgt-02"):
         splits(source=[*SOURCE, utterance("tgt-02-extra", "sad")])
@@ -198,6 +341,8 @@ def test_a_target_without_a_rule_is_refused():
         ({"draws": 0}, "draws: .*greater than or equal to 1"),
         ({"dev_speakers": 0.0}, "dev_speakers: .*greater than 0"),
         ({"dev_speakers": 1.0}, "dev_speakers: .*less than 1"),
+        ({"support_speakers": 0}, "support_speakers: .*greater than or equal to 1"),
+        ({"sessions": "mixed"}, "sessions: Input should be 'disjoint' or 'shared', found 'mixed'"),
         ({"sead": 1}, "unknown key 'sead'; did you mean 'seed'"),
     ],
 )

@@ -20,6 +20,7 @@ SPLIT = Split(
     adapt=["d-2-a", "d-1-a"],
     test={ODD: "happy", "d-3-a": "sad"},
     support={(5, 1): {"d-2-a": "sad"}, (5, 2): {"d-1-a": "sad"}, (10, 1): {"d-2-a": "sad", "d-1-a": "happy"}},
+    labelled={"d-2-a": "sad", "d-1-a": "happy"},
     about={"test_speakers": ["d-3"]},
 )
 ABOUT = {"made_from": {"seed": 1}, "labels": {"classes": ["happy", "sad"]}, "releases": {"c": "mini"}}
@@ -48,7 +49,7 @@ def test_training_works_without_the_test_lists(folder):
         (folder / name / "test.ref").unlink()
     for split in Splits.open(folder).for_training():
         assert split.test == {}
-        assert split.train == SPLIT.train
+        assert (split.train, split.labelled) == (SPLIT.train, SPLIT.labelled)
     with pytest.raises(DataError, match=r"fold1/test\.ref is missing"):
         Splits.open(folder).for_scoring()
 
@@ -59,6 +60,7 @@ def test_the_files_are_those_of_the_design(folder):
         "train.lst": "c-1-b sad\nc-1-a happy\n",
         "dev.lst": "c-2-a very sad\n",
         "adapt.lst": "d-2-a\nd-1-a\n",
+        "labelled.lst": "d-2-a sad\nd-1-a happy\n",
         "test.lst": f"{ODD}\nd-3-a\n",
         "test.ref": f"{ODD} happy\nd-3-a sad\n",
         "support.5.1.lst": "d-2-a sad\n",

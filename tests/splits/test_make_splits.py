@@ -1,15 +1,16 @@
-"""The command of stage 2: idempotent, and a changed setting never keeps the old lists."""
+"""The command of stage 2: idempotent, a changed setting never keeps the old lists, and each task has its own."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
 from ser.bin import make_splits
-from ser.errors import DataError, ProtocolError
+from ser.errors import ConfigError, DataError, ProtocolError
 from ser.kaldi_io import read_data_dir, write_data_dir
 from ser.splits.lists import Splits
 from tests.splits.people import CLASSES, corpus
@@ -50,7 +51,7 @@ class Recipe:
 
     def write(self, path: str, values: dict) -> None:
         (self.root / "conf" / path).parent.mkdir(parents=True, exist_ok=True)
-        (self.root / "conf" / path).write_text(yaml.safe_dump(values))
+        (self.root / "conf" / path).write_text(yaml.safe_dump(values, sort_keys=False))
 
     def change(self, name: str, release: str = "mini", **fields: object) -> None:
         """Change what the first utterance of a corpus says."""
@@ -90,6 +91,24 @@ def test_the_same_settings_make_the_same_lists_elsewhere(recipe, tmp_path):
     assert Recipe(tmp_path / "élsewhere with spaces").run() == recipe.run()
 
 
+def test_what_tables_have_to_say_stands_beside_the_splits(recipe, capsys):
+    recipe.run()
+    about = Splits.open(recipe.splits).about
+    assert (about["stamps"], about["one_class_speakers"]) == ([], {"src": [0, 6], "tgt": [0, 4]})
+    target = [u for u in corpus("tgt", 4, 3) if u.speaker != "tgt-01" or u.emotion == "angry"]
+    write_data_dir(recipe.data("tgt"), target, {"release": "mini"})
+    recipe.change("tgt", emotion="bored")  # dropped: the first speaker has one class and no other
+    recipe.write("protocol.yaml", PROTOCOL | {"sessions": "shared"})
+    capsys.readouterr()
+    recipe.run()
+    about = Splits.open(recipe.splits).about
+    assert about["stamps"] == ["SESSION-DEPENDENT: recording sessions of tgt may stand in both training and test"]
+    assert about["one_class_speakers"] == {"src": [0, 6], "tgt": [1, 4]}
+    *_, stamp, last = capsys.readouterr().out.splitlines()
+    assert stamp == about["stamps"][0]
+    assert last.startswith("no speaker or audio is shared; fingerprint ")
+
+
 def swapped(values: dict) -> dict:
     return values | {"source": values["target"], "target": values["source"]}
 
@@ -100,6 +119,7 @@ LISTS_TOO = {
     "draws": lambda r: r.write("protocol.yaml", PROTOCOL | {"draws": 3}),
     "dev_speakers": lambda r: r.write("protocol.yaml", PROTOCOL | {"dev_speakers": 0.5}),
     "seed": lambda r: r.write("protocol.yaml", PROTOCOL | {"seed": 2}),
+    "support_speakers": lambda r: r.write("protocol.yaml", PROTOCOL | {"support_speakers": 1}),
     "fold size": lambda r: r.write(
         "protocol.yaml", PROTOCOL | {"folds": {"tgt": {"rule": "consecutive_speakers", "size": 1}}}
     ),
@@ -112,6 +132,7 @@ FINGERPRINT_ONLY = {
     "fold rule with the same pairs": lambda r: r.write(
         "protocol.yaml", PROTOCOL | {"folds": {"tgt": {"rule": "gender_pairs"}}}
     ),
+    "sessions": lambda r: r.write("protocol.yaml", PROTOCOL | {"sessions": "shared"}),
     "audio": lambda r: r.change("src", audio_hash="other"),
     "session": lambda r: r.add_sessions("src"),
     "release": lambda r: r.change("src", release="subset"),
@@ -185,3 +206,187 @@ def test_without_data_stage_1_is_named(recipe):
     (recipe.data("tgt") / "corpus.json").unlink()
     with pytest.raises(DataError, match="data/tgt: no data directory; run stage 1"):
         recipe.run()
+
+
+# Tasks
+
+COMMON = {"tasks": {"mood": "mood", "four": "four"}, "dev_speakers": 0.2, "seed": 1}
+CROSS = COMMON | {"protocol": "cross_corpus", "sources": ["src"], "targets": ["tgt"], "adapt": "unlabelled-test"}
+MULTI = COMMON | {
+    "protocol": "multi_corpus",
+    "corpora": ["src", "tgt"],
+    "folds": PROTOCOL["folds"],
+    "held_out": {"src": 3, "tgt": 1},
+    "mini": {"rotations": 1},
+}
+OF_TASKS = {"cross": CROSS, "multi": MULTI}
+
+
+class TaskRecipe(Recipe):
+    """A recipe of two tasks: `four` has the four classes, `mood` three of them."""
+
+    def __init__(self, root: Path, protocol: dict):
+        super().__init__(root)
+        self.protocol = protocol
+        self.write("protocol.yaml", self.protocol)
+        self.write("labels/mood.yaml", merged())
+
+    def set(self, **changes: object) -> None:
+        self.protocol = self.protocol | changes
+        self.write("protocol.yaml", self.protocol)
+
+    def make(self, *options: str) -> dict[str, tuple[str, dict[str, str]]]:
+        """Run stage 2; give each task's fingerprint and lists."""
+        config = str(self.root / "conf" / "protocol.yaml")
+        make_splits.main(["--config", config, "--data", str(self.root / "data"), *options, str(self.splits)])
+        return self.found()
+
+    def found(self) -> dict[str, tuple[str, dict[str, str]]]:
+        return {
+            path.parent.name: (
+                Splits.open(path.parent).fingerprint,
+                {str(p.relative_to(path.parent)): p.read_text() for p in sorted(path.parent.glob("*/*.[lr]*"))},
+            )
+            for path in self.splits.glob("*/protocol.json")
+        }
+
+
+@pytest.fixture(params=OF_TASKS)
+def of_tasks(request, tmp_path) -> TaskRecipe:
+    return TaskRecipe(tmp_path, OF_TASKS[request.param])
+
+
+def test_each_task_has_its_own_complete_splits(of_tasks):
+    of_tasks.make()
+    assert sorted(path.name for path in of_tasks.splits.iterdir()) == ["four", "mood"]
+    names = {"cross_corpus": ["all"], "multi_corpus": ["canonical", "rotation1", "rotation2", "rotation3"]}
+    four, mood = (Splits.open(of_tasks.splits / task) for task in ("four", "mood"))
+    assert (four.classes, mood.classes) == (list(CLASSES), ["angry", "moody", "neutral"])
+    for opened, task in ((four, "four"), (mood, "mood")):
+        about = opened.about
+        assert about["splits"] == names[of_tasks.protocol["protocol"]]
+        assert about["labels"]["name"] == task and about["protocol"]["tasks"] == {task: task}
+        assert about["releases"] == {"src": "mini", "tgt": "mini"}
+        assert (about["stamps"], about["one_class_speakers"]) == ([], {"src": [0, 6], "tgt": [0, 4]})
+    for one, other in zip(four.for_scoring(), mood.for_scoring(), strict=True):
+        for part in ("train", "dev", "test"):
+            of_four, of_mood = getattr(one, part), getattr(other, part)
+            assert {u: {"happy": "moody", "sad": "moody"}.get(c, c) for u, c in of_four.items()} == of_mood
+        assert one.adapt == other.adapt
+
+
+def test_a_second_run_of_tasks_does_nothing(of_tasks, capsys):
+    first = of_tasks.make()
+    stamps = {path: path.stat().st_mtime_ns for path in of_tasks.splits.rglob("*")}
+    capsys.readouterr()
+    assert of_tasks.make() == first
+    assert capsys.readouterr().out == "mood splits: up to date\nfour splits: up to date\n"
+    assert {path: path.stat().st_mtime_ns for path in of_tasks.splits.rglob("*")} == stamps
+
+
+def test_what_is_tested_is_printed_by_corpus(tmp_path, capsys):
+    """Six and four speakers with twelve utterances; one of each corpus' training speakers is kept for dev."""
+    made = TaskRecipe(tmp_path / "cross", CROSS).make()
+    first, last, *_ = capsys.readouterr().out.splitlines()
+    assert first == "mood all: 60 train, 12 dev, 48 test (tgt 48), all of it to adapt to without labels"
+    assert last == f"no speaker, session or audio is shared; fingerprint {made['mood'][0][:8]}"
+    TaskRecipe(tmp_path / "multi", MULTI).make("--mini", "true")
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "mood canonical: 48 train, 24 dev, 48 test (src 24, tgt 24)",
+        "mood rotation1: 48 train, 24 dev, 48 test (src 24, tgt 24)",
+    ]
+
+
+def test_only_the_task_that_changes_is_made_again(of_tasks, capsys):
+    first = of_tasks.make()
+    calm = {name: rules | {"drop": ["bored", "calm"]} for name, rules in merged()["corpora"].items()}
+    of_tasks.write("labels/mood.yaml", merged() | {"corpora": calm})
+    capsys.readouterr()
+    second = of_tasks.make()
+    assert capsys.readouterr().out.splitlines()[-1] == "four splits: up to date"
+    assert second["four"] == first["four"] and second["mood"][0] != first["mood"][0]
+    of_tasks.set(seed=2)
+    third = of_tasks.make()
+    assert all(third[task][0] != second[task][0] for task in third)
+
+
+def test_a_further_task_leaves_the_others_and_one_less_goes(of_tasks, capsys):
+    first = of_tasks.make()
+    of_tasks.set(tasks={"mood": "mood", "again": "four"})
+    capsys.readouterr()
+    second = of_tasks.make()
+    assert capsys.readouterr().out.startswith("mood splits: up to date\nagain ")
+    assert second.keys() == {"mood", "again"}
+    assert second["mood"] == first["mood"] and second["again"][1] == first["four"][1]
+
+
+def test_what_another_protocol_left_goes_and_other_files_stay(of_tasks):
+    tasks = of_tasks.make()
+    (of_tasks.splits / "notes").mkdir()
+    of_tasks.write("protocol.yaml", PROTOCOL)
+    of_tasks.run()
+    assert sorted(path.name for path in of_tasks.splits.iterdir()) == ["fold1", "fold2", "protocol.json"]
+    (of_tasks.splits / "notes").mkdir()
+    of_tasks.set()
+    assert of_tasks.make() == tasks
+    assert sorted(path.name for path in of_tasks.splits.iterdir()) == ["four", "mood", "notes"]
+
+
+def test_a_refused_task_keeps_its_own_splits_and_no_part(of_tasks):
+    first = of_tasks.make()
+    of_tasks.change("src", audio_hash="hash of tgt-01-angry0")
+    with pytest.raises(ProtocolError, match="identical audio in both .* src-01-angry0"):
+        of_tasks.make()
+    assert of_tasks.found() == first
+    four = {name: rules | {"drop": []} for name, rules in LABELS["corpora"].items()}
+    of_tasks.write("labels/four.yaml", LABELS | {"corpora": four})
+    of_tasks.change("src", emotion="bored")
+    with pytest.raises(ProtocolError, match="corpora.src: emotion 'bored' of 'src-01-angry0' is neither mapped"):
+        of_tasks.make()
+    found = of_tasks.found()
+    assert found["four"] == first["four"] and found["mood"] != first["mood"]
+    assert sorted(path.name for path in of_tasks.splits.iterdir()) == ["four", "mood"]
+
+
+def test_acted_emotions_count_where_the_label_map_reads_them(of_tasks, capsys):
+    for name in ("src", "tgt"):
+        acted = [dataclasses.replace(u, emotion_acted=u.emotion) for u in read_data_dir(of_tasks.data(name))]
+        write_data_dir(of_tasks.data(name), acted, {"release": "mini"})
+    by = {name: rules | {"by": "emotion_acted"} for name, rules in LABELS["corpora"].items()}
+    of_tasks.write("labels/four.yaml", LABELS | {"corpora": by})
+    first = of_tasks.make()
+    of_tasks.change("src", emotion_acted="sad")
+    capsys.readouterr()
+    second = of_tasks.make()
+    assert capsys.readouterr().out.startswith("mood splits: up to date\nfour ")
+    assert second["mood"] == first["mood"] and second["four"][0] != first["four"][0]
+    assert "src-01-angry0 sad\n" in "".join(second["four"][1].values())
+
+
+def test_mini_makes_fewer_rotations(tmp_path):
+    recipe = TaskRecipe(tmp_path, MULTI)
+    full = recipe.make()
+    mini = recipe.make("--mini", "true")
+    assert Splits.open(recipe.splits / "mood").about["splits"] == ["canonical", "rotation1"]
+    assert all(mini[task][0] != full[task][0] and mini[task][1].items() < full[task][1].items() for task in mini)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"protocol": "cross_corpora"}, "protocol: unknown 'cross_corpora'; did you mean 'cross_corpus'? known: "),
+        ({"protocol": ["few_shot"]}, "protocol: unknown '['few_shot']'"),
+        ({"protocol": None}, "protocol: is required and missing; known: cross_corpus, few_shot, multi_corpus"),
+        ({"shots": [5]}, "shots: unknown key 'shots'"),
+        ({"seed": 1.5}, "seed: Input should be a valid integer"),
+        ({"tasks": {"mood": "moood"}}, "conf/labels: unknown 'moood'; did you mean 'mood'?"),
+    ],
+)
+def test_a_wrong_protocol_file_is_named(changes, message, tmp_path):
+    recipe = TaskRecipe(tmp_path, CROSS)
+    values = {key: value for key, value in (recipe.protocol | changes).items() if value is not None}
+    recipe.write("protocol.yaml", values)
+    where = "" if "conf/labels" in message else f"{tmp_path}/conf/protocol.yaml: "
+    with pytest.raises(ConfigError, match=f"^{re.escape(where + message)}"):
+        recipe.make()
+    assert not recipe.splits.exists()
