@@ -1,9 +1,14 @@
-"""Where and in what precision tensors are computed, through Lightning Fabric."""
+"""Where and in what precision tensors are computed, and by how many processes, through Lightning Fabric."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import os
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
+from ser import errors
 from ser.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -13,14 +18,62 @@ Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["fp32", "bf16"]
 
 
-def make_fabric(device: Device = "auto", precision: Precision = "fp32") -> Fabric:
-    """Make a Fabric for one device; `auto` takes a GPU where there is one."""
-    import torch
+def make_fabric(device: Device = "auto", precision: Precision = "fp32", devices: int = 1) -> Fabric:
+    """Make a Fabric for one device, or several of this machine; `auto` takes a GPU where there is one."""
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments import LightningEnvironment
+
+    device = _kind(device)
+    settings: dict[str, Any] = {"accelerator": device, "devices": devices}
+    if devices > 1:
+        # processes of our own making, even inside a batch system's job, which Fabric would take for its own
+        settings |= {"strategy": "ddp_spawn", "plugins": [LightningEnvironment()]}
+    names = {"fp32": "32-true", "bf16": "bf16-mixed"}
+    return Fabric(**settings, precision=names[precision])
+
+
+def count_devices(device: Device) -> int:
+    """Count the devices that one training may use: all visible GPUs, or the CPU."""
+    import torch
+
+    return torch.cuda.device_count() if _kind(device) == "cuda" else 1
+
+
+def _kind(device: Device) -> Literal["cpu", "cuda"]:
+    import torch
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device: 'cuda' was asked for and PyTorch sees no GPU here; use auto or cpu")
-    names = {"fp32": "32-true", "bf16": "bf16-mixed"}
-    return Fabric(accelerator=device, devices=1, precision=names[precision])
+    return device
+
+
+def launch(fabric: Fabric, function: Callable[..., None], *args: object) -> None:
+    """Call `function(fabric, *args)` in one process per device, in this one if there is one device.
+
+    Args:
+        fabric: from `make_fabric`.
+        function: of a module, that leaves its results in files.
+        args: what can be pickled; large tensors go through files, too.
+
+    Raises:
+        SerError: that any of the processes raised; the others are ended.
+    """
+    if fabric.world_size == 1:
+        function(fabric, *args)
+        return
+    from torch.multiprocessing.spawn import ProcessRaisedException
+
+    try:
+        fabric.launch(partial(_in_process, function, args))  # as one object: Fabric looks into what it is handed
+    except ProcessRaisedException as failure:  # which holds the process' traceback as text
+        last = re.search(rf"^{errors.__name__}\.(\w+): (.*)\Z", str(failure).rstrip(), re.M | re.S)
+        if last is None:
+            raise
+        raise getattr(errors, last[1])(last[2]) from None
+
+
+def _in_process(function: Callable[..., None], args: tuple[object, ...], fabric: Fabric) -> None:
+    os.environ.pop("SER_PROGRESS_FD", None)  # here that number is another file
+    function(fabric, *args)

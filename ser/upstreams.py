@@ -1,6 +1,6 @@
-"""Frozen speech encoders: any s3prl upstream by its s3prl name, one utterance at a time.
+"""Speech encoders: any s3prl upstream by its s3prl name, frozen, and its transformers also for training.
 
-The only file that imports s3prl. Utterances are never padded together: s3prl's base models normalize over the
+The only file that imports s3prl. Waveforms are never padded together: s3prl's base models normalize over the
 padding too, so a batch would give an utterance other features than it has alone. Called one by one, an upstream
 returns exactly the frames of its front end (`S3PRLUpstream` would repeat the last one to a round number).
 """
@@ -67,17 +67,46 @@ def load(name: str, ckpt: str | None, hop_ms: int | None, device: torch.device) 
     Raises:
         ConfigError: for an unknown name, a checkpoint that is missing or does not fit, or a failed download.
     """
-    restore_torchaudio_names()
     if name == "byol_s":
+        restore_torchaudio_names()
         return _byol_s(_checked(ckpt, name), hop_ms or 200, device)
+    return _s3prl(_expert(name, ckpt).eval().to(device), device)
+
+
+def load_trainable(
+    name: str, ckpt: str | None, dropout: float | None = None, layerdrop: float = 0.0
+) -> TransformerEncoder:
+    """Load an upstream whose transformer is to be trained.
+
+    Args:
+        name: s3prl's name of a wav2vec 2.0, HuBERT, WavLM or data2vec model, or one that is built like them.
+        ckpt: checkpoint file, for names that end in `_local`.
+        dropout: of the transformer, wherever it has one; None keeps the checkpoint's own.
+        layerdrop: chance that a layer is left out while training.
+
+    Raises:
+        ConfigError: as `load`, and for an upstream that has no such transformer.
+    """
+    expert = _expert(name, ckpt) if name != "byol_s" else None
+    model = getattr(expert, "model", None)
+    layers = getattr(getattr(model, "encoder", None), "layers", None)
+    if layers is None or not hasattr(layers[0], "self_attn_layer_norm"):  # conformers have none
+        raise ConfigError(
+            f"upstream '{name}' has no transformer that can be fine-tuned; name one of wav2vec 2.0, HuBERT, WavLM or "
+            "data2vec"
+        )
+    expert.remove_all_hooks()  # they would keep the frames of every layer
+    return TransformerEncoder(model, _normalizes(expert), dropout, layerdrop)
+
+
+def _expert(name: str, ckpt: str | None) -> nn.Module:
+    restore_torchaudio_names()
     entry = _entry(name)
     if name.endswith("_local"):
-        expert = _from_file(entry, name, _checked(ckpt, name))
-    elif ckpt:
+        return _from_file(entry, name, _checked(ckpt, name))
+    if ckpt:
         raise ConfigError(f"upstream '{name}' takes no 'ckpt', found '{ckpt}'; name a '..._local' upstream for it")
-    else:
-        expert = _from_hub(entry, name)
-    return _s3prl(expert.eval().to(device), device)
+    return _from_hub(entry, name)
 
 
 def _from_file(entry: Callable[..., nn.Module], name: str, ckpt: str) -> nn.Module:
@@ -142,6 +171,122 @@ def _filled(wav: Tensor) -> Tensor:
     if wav.ndim != 1 or not len(wav):
         raise DataError(f"an upstream takes (T,) samples, T >= 1, found {tuple(wav.shape)}")
     return F.pad(wav, (0, max(0, MIN_SAMPLES - len(wav))))
+
+
+def _normalizes(expert: nn.Module) -> bool:
+    """Tell whether a checkpoint wants waveforms of mean 0 and deviation 1; each family keeps it elsewhere."""
+    if hasattr(expert, "wav_normalize"):  # wav2vec 2.0, data2vec
+        return expert.wav_normalize
+    return (expert.task_cfg if hasattr(expert, "task_cfg") else expert.cfg).normalize  # HuBERT, WavLM
+
+
+class TransformerEncoder(nn.Module):
+    """An s3prl model in two parts: a frozen front end, and the transformer above it, which is trained.
+
+    The front end is the convolutional feature extractor and the feature projection (`layer_norm` and
+    `post_extract_proj`); only parameters of `encoder` require a gradient. `mask_emb`, which takes the place of masked
+    frames, keeps the value of the checkpoint. The names of all parameters are s3prl's.
+
+    Args:
+        model: of an s3prl expert.
+        normalizes: whether waveforms get mean 0 and deviation 1 first.
+        dropout: of the transformer, wherever it has one; None keeps the model's own.
+        layerdrop: chance that a layer is left out while training.
+    """
+
+    PARTS = ("feature_extractor", "layer_norm", "post_extract_proj", "mask_emb", "dropout_input", "encoder")
+
+    def __init__(self, model: nn.Module, normalizes: bool, dropout: float | None = None, layerdrop: float = 0.0):
+        super().__init__()
+        self.normalizes, self.layerdrop = normalizes, layerdrop
+        self.crop_to = getattr(model, "crop_seq_to_multiple", 1)
+        for part in self.PARTS:
+            setattr(self, part, getattr(model, part))
+        self.requires_grad_(False)
+        self.encoder.requires_grad_(True)
+        self.dropout = self.encoder.dropout if dropout is None else dropout
+        if dropout is not None:
+            for module in self.modules():
+                if hasattr(module, "p"):  # torch's dropout and fairseq's
+                    module.p = dropout
+        self.train()
+
+    @property
+    def dim(self) -> int:
+        """Size of a frame, D."""
+        return len(self.mask_emb)
+
+    def train(self, mode: bool = True) -> TransformerEncoder:
+        """Set the mode of the transformer; the front end stays in evaluation mode."""
+        super().train(mode)
+        for frozen in (self.feature_extractor, self.layer_norm, self.post_extract_proj):
+            if frozen is not None:
+                frozen.eval()
+        return self
+
+    @torch.no_grad()
+    def front_end(self, wav: Tensor) -> Tensor:
+        """Turn one utterance into the frames that the transformer takes; never padded, so that it is alone.
+
+        Args:
+            wav: (T,) samples at 16 kHz.
+
+        Returns:
+            (T', D), one frame every 20 ms.
+        """
+        wav = _filled(wav).to(self.mask_emb.device)
+        if self.normalizes:
+            wav = F.layer_norm(wav, wav.shape)
+        x = self.layer_norm(self.feature_extractor(wav.unsqueeze(0)).transpose(1, 2))
+        x = x[:, : x.shape[1] - x.shape[1] % self.crop_to]
+        return (x if self.post_extract_proj is None else self.post_extract_proj(x)).squeeze(0)
+
+    def forward(
+        self, frames: Tensor, lengths: Tensor, time_mask: Tensor | None = None, feature_mask: Tensor | None = None
+    ) -> Tensor:
+        """Give the last hidden states; padding changes nothing of an utterance.
+
+        fairseq's own loop is not called: it pads within the positional convolutions of data2vec, and WavLM's draws a
+        number of numpy's global state for every layer.
+
+        Args:
+            frames: from `front_end`, (B, T', D), padded with anything.
+            lengths: valid frames of each, (B,).
+            time_mask: (B, T') bool, frames that `mask_emb` replaces.
+            feature_mask: (B, D) bool, features that zero replaces in all frames.
+
+        Returns:
+            (B, T', D); frames in the padding have no meaning.
+        """
+        x = self.dropout_input(frames)
+        if time_mask is not None:
+            x = torch.where(time_mask.unsqueeze(-1), self.mask_emb.to(x.dtype), x)
+        if feature_mask is not None:
+            x = x.masked_fill(feature_mask.unsqueeze(1), 0)
+        is_pad = torch.arange(x.shape[1], device=x.device) >= lengths.unsqueeze(1)  # (B, T')
+        x = x.masked_fill(is_pad.unsqueeze(-1), 0)
+        x = x + self._positions(x, is_pad)
+        if not self.encoder.layer_norm_first:
+            x = self.encoder.layer_norm(x)
+        x = F.dropout(x, self.dropout, self.training).transpose(0, 1)  # (T', B, D)
+        pad = torch.zeros_like(is_pad, dtype=x.dtype).masked_fill(is_pad, -torch.inf) if is_pad.any() else None
+        bias = {}
+        for layer in self.encoder.layers:
+            if self.training and self.layerdrop and torch.rand(()) < self.layerdrop:
+                continue
+            x, *rest = layer(x, self_attn_padding_mask=pad, **bias)
+            if len(rest) == 2:  # WavLM hands the first layer's relative positions to the others
+                bias = {"pos_bias": rest[1]}
+        x = x.transpose(0, 1)
+        return self.encoder.layer_norm(x) if self.encoder.layer_norm_first else x
+
+    def _positions(self, x: Tensor, is_pad: Tensor) -> Tensor:
+        """Apply the positional convolutions, one or (data2vec) several, each to frames with silent padding."""
+        several = isinstance(self.encoder.pos_conv[0], nn.Sequential)
+        x = x.transpose(1, 2)  # (B, D, T')
+        for conv in self.encoder.pos_conv if several else [self.encoder.pos_conv]:
+            x = conv(x).masked_fill(is_pad.unsqueeze(1), 0)
+        return x.transpose(1, 2)
 
 
 def _byol_s(ckpt: str, hop_ms: int, device: torch.device) -> Upstream:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -16,22 +18,35 @@ import torchaudio.compliance.kaldi
 import ser
 from ser import upstreams
 from ser.errors import ConfigError, DataError
-from tests.fakes.checkpoints import DIM, N_LAYERS, WRITERS, wav2vec2, wavlm
+from tests.fakes.checkpoints import DIM, N_LAYERS, WRITERS, data2vec, wav2vec2, wavlm
 
 CPU = torch.device("cpu")
 TRANSFORMERS = ("wav2vec2_local", "hubert_local", "wavlm_local")
+TRAINABLE = (*TRANSFORMERS, "data2vec_local")
+FROZEN = ("feature_extractor.", "layer_norm.", "post_extract_proj.", "mask_emb")
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning"),
     pytest.mark.filterwarnings("ignore:.*mismatched.*mask:UserWarning"),
     pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Positional args are being deprecated:FutureWarning"),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Two threads on busy cores make models as small as these twenty times slower."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("checkpoints")
-    return {name: write(folder / f"{name}.pt") for name, write in WRITERS.items()}
+    writers = {**WRITERS, "data2vec_local": data2vec}
+    return {name: write(folder / f"{name}.pt") for name, write in writers.items()}
 
 
 def load(name: str, ckpt: Path | str | None = None, hop_ms: int | None = None) -> upstreams.Upstream:
@@ -228,6 +243,143 @@ def test_a_checkpoint_is_never_ignored(name, checkpoints):
     """s3prl would take the file, download another and not say so."""
     with pytest.raises(ConfigError, match=f"upstream '{name}' takes no 'ckpt'.*_local"):
         load(name, checkpoints["wavlm_local"])
+
+
+# ---- Transformers that are trained ----------------------------------------------------------------------------
+
+
+def trainable(name: str, checkpoints, **settings) -> upstreams.TransformerEncoder:
+    return upstreams.load_trainable(name, str(checkpoints[name]), **settings)
+
+
+def together(encoder: upstreams.TransformerEncoder, frames: list[torch.Tensor], filler: float = 0.0, **masks):
+    padded = torch.nn.utils.rnn.pad_sequence(frames, batch_first=True, padding_value=filler)
+    return encoder(padded, torch.tensor([len(f) for f in frames]), **masks)
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_two_parts_give_the_last_hidden_state_of_the_whole(name, checkpoints):
+    encoder, whole = trainable(name, checkpoints).eval(), load(name, checkpoints[name])
+    for n_samples in (100, 8999, 9039, 9360, 16_000):  # odd and even numbers of frames
+        wav = 3 * noise(n_samples) + 1
+        with torch.no_grad():
+            alone = together(encoder, [encoder.front_end(wav)])
+        torch.testing.assert_close(alone[0], whole(wav)[-1], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+@pytest.mark.parametrize("masked", [False, True])
+def test_padding_changes_nothing(name, masked, checkpoints):
+    encoder = trainable(name, checkpoints).eval()
+    frames = [encoder.front_end(noise(n, seed)) for seed, n in enumerate((16_000, 1000, 9000, 8000))]
+    time, feature = torch.zeros(4, 49, dtype=torch.bool), torch.zeros(4, DIM, dtype=torch.bool)
+    time[:, 1:3], feature[:, 4:7] = masked, masked
+    batch = together(encoder, frames, filler=1e3, time_mask=time, feature_mask=feature)
+    for i, own in enumerate(frames):
+        alone = together(encoder, [own], time_mask=time[i : i + 1, : len(own)], feature_mask=feature[i : i + 1])
+        torch.testing.assert_close(batch[i, : len(own)], alone[0], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_masks_replace_frames_and_features(name, checkpoints):
+    encoder = trainable(name, checkpoints).eval()
+    frames = encoder.front_end(noise(9000))
+    time, feature = torch.zeros(1, len(frames), dtype=torch.bool), torch.zeros(1, DIM, dtype=torch.bool)
+    time[0, 3:8], feature[0, :5] = True, True
+    expected = frames.clone()
+    expected[3:8] = encoder.mask_emb
+    assert torch.equal(together(encoder, [frames], time_mask=time), together(encoder, [expected]))
+    expected[:, :5] = 0
+    both = together(encoder, [frames], time_mask=time, feature_mask=feature)
+    assert torch.equal(both, together(encoder, [expected]))
+    assert not torch.allclose(both, together(encoder, [frames]), atol=1e-3)
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_only_the_transformer_moves(name, checkpoints):
+    """One step of Adam moves every parameter by its learning rate, if it gets a gradient."""
+    encoder = trainable(name, checkpoints, dropout=0.0)
+    before = {key: value.clone() for key, value in encoder.state_dict().items()}
+    moving = [p for p in encoder.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(moving, lr=0.01)
+    frames = encoder.front_end(noise(9000))
+    assert not frames.requires_grad
+    time = torch.zeros(1, len(frames), dtype=torch.bool)
+    time[0, :3] = True
+    together(encoder, [frames], time_mask=time).square()[..., ::2].sum().backward()
+    optimizer.step()
+    stays = {key for key, value in encoder.state_dict().items() if torch.equal(value, before[key])}
+    no_slope = {key for key in before if key.endswith("k_proj.bias")}  # softmax does not see it; it moves by rounding
+    assert stays - no_slope == {key for key in before if key.startswith(FROZEN)}
+    assert {key.split(".")[0] for key in stays - no_slope} == {key.removesuffix(".") for key in FROZEN}
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_training_draws_from_torch_alone(name, checkpoints):
+    encoder = trainable(name, checkpoints, layerdrop=0.5)
+    frames = encoder.front_end(noise(9000))
+    states = np.random.get_state()[1].copy(), random.getstate()
+    torch.manual_seed(1)
+    first, second = together(encoder, [frames]), together(encoder, [frames])
+    torch.manual_seed(1)
+    assert torch.equal(together(encoder, [frames]), first)
+    assert not torch.equal(first, second)
+    assert (np.random.get_state()[1] == states[0]).all()
+    assert random.getstate() == states[1]
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_dropout_is_the_checkpoints_own_or_the_given(name, checkpoints):
+    def drawn(**settings):
+        encoder = trainable(name, checkpoints, **settings)
+        frames = encoder.front_end(noise(9000))
+        assert torch.equal(frames, encoder.front_end(noise(9000)))  # never in the front end
+        return [together(encoder, [frames]) for _ in range(2)]
+
+    without, own, more = drawn(dropout=0.0), drawn(), drawn(dropout=0.6)
+    assert torch.equal(*without)
+    assert not torch.equal(*own)
+    assert (more[0] - without[0]).square().mean() > (own[0] - without[0]).square().mean() > 0
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_layerdrop_leaves_layers_out_while_training(name, checkpoints):
+    encoder = trainable(name, checkpoints, dropout=0.0, layerdrop=0.9999)
+    frames = encoder.front_end(noise(9000))
+    layer_calls = []
+    for layer in encoder.encoder.layers:
+        layer.register_forward_hook(lambda *_: layer_calls.append(1))
+    together(encoder, [frames])
+    assert layer_calls == []
+    together(encoder.eval(), [frames])
+    assert len(layer_calls) == N_LAYERS
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_waveforms_are_normalized_where_the_checkpoint_says_so(name, checkpoints, tmp_path):
+    state = torch.load(checkpoints[name], weights_only=True)
+    state["cfg" if name == "wavlm_local" else "task_cfg"]["normalize"] = True
+    torch.save(state, tmp_path / "normalizes.pt")
+    encoder = upstreams.load_trainable(name, str(tmp_path / "normalizes.pt"))
+    wav = noise(9000)
+    torch.testing.assert_close(encoder.front_end(wav), encoder.front_end(5 * wav + 1), atol=1e-4, rtol=0)
+    own = trainable(name, checkpoints)
+    normal = (wav - wav.mean()) / (wav.var(correction=0) + 1e-5).sqrt()
+    torch.testing.assert_close(encoder.front_end(wav), own.front_end(normal), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["fbank_no_cmvn", "byol_s"])
+def test_what_has_no_transformer_is_not_trained(name):
+    with pytest.raises(ConfigError, match=f"'{name}' has no transformer that can be fine-tuned; name one of wav2vec"):
+        upstreams.load_trainable(name, None)
+
+
+def test_trainable_upstreams_are_loaded_as_carefully_as_frozen_ones(tmp_path):
+    (tmp_path / "x.pt").write_bytes(b"garbage")
+    with pytest.raises(ConfigError, match="'wavlm_local': ckpt '.*' is damaged or of another model"):
+        upstreams.load_trainable("wavlm_local", str(tmp_path / "x.pt"))
+    with pytest.raises(ConfigError, match="'wavlm_base_plus' takes no 'ckpt'"):
+        upstreams.load_trainable("wavlm_base_plus", str(tmp_path / "x.pt"))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ _MODEL = {
     # kernels and strides of the base models, so that frames come out as theirs do: every 20 ms
     "conv_feature_layers": "[(8, 10, 5)] + [(8, 3, 2)] * 4 + [(8, 2, 2)] * 2",
     "conv_pos": 16,
-    "conv_pos_groups": 2,
+    "conv_pos_groups": 1,  # oneDNN computes groups of 8 channels wrongly in bf16 on processors with AMX
     "final_dim": 8,
 }
 
@@ -64,6 +64,21 @@ def wavlm(path: Path, seed: int = 0) -> Path:
         cfg |= {"relative_position_embedding": True, "num_buckets": 32, "max_distance": 64, "gru_rel_pos": True}
         weights = WavLM(WavLMConfig(cfg)).state_dict()
     torch.save({"cfg": cfg, "model": weights}, path)
+    return path
+
+
+def data2vec(path: Path, seed: int = 0) -> Path:
+    """Write what `s3prl.upstream.data2vec.convert` makes of a fairseq checkpoint: several positional convolutions."""
+    with torch.random.fork_rng():
+        _seeded(seed)
+        from s3prl.upstream.data2vec.data2vec_model import Data2VecAudioConfig, Data2VecAudioModel
+
+        cfg = {**_MODEL, "pos_conv_depth": 2, "extractor_mode": "layer_norm", "final_dim": 0}
+        model = Data2VecAudioModel(Data2VecAudioConfig(**cfg))
+        model.remove_pretraining_modules()
+    torch.save(
+        {"task_cfg": {"normalize": True}, "model_cfg": cfg, "model_weight": model.state_dict() | {"_ema": {}}}, path
+    )
     return path
 
 

@@ -1,0 +1,62 @@
+"""Devices: one by default, several as processes whose errors arrive as they were raised."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from ser.devices import count_devices, launch, make_fabric
+from ser.errors import ConfigError, DataError
+
+
+def test_one_device_is_the_default():
+    fabric = make_fabric("cpu")
+    assert (fabric.world_size, fabric.device.type) == (1, "cpu")
+    assert count_devices("cpu") == 1
+
+
+def test_without_a_gpu_cuda_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for ask in (make_fabric, count_devices):
+        with pytest.raises(ConfigError, match="'cuda' was asked for and PyTorch sees no GPU here"):
+            ask("cuda")
+    assert make_fabric("auto").device.type == "cpu"
+
+
+def test_every_visible_gpu_counts(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    assert [count_devices(device) for device in ("auto", "cuda", "cpu")] == [3, 3, 1]
+
+
+def note(fabric, folder: Path) -> None:
+    (folder / str(fabric.global_rank)).write_text(f"{os.getpid()} {fabric.world_size}")
+
+
+def test_one_device_needs_no_other_process(tmp_path):
+    launch(make_fabric("cpu"), note, tmp_path)
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("0", f"{os.getpid()} 1")]
+
+
+def add_up_and_fail(fabric, folder: Path) -> None:
+    note(fabric, folder)
+    total = fabric.all_reduce(torch.tensor(fabric.global_rank + 1.0), reduce_op="sum")
+    (folder / f"total{fabric.global_rank}").write_text(f"{total.item()} {'SER_PROGRESS_FD' in os.environ}")
+    fabric.barrier()
+    if fabric.global_rank == 1:
+        raise DataError("utterance 'x': too short;\nfound 0 s")
+    fabric.barrier()  # would wait for ever
+
+
+def test_two_devices_are_two_processes_and_an_error_of_one_ends_both(tmp_path, monkeypatch):
+    monkeypatch.setenv("SER_PROGRESS_FD", "7")
+    with pytest.raises(DataError) as error:
+        launch(make_fabric("cpu", devices=2), add_up_and_fail, tmp_path)
+    assert str(error.value) == "utterance 'x': too short;\nfound 0 s"
+    pids, sizes = zip(*((tmp_path / rank).read_text().split() for rank in "01"), strict=True)
+    assert len({*pids, str(os.getpid())}) == 3
+    assert sizes == ("2", "2")
+    assert [(tmp_path / f"total{rank}").read_text() for rank in "01"] == ["3.0 False"] * 2
