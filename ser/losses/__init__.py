@@ -1,6 +1,7 @@
 """The papers' losses, one per file: embeddings and labels in, a scalar out. Normalizing is the model's affair."""
 
+from ser.losses.center import CenterLoss
 from ser.losses.emotion_distance import EmotionDistanceLoss
 from ser.losses.siamese_contrastive import SiameseContrastiveLoss
 
-__all__ = ["EmotionDistanceLoss", "SiameseContrastiveLoss"]
+__all__ = ["CenterLoss", "EmotionDistanceLoss", "SiameseContrastiveLoss"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -31,9 +31,44 @@ def pair_distances(embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, 
         Distances and the labels of both ends, (P,) each, P = B (B - 1) / 2.
     """
     i, j = torch.triu_indices(len(labels), len(labels), offset=1, device=labels.device)
-    ends = torch.eye(len(labels), dtype=embeddings.dtype, device=labels.device)
-    differences = (ends[i] - ends[j]) @ embeddings  # (P, D): e_i - e_j to the digit, and faster than gathering rows
-    return (differences.square().sum(-1) + EPSILON).sqrt(), labels[i], labels[j]
+    wide = embeddings.float() if embeddings.itemsize < 4 else embeddings  # pdist knows no halves
+    norms = _PairNorms.apply(wide.unsqueeze(0)).squeeze(0)
+    return (norms.square() + EPSILON).sqrt().to(embeddings.dtype), labels[i], labels[j]
+
+
+class _PairNorms(torch.autograd.Function):
+    """||e_i - e_j|| of all pairs i < j, (E, B, D) to (E, P): torch.pdist of each batch of a stack.
+
+    The (P, D) differences never lie in memory, whose traffic would be most of a small model's training. Coinciding
+    embeddings pass no gradient.
+    """
+
+    @staticmethod
+    def forward(stack: Tensor) -> Tensor:
+        return torch.stack([torch.pdist(batch) for batch in stack.unbind()])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs, output)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        """Compute sum_j w_ij (e_i - e_j), w = grad / norm, as the product of the weights' Laplacian and e.
+
+        In float64, which keeps the digits that near embeddings share.
+        """
+        stack, norms = ctx.saved_tensors
+        i, j = torch.triu_indices(stack.shape[1], stack.shape[1], offset=1, device=stack.device)
+        weights = grad.new_zeros(len(stack), stack.shape[1], stack.shape[1], dtype=torch.float64)
+        weights[:, i, j] = weights[:, j, i] = torch.where(norms > 0, grad / norms, 0).double()
+        laplacian = torch.diag_embed(weights.sum(-1)) - weights
+        return (laplacian @ stack.double()).to(stack.dtype)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int], stack: Tensor) -> tuple[Tensor, int]:
+        """Take the stacks of a vmap as one longer stack."""
+        stack = stack.movedim(in_dims[0], 0)
+        return _PairNorms.apply(stack.flatten(0, 1)).unflatten(0, stack.shape[:2]), 0
 
 
 def reduce_pairs(values: Tensor, mask: Tensor, reduction: Reduction) -> Tensor:

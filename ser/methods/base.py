@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from torch import Tensor
@@ -37,6 +38,19 @@ class Prediction:
     scores: Tensor
 
 
+@dataclass(frozen=True)
+class Job:
+    """Where one row is trained for one seed.
+
+    Attributes:
+        device: `auto`, `cpu` or `cuda`.
+        scratch: a folder of its own that outlives a killed process: what lets long training go on.
+    """
+
+    device: Device
+    scratch: Path
+
+
 class Method(Protocol):
     """A module of this package."""
 
@@ -46,7 +60,7 @@ class Method(Protocol):
         """Tell what target data a row with this configuration sees, words of `ser.types.TARGET_DATA`."""
 
     def train(
-        self, config: ConfigModel, data: RunData, seed: int, init: State | None, device: Device
+        self, config: ConfigModel, data: RunData, seed: int, init: State | None, job: Job
     ) -> tuple[State, History]:
         """Train one row for one seed; `init` holds the weights of the row that it starts from."""
 

@@ -6,12 +6,13 @@ A model of the source corpus is adapted to the target corpus with k labelled utt
 
 and tested by the nearest class mean of the support set (Fig. 2). This is the frozen variant: x is a cached
 embedding of a frozen upstream, F(x) = relu(FC(x)). All support sets of all folds are adapted as one batched
-computation; the methods share source weights, support sets and seeds.
+computation; the methods share source weights, support sets and seeds. `emofsl_finetune` trains the encoder too.
 """
 
 from __future__ import annotations
 
 import copy
+from functools import cache
 from typing import Literal
 
 import torch
@@ -25,13 +26,15 @@ from ser.devices import Device, make_fabric
 from ser.errors import ConfigError
 from ser.losses.emotion_distance import CLASSES, EmotionDistanceLoss
 from ser.losses.siamese_contrastive import SiameseContrastiveLoss
-from ser.methods.base import History, Prediction, State
+from ser.methods.base import History, Job, Prediction, State
 from ser.metrics.classification import uar
 from ser.nn.embedding_classifier import EmbeddingClassifier
 from ser.randomness import seed_of
 from ser.splits.lists import Split
-from ser.training.data import NORMALIZATION_SEES, Normalization, RunData
+from ser.training.data import NORMALIZATION_SEES, Normalization, RunData, class_weight
 from ser.training.stacked import Params, repeat, train_stacked
+
+Objective = Literal["btl", "fstl", "emofsl"]
 
 
 class ModelConfig(ConfigModel):
@@ -42,19 +45,23 @@ class ModelConfig(ConfigModel):
 
 
 class SourceConfig(ConfigModel):
-    """Supervised training on the source corpus: Adam, class-balanced cross-entropy, best epoch on dev UAR."""
+    """Supervised training on the source corpus: Adam, class-balanced cross-entropy (`btl`; the others add their
+    metric loss on each batch), best epoch on dev UAR."""
 
+    objective: Objective
     lr: float = Field(gt=0)
     batch_size: int = Field(gt=0)
     epochs: int = Field(gt=0)
 
 
 class AdaptConfig(ConfigModel):
-    """Adaptation: one step is one pass over the whole support set, an epoch of Table I."""
+    """Adaptation: epochs over the support set, in batches of `batch_size` or, if null, the whole set at once."""
 
     lr: float = Field(gt=0)
     lr_decay: float = Field(gt=0, le=1)
-    steps: int = Field(ge=0)
+    decay_per: Literal["epoch", "step"]
+    epochs: int = Field(ge=0)
+    batch_size: int | None = Field(default=None, ge=2)
 
 
 class LossConfig(ConfigModel):
@@ -73,13 +80,14 @@ class Config(ConfigModel):
     """A row of the paper's Table II, or its source model."""
 
     method: Literal["emofsl"]
-    objective: Literal["source_only", "btl", "fstl", "emofsl"]
+    objective: Literal["source_only"] | Objective
     normalization: Normalization
     model: ModelConfig
     source: SourceConfig
     adapt: AdaptConfig
     loss: LossConfig
     predictor: Literal["nearest_mean", "classifier"]
+    similarity: Literal["euclidean", "cosine"]
 
 
 def target_data(config: Config) -> frozenset[str]:
@@ -91,18 +99,23 @@ def target_data(config: Config) -> frozenset[str]:
 # ---- 1. Source training (Sec. III; the paper names no settings) ----------------------------------------------
 
 
-def train(config: Config, data: RunData, seed: int, init: State | None, device: Device) -> tuple[State, History]:
+def train(config: Config, data: RunData, seed: int, init: State | None, job: Job) -> tuple[State, History]:
     """Train the source model (`source_only`), or adapt a trained one to every support set."""
-    if config.objective == "emofsl" and list(data.classes) != list(CLASSES):
-        raise ConfigError(f"emofsl: Eq. 2 is about {', '.join(CLASSES)}, found {', '.join(data.classes)}")
+    check(config, data, init)
     if config.objective == "source_only":
-        return _train_sources(config, data, seed, device)
-    if init is None:
+        return _train_sources(config, data, seed, job.device)
+    return _adapt_all(config, data, init, seed, job.device)
+
+
+def check(config: Config, data: RunData, init: State | None) -> None:
+    """Raise ConfigError for classes that Eq. 2 does not know, or a row that lacks its source model."""
+    if "emofsl" in (config.objective, config.source.objective) and list(data.classes) != list(CLASSES):
+        raise ConfigError(f"emofsl: Eq. 2 is about {', '.join(CLASSES)}, found {', '.join(data.classes)}")
+    if config.objective != "source_only" and init is None:
         raise ConfigError(f"emofsl: objective '{config.objective}' starts from a source model; set 'init'")
-    return _adapt_all(config, data, init, device)
 
 
-def _source_of(data: RunData) -> list[int]:
+def source_of(data: RunData) -> list[int]:
     """Tell which source model each split uses: splits with the same training lists share one."""
     lists = [(tuple(split.train), tuple(split.dev)) for split in data.splits]
     distinct = sorted(set(lists), key=lists.index)
@@ -110,10 +123,10 @@ def _source_of(data: RunData) -> list[int]:
 
 
 def _train_sources(config: Config, data: RunData, seed: int, device: Device) -> tuple[State, History]:
-    source_of = _source_of(data)
+    sources = source_of(data)
     models, history = [], []
-    for number in sorted(set(source_of)):
-        model, epochs = _train_source(config, data, data.splits[source_of.index(number)], seed, device)
+    for number in sorted(set(sources)):
+        model, epochs = _train_source(config, data, data.splits[sources.index(number)], seed, device)
         models.append(model)
         history += [{"source": number, **epoch} for epoch in epochs]
     return {name: value.detach() for name, value in stack_module_state(models)[0].items()}, history
@@ -128,7 +141,7 @@ def _train_source(
     x_train, y_train = (fabric.to_device(t) for t in (x[data.rows(split.train)], data.targets(split.train)))
     x_dev, y_dev = fabric.to_device(x[data.rows(split.dev)]), data.targets(split.dev).numpy()
     model = EmbeddingClassifier(x.shape[1], config.model.hidden, len(data.classes), seed_of("init", seed))
-    class_weight = len(y_train) / len(data.classes) / torch.bincount(y_train, minlength=len(data.classes))
+    weight = class_weight(y_train, len(data.classes))
     optimizer = torch.optim.Adam(model.parameters(), lr=config.source.lr)
     model, optimizer = fabric.setup(model, optimizer)
     order = torch.Generator().manual_seed(seed_of("source order", seed))
@@ -136,7 +149,7 @@ def _train_source(
     for epoch in range(1, config.source.epochs + 1):
         total = 0.0
         for rows in torch.randperm(len(x_train), generator=order).split(config.source.batch_size):
-            loss = F.cross_entropy(model(x_train[rows])[1], y_train[rows], weight=class_weight)
+            loss = objective(config, config.source.objective, *model(x_train[rows]), y_train[rows], weight)
             optimizer.zero_grad()
             fabric.backward(loss)
             optimizer.step()
@@ -152,28 +165,32 @@ def _train_source(
 # ---- 2. Adaptation to the support set (Sec. III, Eqs. 1 and 2, Table I) ---------------------------------------
 
 
-def objective(config: Config, model: EmbeddingClassifier, params: Params, x: Tensor, y: Tensor) -> Tensor:
-    """Compute L_BTL, L_FSTL or L_EMOFSL of one support set.
+def objective(
+    config: Config, kind: Objective, z: Tensor, logits: Tensor, y: Tensor, weight: Tensor | None = None
+) -> Tensor:
+    """Compute L_BTL, L_FSTL or L_EMOFSL of one batch.
 
     Args:
-        model: the network, whose own weights are not used.
-        params: the weights.
-        x: support embeddings, (4k, D).
-        y: class indices, (4k,).
+        kind: which of the three.
+        z: F(x), (B, H); B = 4k for a support set.
+        logits: W F(x), (B, C).
+        y: class indices, (B,).
+        weight: of the classes in the cross-entropy, (C,).
 
     Returns:
         Scalar.
     """
-    z, logits = functional_call(model, params, (x,))
-    ce = F.cross_entropy(logits, y)
-    if config.objective == "btl":
+    ce = F.cross_entropy(logits, y, weight=weight)
+    if kind == "btl":
         return ce
-    c = config.loss
-    if config.objective == "fstl":
-        metric = SiameseContrastiveLoss(c.kappa, c.reduction)  # Eq. 1
-    else:
-        metric = EmotionDistanceLoss(c.alpha, c.beta, c.kappa1, c.kappa2, c.reduction)  # Eq. 2
-    return ce + c.weight * metric.to(x.device)(embedding(config, z), y)
+    return ce + config.loss.weight * _metric_loss(kind, config.loss, z.device)(embedding(config, z), y)
+
+
+@cache
+def _metric_loss(kind: Objective, c: LossConfig, device: torch.device) -> torch.nn.Module:
+    if kind == "fstl":
+        return SiameseContrastiveLoss(c.kappa, c.reduction).to(device)  # Eq. 1
+    return EmotionDistanceLoss(c.alpha, c.beta, c.kappa1, c.kappa2, c.reduction).to(device)  # Eq. 2
 
 
 def embedding(config: Config, z: Tensor) -> Tensor:
@@ -188,11 +205,11 @@ def _skeleton(params: Params) -> EmbeddingClassifier:
         return EmbeddingClassifier(dim, hidden, params["classify.weight"].shape[-2], seed=0)
 
 
-def _adapt_all(config: Config, data: RunData, init: State, device: Device) -> tuple[State, History]:
+def _adapt_all(config: Config, data: RunData, init: State, seed: int, device: Device) -> tuple[State, History]:
     fabric = make_fabric(device)
     model = _skeleton(init)
     x_of = [data.normalized(split, config.normalization) for split in data.splits]
-    source_of = _source_of(data)
+    sources = source_of(data)
     state: dict[str, Tensor] = {}
     history = []
     for k in data.shots():
@@ -201,18 +218,17 @@ def _adapt_all(config: Config, data: RunData, init: State, device: Device) -> tu
         x = torch.stack([x_of[e.split][data.rows(s)] for e, s in zip(episodes, supports, strict=True)])
         y = torch.stack([data.targets(support) for support in supports])  # (E, 4k)
         params, losses = train_stacked(
-            lambda params, x, y: objective(config, model, params, x, y),
-            repeat(init, [source_of[e.split] for e in episodes]),
+            lambda params, x, y: objective(config, config.objective, *functional_call(model, params, (x,)), y),
+            repeat(init, [sources[e.split] for e in episodes]),
             (x, y),
-            steps=config.adapt.steps,
-            lr=config.adapt.lr,
-            lr_decay=config.adapt.lr_decay,
+            **config.adapt.model_dump(),
+            seed=seed_of("support order", seed, k),
             fabric=fabric,
         )
         state |= {f"k{k}.{name}": value for name, value in params.items()}
         history += [
-            {"k": k, "step": step, "loss": row.mean().item(), "loss_sd": row.std(correction=0).item()}
-            for step, row in enumerate(losses, start=1)
+            {"k": k, "epoch": epoch, "loss": row.mean().item(), "loss_sd": row.std(correction=0).item()}
+            for epoch, row in enumerate(losses, start=1)
         ]
     return state, history
 
@@ -251,16 +267,33 @@ def _scores(config: Config, params: Params, query: Tensor, support: Tensor, y: T
     z, logits = functional_call(model, params, (query,))
     if config.predictor == "classifier":
         return logits.softmax(-1)
-    f_support = embedding(config, functional_call(model, params, (support,))[0])
-    centers = torch.stack([f_support[y == c].mean(0) for c in range(logits.shape[1])])  # cen_c of Fig. 2
+    return class_mean_scores(config, z, functional_call(model, params, (support,))[0], y, logits.shape[1])
+
+
+def class_mean_scores(config: Config, query: Tensor, support: Tensor, y: Tensor, n_classes: int) -> Tensor:
+    """Score queries by their similarity to the class means of a support set.
+
+    Args:
+        query: F(x) of the queries, (n, H).
+        support: F(x) of the support set, (4k, H).
+        y: classes of the support set, (4k,).
+        n_classes: C.
+
+    Returns:
+        (n, C): negative Euclidean distances, or cosines.
+    """
+    query, support = embedding(config, query), embedding(config, support)
+    centers = torch.stack([support[y == c].mean(0) for c in range(n_classes)])  # cen_c of Fig. 2
+    if config.similarity == "cosine":
+        return F.normalize(query, dim=-1) @ F.normalize(centers, dim=-1).T
     # from differences, since products lose the digits of near embeddings
-    return -torch.cdist(embedding(config, z), centers, compute_mode="donot_use_mm_for_euclid_dist")
+    return -torch.cdist(query, centers, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def _predict_sources(config: Config, data: RunData, state: State) -> list[Prediction]:
     """Score every test utterance by the source model's classifier."""
     predictions = []
-    for split, source in zip(data.splits, _source_of(data), strict=True):
+    for split, source in zip(data.splits, source_of(data), strict=True):
         x = data.normalized(split, config.normalization)[data.rows(split.test)]
         params = {name: value[source] for name, value in state.items()}
         scores = functional_call(_skeleton(params), params, (x,))[1].softmax(-1)

@@ -1,10 +1,12 @@
-"""Logistic regression on the support set alone: what k labelled utterances give without any source corpus.
+"""Logistic regression, on target utterances without any source corpus or on the source alone.
 
-A few-shot method has to beat it. On the features `shortcut` it is the shortcut baseline.
+On the support set it is what a few-shot method has to beat (on the features `shortcut`: the shortcut baseline); on
+all labelled utterances outside the tested fold it is the ceiling. On the source it adapts to nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -14,31 +16,44 @@ from torch import Tensor
 
 from ser.config import ConfigModel
 from ser.devices import Device
-from ser.methods.base import History, Prediction, State
-from ser.training.data import MIN_DEVIATION, RunData
+from ser.methods.base import History, Job, Prediction, State
+from ser.training.data import MIN_DEVIATION, Episode, RunData
 
 
 class Config(ConfigModel):
-    """`inverse_penalty` is scikit-learn's C, on features standardized by the support set."""
+    """`inverse_penalty` is scikit-learn's C, on features standardized by the utterances that are trained on."""
 
     method: Literal["logistic_regression"]
+    train_on: Literal["support", "labelled", "source"]
     inverse_penalty: float = Field(gt=0)
 
 
 def target_data(config: Config) -> frozenset[str]:
     """Tell what target data a row sees."""
-    return frozenset({"k-shot"})
+    return frozenset({"support": {"k-shot"}, "labelled": {"labelled"}, "source": set()}[config.train_on])
 
 
-def train(config: Config, data: RunData, seed: int, init: State | None, device: Device) -> tuple[State, History]:
-    """Fit one model per support set; nothing is random."""
+def _trained_on(config: Config, data: RunData, k: int) -> list[tuple[Episode, Mapping[str, str]]]:
+    """List the training sets: every support set of size k, or every split's labelled or source data, as k = 0."""
+    if config.train_on != "support":
+        of_split = [split.labelled if config.train_on == "labelled" else split.train for split in data.splits]
+        return [(Episode(i, 0, 0), labelled) for i, labelled in enumerate(of_split)]
+    return [(e, data.splits[e.split].support[e.k, e.draw]) for e in data.episodes(k)]
+
+
+def _sizes(config: Config, data: RunData) -> list[int]:
+    return data.shots() if config.train_on == "support" else [0]
+
+
+def train(config: Config, data: RunData, seed: int, init: State | None, job: Job) -> tuple[State, History]:
+    """Fit one model per training set; nothing is random."""
     state: dict[str, Tensor] = {}
     history = []
-    for k in data.shots():
-        fits = []
-        for episode in data.episodes(k):
-            support = data.splits[episode.split].support[episode.k, episode.draw]
-            fits.append(_fit(data.x[data.rows(support)].numpy(), data.targets(support).numpy(), config))
+    for k in _sizes(config, data):
+        fits = [
+            _fit(data.x[data.rows(labelled)].numpy(), data.targets(labelled).numpy(), config)
+            for _, labelled in _trained_on(config, data, k)
+        ]
         state |= {f"k{k}.{name}": torch.stack([fit[name] for fit in fits]) for name in fits[0]}
         history.append({"k": k, "models": len(fits)})
     return state, history
@@ -62,8 +77,8 @@ def _fit(x: np.ndarray, y: np.ndarray, config: Config) -> dict[str, Tensor]:
 def predict(config: Config, data: RunData, state: State, device: Device) -> list[Prediction]:
     """Score test utterances by class probabilities."""
     predictions = []
-    for k in data.shots():
-        for i, episode in enumerate(data.episodes(k)):
+    for k in _sizes(config, data):
+        for i, (episode, _) in enumerate(_trained_on(config, data, k)):
             split = data.splits[episode.split]
             logits = data.x[data.rows(split.test)] @ state[f"k{k}.weight"][i].T + state[f"k{k}.bias"][i]
             predictions.append(Prediction(split.name, k, episode.draw, list(split.test), logits.softmax(-1)))

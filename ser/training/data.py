@@ -1,9 +1,9 @@
-"""What a method gets to see: features, lists and classes of one recipe, and the normalization of features."""
+"""What a method gets to see: features or audio, lists and classes of one recipe; the normalization of features."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from ser.errors import DataError
+from ser.features.config import FeatureConfig
 from ser.features.extract import read_features
-from ser.kaldi_io import read_map
+from ser.features.frames import Frames
+from ser.kaldi_io import AudioPart, read_audio_parts, read_map
 from ser.splits.lists import Split, Splits
 
 Normalization = Literal["none", "source", "corpus", "speaker"]
@@ -40,14 +42,18 @@ class Episode(NamedTuple):
 
 @dataclass(frozen=True)
 class RunData:
-    """Features and lists of a recipe.
+    """Features and lists of a recipe: a vector or a sequence per utterance, or audio for methods that fine-tune.
 
     Attributes:
-        utts: ids of all utterances with features.
-        x: their vectors, (N, D) float32.
+        utts: ids of all utterances.
+        x: their vectors, (N, D) float32; D = 0 with sequences or audio.
         speakers: their speakers.
         splits: from `Splits.for_training` (stage 4) or `Splits.for_scoring` (stage 5).
         classes: names in the order of their indices.
+        factors: speaker, gender, language and corpus -> utterance -> its own, where it is known.
+        frames: utterance -> its sequence, (T, D) or (S, 32, 129), read when asked for.
+        audio: utterance -> where its audio is.
+        encoder: the upstream that is fine-tuned.
     """
 
     utts: Sequence[str]
@@ -55,6 +61,10 @@ class RunData:
     speakers: Sequence[str]
     splits: Sequence[Split]
     classes: Sequence[str]
+    factors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    frames: Mapping[str, Tensor] = field(default_factory=dict)
+    audio: Mapping[str, AudioPart] = field(default_factory=dict)
+    encoder: FeatureConfig | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_row", {utt: i for i, utt in enumerate(self.utts)})
@@ -63,9 +73,7 @@ class RunData:
     def read(cls, splits: Splits, dump_dirs: Sequence[Path], data_dirs: Sequence[Path], scoring: bool) -> RunData:
         """Read the features and lists of a recipe; only for `scoring` are test lists opened."""
         archives = [read_features(dump_dir) for dump_dir in dump_dirs]
-        speaker_of: dict[str, str] = {}
-        for data_dir in data_dirs:
-            speaker_of |= read_map(data_dir / "utt2spk")
+        speaker_of = _speaker_of(data_dirs)
         utts = [utt for names, _ in archives for utt in names]
         return cls(
             utts=utts,
@@ -73,6 +81,31 @@ class RunData:
             speakers=[speaker_of[utt] for utt in utts],
             splits=splits.for_scoring() if scoring else splits.for_training(),
             classes=splits.classes,
+        )
+
+    @classmethod
+    def of_frames(
+        cls, splits: Splits, dump_dirs: Sequence[Path], data_dirs: Sequence[Path], scoring: bool
+    ) -> RunData:
+        """Open the sequences of a recipe and read its lists; only for `scoring` are test lists opened."""
+        return replace(cls._lists(splits, data_dirs, scoring), frames=Frames.of(dump_dirs))
+
+    @classmethod
+    def of_audio(cls, splits: Splits, data_dirs: Sequence[Path], encoder: FeatureConfig, scoring: bool) -> RunData:
+        """Read the lists of a recipe and where its audio is; only for `scoring` are test lists opened."""
+        audio = {utt: part for data_dir in data_dirs for utt, part in read_audio_parts(data_dir).items()}
+        return replace(cls._lists(splits, data_dirs, scoring), audio=audio, encoder=encoder)
+
+    @classmethod
+    def _lists(cls, splits: Splits, data_dirs: Sequence[Path], scoring: bool) -> RunData:
+        speaker_of = _speaker_of(data_dirs)
+        return cls(
+            utts=list(speaker_of),
+            x=torch.empty(len(speaker_of), 0),
+            speakers=list(speaker_of.values()),
+            splits=splits.for_scoring() if scoring else splits.for_training(),
+            classes=splits.classes,
+            factors=_factors(data_dirs, speaker_of),
         )
 
     def rows(self, utts: Sequence[str] | Mapping[str, str]) -> Tensor:
@@ -124,6 +157,30 @@ class RunData:
         for rows in _rows_of(groups):
             out[rows] = self._standardized(self.x[rows], torch.arange(len(rows)))
         return out
+
+
+def class_weight(y: Tensor, n_classes: int) -> Tensor:
+    """Weigh classes by inverse frequency, 1 on average over the utterances; (n,) to (C,)."""
+    return len(y) / n_classes / torch.bincount(y, minlength=n_classes)
+
+
+def _speaker_of(data_dirs: Sequence[Path]) -> dict[str, str]:
+    return {utt: speaker for data_dir in data_dirs for utt, speaker in read_map(data_dir / "utt2spk").items()}
+
+
+def _factors(data_dirs: Sequence[Path], speaker_of: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Read what an utterance is beside its emotion; gender and language where the corpus tells them."""
+    gender_of: dict[str, str] = {}
+    language: dict[str, str] = {}
+    for data_dir in data_dirs:
+        gender_of |= read_map(data_dir / "spk2gender") if (data_dir / "spk2gender").exists() else {}
+        language |= read_map(data_dir / "utt2lang") if (data_dir / "utt2lang").exists() else {}
+    return {
+        "speaker": dict(speaker_of),
+        "gender": {utt: gender_of[speaker] for utt, speaker in speaker_of.items() if speaker in gender_of},
+        "language": {utt: name for utt, name in language.items() if name != "und"},  # undetermined
+        "corpus": {utt: utt.split("-")[0] for utt in speaker_of},
+    }
 
 
 def _rows_of(groups: Sequence[str]) -> Iterator[Tensor]:

@@ -7,7 +7,7 @@ model moves exactly as it would alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
 Params = dict[str, Tensor]
 
-CHUNK_BYTES = 1 << 23
-"""Parameters that are trained at once: with gradients and Adam's moments four times that, which still fits a
-processor's cache, so that the steps do not wait for memory."""
+CHUNK_BYTES = 1 << 24
+"""Parameters that are trained at once. More wait for memory, where gradients and Adam's moments lie too; fewer for
+Python, whose overhead per step is the work of two or three models of 1,024 inputs."""
+
+CHUNK_MODELS = 64
+"""Models that are trained at once at most: the activations of more small models would wait for memory."""
 
 
 def repeat(params: Mapping[str, Tensor], index: Sequence[int]) -> Params:
@@ -33,59 +36,97 @@ def train_stacked(
     params: Mapping[str, Tensor],
     batch: Sequence[Tensor],
     *,
-    steps: int,
+    epochs: int,
+    batch_size: int | None = None,
     lr: float,
     lr_decay: float,
+    decay_per: Literal["epoch", "step"] = "epoch",
+    seed: int = 0,
     fabric: Fabric,
 ) -> tuple[Params, Tensor]:
-    """Train a stack of models, each for some full-batch steps on its own batch, with Adam.
+    """Train a stack of models, each on its own n rows, with Adam.
 
     Args:
         loss: (params of one model, *batch of one model) to a scalar.
         params: initial weights, (E, ...) each; not changed.
-        batch: inputs of the loss, (E, ...) each.
-        steps: optimizer steps.
+        batch: inputs of the loss, (E, n, ...) each.
+        epochs: passes over the rows.
+        batch_size: rows of an optimizer step, of which an epoch has ceil(n / batch_size); None takes all rows.
         lr: learning rate of the first step.
-        lr_decay: factor on the rate after each step.
+        lr_decay: factor on the rate after each epoch, or after each step.
+        decay_per: which of the two (Yue 2023 leaves it open); with all rows in a step they are the same.
+        seed: of the order of the rows, drawn anew for each epoch and shared by all models.
         fabric: device and precision.
 
     Returns:
-        Trained weights, (E, ...) each, and the losses before each step, (steps, E).
+        Trained weights, (E, ...) each, and the losses, (epochs, E): means over an epoch's steps, weighted by rows,
+        each from before its step.
     """
     n_models = len(next(iter(params.values())))
     model_bytes = sum(value[0].numel() * value.element_size() for value in params.values())
-    size = max(1, CHUNK_BYTES // model_bytes)
-    trained, losses = [], []
+    size = max(1, min(CHUNK_BYTES // model_bytes, CHUNK_MODELS))
+    schedule = _rows_of_steps(batch[0].shape[1], epochs, batch_size, seed)
+    trained = {name: torch.empty(value.shape, dtype=value.dtype) for name, value in params.items()}
+    losses = []
     for start in range(0, n_models, size):
         part = slice(start, start + size)
-        own = {name: value[part].detach().to(fabric.device, copy=True) for name, value in params.items()}
-        own, history = _train(loss, own, [fabric.to_device(b[part]) for b in batch], steps, lr, lr_decay, fabric)
-        trained.append({name: value.detach().cpu() for name, value in own.items()})
+        own = {name: fabric.to_device(value[part].detach()) for name, value in params.items()}
+        inputs = [fabric.to_device(b[part]) for b in batch]
+        own, history = _train(loss, own, inputs, schedule, lr, lr_decay, decay_per, fabric)
+        for name, value in own.items():
+            trained[name][part] = value
         losses.append(history.cpu())
-    return {name: torch.cat([t[name] for t in trained]) for name in params}, torch.cat(losses, dim=1)
+    return trained, torch.cat(losses, dim=1)
+
+
+def _rows_of_steps(n: int, epochs: int, batch_size: int | None, seed: int) -> list[list[Tensor | slice]]:
+    """Tell the rows of each step of each epoch."""
+    if batch_size is None or batch_size >= n:
+        return [[slice(0, n)]] * epochs
+    generator = torch.Generator().manual_seed(seed)
+    return [list(torch.randperm(n, generator=generator).split(batch_size)) for _ in range(epochs)]
+
+
+def _turn(params: Mapping[str, Tensor]) -> Params:
+    """Transpose the stacked matrices, (E, H, D) to (E, D, H); its own inverse."""
+    return {name: value.mT if value.ndim == 3 else value for name, value in params.items()}
 
 
 def _train(
     loss: Callable[..., Tensor],
     params: Params,
     batch: Sequence[Tensor],
-    steps: int,
+    schedule: Sequence[Sequence[Tensor | slice]],
     lr: float,
     lr_decay: float,
+    decay_per: Literal["epoch", "step"],
     fabric: Fabric,
 ) -> tuple[Params, Tensor]:
-    for value in params.values():
-        value.requires_grad_()
-    optimizer = torch.optim.Adam(params.values(), lr=lr, fused=True)
-    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, lr_decay)
+    # Matrices lie in memory as (E, D, H), as batched products make their gradients. From the other layout each step
+    # would copy the gradients over, at the price of Adam, and the forward products would be slower.
+    leaves = {
+        name: value.clone(memory_format=torch.contiguous_format).requires_grad_()
+        for name, value in _turn(params).items()
+    }
+    optimizer = torch.optim.Adam(leaves.values(), lr=lr, fused=True)
+    decay = torch.optim.lr_scheduler.ExponentialLR(optimizer, lr_decay)
     losses_of = torch.func.vmap(loss)
+    n = batch[0].shape[1]
     history = []
-    for _ in range(steps):
-        with fabric.autocast():
-            losses = losses_of(params, *batch)  # (E,)
-        optimizer.zero_grad()
-        fabric.backward(losses.sum())
-        optimizer.step()
-        schedule.step()
-        history.append(losses.detach())
-    return params, torch.stack(history) if history else torch.empty(0, len(next(iter(params.values()))))
+    for steps in schedule:
+        mean = 0.0
+        for rows in steps:
+            inputs = [b[:, rows] for b in batch]
+            with fabric.autocast():
+                losses = losses_of(_turn(leaves), *inputs)  # (E,)
+            optimizer.zero_grad()
+            fabric.backward(losses.sum())
+            optimizer.step()
+            mean = mean + losses.detach() * (inputs[0].shape[1] / n)
+            if decay_per == "step":
+                decay.step()
+        if decay_per == "epoch":
+            decay.step()
+        history.append(mean)
+    trained = {name: value.detach() for name, value in _turn(leaves).items()}
+    return trained, torch.stack(history) if history else torch.empty(0, len(batch[0]))

@@ -26,8 +26,21 @@ def test_distances_of_all_unordered_pairs():
 
 
 def test_distances_of_near_embeddings_keep_their_digits():
-    z = torch.tensor([[1000.0], [1000.0625]])  # by products float32 would give 0
-    assert pair_distances(z, torch.tensor([0, 0]))[0].item() == pytest.approx(0.0625, rel=1e-6)
+    z = torch.tensor([[1000.0], [1000.0625]], requires_grad=True)  # by products float32 would give 0
+    d = pair_distances(z, torch.tensor([0, 0]))[0]
+    d.sum().backward()
+    assert d.item() == pytest.approx(0.0625, rel=1e-6)
+    assert z.grad.flatten().tolist() == pytest.approx([-1, 1], rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_distances_are_of_the_embeddings_dtype(dtype):
+    z = torch.tensor([[0.0, 0.0], [3.0, 4.0]], dtype=dtype, requires_grad=True)
+    d = pair_distances(z, torch.tensor([0, 1]))[0]
+    d.sum().backward()
+    assert d.dtype == z.grad.dtype == dtype
+    assert d.item() == pytest.approx(5)
+    torch.testing.assert_close(z.grad.double(), torch.tensor([[-0.6, -0.8], [0.6, 0.8]]).double(), rtol=0.01, atol=0)
 
 
 def test_reduction_of_a_set():
@@ -44,6 +57,30 @@ def test_gradient_equals_finite_differences(loss, reduction):
     d = pair_distances(z, y)[0]
     assert min((d - margin).abs().min().item() for margin in (0, 0.6, 1)) > 1e-4  # away from the kinks
     assert torch.autograd.gradcheck(lambda z: loss(reduction=reduction)(z, y), (z,), eps=1e-6, atol=1e-7)
+
+
+@both_reductions
+@both_losses
+@pytest.mark.parametrize("dim", [0, 1, 2])
+def test_batches_under_vmap_equal_one_after_another(loss, reduction, dim):
+    batches = [batch(seed=seed) for seed in range(4)]
+    z, y = torch.stack([z.detach() for z, _ in batches], dim).requires_grad_(), torch.stack([y for _, y in batches])
+    values = torch.func.vmap(loss(reduction=reduction), in_dims=(dim, 0))(z, y)
+    values.sum().backward()
+    for i, (own, labels) in enumerate(batches):
+        value = loss(reduction=reduction)(own, labels)
+        value.backward()
+        torch.testing.assert_close(values[i], value, rtol=1e-12, atol=0)
+        torch.testing.assert_close(z.grad.select(dim, i), own.grad, rtol=1e-12, atol=1e-12)
+
+
+@both_losses
+def test_gradient_may_be_taken_inside_of_vmap(loss):
+    z, y = batch()
+    both = torch.stack([z.detach(), 2 * z.detach()])
+    inside = torch.func.vmap(torch.func.grad(loss()), in_dims=(0, None))(both, y)
+    for own, grad in zip(both, inside, strict=True):
+        torch.testing.assert_close(grad, torch.func.grad(loss())(own, y), rtol=1e-12, atol=1e-12)
 
 
 @both_reductions

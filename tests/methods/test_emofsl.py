@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from itertools import combinations, product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import torch.nn.functional as F
 
 from ser.errors import ConfigError
 from ser.methods import emofsl
+from ser.methods.base import Job
 from ser.methods.emofsl import Config
 from ser.metrics import uar
 from ser.nn import EmbeddingClassifier
@@ -19,6 +21,7 @@ from ser.randomness import seed_of
 from tests.training.run_data import DIM, make_run_data
 
 HIDDEN = 8
+JOB = Job("cpu", Path("never written"))
 LOSS = {"alpha": 1.0, "beta": 0.6, "kappa": 1.0, "kappa1": 0.6, "kappa2": 0.3, "weight": 1.0, "reduction": "mean"}
 TARGET_OBJECTIVES = ("btl", "fstl", "emofsl")
 FAR = ({0, 3}, {1, 3})
@@ -31,10 +34,11 @@ def config(objective: str = "emofsl", **changes) -> Config:
         "objective": objective,
         "normalization": "source",
         "model": {"hidden": HIDDEN, "normalize": True},
-        "source": {"lr": 0.02, "batch_size": 8, "epochs": 4},
-        "adapt": {"lr": 0.02, "lr_decay": 0.9, "steps": 4},
+        "source": {"objective": "btl", "lr": 0.02, "batch_size": 8, "epochs": 4},
+        "adapt": {"lr": 0.02, "lr_decay": 0.9, "decay_per": "epoch", "epochs": 4, "batch_size": None},
         "loss": dict(LOSS),
         "predictor": "nearest_mean",
+        "similarity": "euclidean",
     }
     for key, value in changes.items():
         *outer, last = key.split("__")
@@ -48,12 +52,12 @@ def blind(data):
 
 
 def train_source(data, seed=1, **changes):
-    return emofsl.train(config("source_only", **changes), data, seed, None, "cpu")
+    return emofsl.train(config("source_only", **changes), data, seed, None, JOB)
 
 
 def adapt(data, objective="emofsl", init=None, **changes):
     init = init if init is not None else train_source(data)[0]
-    return emofsl.train(config(objective, **changes), data, 1, init, "cpu")
+    return emofsl.train(config(objective, **changes), data, 1, init, JOB)
 
 
 def equal(a, b) -> bool:
@@ -97,7 +101,7 @@ def test_each_split_starts_from_and_is_tested_with_its_own_source_model():
     first, second = data.splits
     data = dataclasses.replace(data, splits=[first, dataclasses.replace(second, train=second.train | second.dev)])
     source = train_source(data)[0]
-    adapted = adapt(data, init=source, adapt__steps=0)[0]
+    adapted = adapt(data, init=source, adapt__epochs=0)[0]
     for i, episode in enumerate(data.episodes(2)):
         assert equal({n: adapted[f"k2.{n}"][i] for n in source}, {n: source[n][episode.split] for n in source})
     alone = emofsl.predict(config("source_only"), dataclasses.replace(data, splits=[data.splits[1]]),
@@ -168,13 +172,32 @@ def slow_objective(c: Config, w: dict[str, torch.Tensor], x: torch.Tensor, y: to
     return -ce.mean() + c.loss.weight * metric
 
 
+@pytest.mark.parametrize("objective", ["fstl", "emofsl"])
+def test_a_metric_loss_in_the_source_stage_joins_the_cross_entropy(objective):
+    """One full batch is one Adam step, against the sign of the gradient of both losses together."""
+    data = blind(make_run_data())
+    split, n = data.splits[0], len(data.splits[0].train)
+    c = config("source_only", source__objective=objective, source__batch_size=n, source__epochs=1)
+    state, history = emofsl.train(c, data, 1, None, JOB)
+    model = EmbeddingClassifier(DIM, HIDDEN, 4, seed_of("init", 1))
+    start = {name: value.detach().clone() for name, value in model.named_parameters()}
+    x, y = data.normalized(split, "source")[data.rows(split.train)], data.targets(split.train)
+    w = {name: value.double().requires_grad_() for name, value in start.items()}
+    loss = slow_objective(config(objective), w, x.double(), y)
+    gradients = torch.autograd.grad(loss, list(w.values()))
+    assert history[0]["loss"] == pytest.approx(loss.item(), abs=1e-5)
+    for (name, value), gradient in zip(start.items(), gradients, strict=True):
+        steps = (state[name][0] - value)[gradient.abs() > 1e-4]
+        torch.testing.assert_close(steps, -0.02 * gradient.sign()[gradient.abs() > 1e-4].float(), rtol=0, atol=1e-4)
+
+
 @pytest.mark.parametrize("reduction, normalize", [("mean", True), ("sum", True), ("mean", False)])
 @pytest.mark.parametrize("objective", TARGET_OBJECTIVES)
 def test_adaptation_equals_a_slow_rewrite(objective, reduction, normalize):
     data = blind(make_run_data(folds=2, draws=1))
     c = config(objective, loss__reduction=reduction, model__normalize=normalize)
     source = train_source(data)[0]
-    state, history = emofsl.train(c, data, 1, source, "cpu")
+    state, history = emofsl.train(c, data, 1, source, JOB)
     first_losses = []
     for i, episode in enumerate(data.episodes(2)):
         split = data.splits[episode.split]
@@ -182,7 +205,7 @@ def test_adaptation_equals_a_slow_rewrite(objective, reduction, normalize):
         x, y = data.normalized(split, "source")[data.rows(support)].double(), data.targets(support)
         w = {name: value[0].double().requires_grad_() for name, value in source.items()}
         optimizer = torch.optim.Adam(w.values(), lr=c.adapt.lr)
-        for step in range(c.adapt.steps):
+        for step in range(c.adapt.epochs):
             optimizer.param_groups[0]["lr"] = c.adapt.lr * c.adapt.lr_decay**step
             loss = slow_objective(c, w, x, y)
             first_losses += [loss.item()] if step == 0 else []
@@ -191,7 +214,7 @@ def test_adaptation_equals_a_slow_rewrite(objective, reduction, normalize):
             optimizer.step()
         for name, value in w.items():
             torch.testing.assert_close(state[f"k2.{name}"][i].double(), value.detach(), rtol=0, atol=2e-5)
-    row = next(row for row in history if (row["k"], row["step"]) == (2, 1))
+    row = next(row for row in history if (row["k"], row["epoch"]) == (2, 1))
     assert row["loss"] == pytest.approx(np.mean(first_losses), abs=1e-5)
     assert row["loss_sd"] == pytest.approx(np.std(first_losses), abs=1e-5)
 
@@ -201,7 +224,7 @@ def test_the_three_methods_start_from_the_same_source_weights():
     source, _ = train_source(data)
     kept = {name: value.clone() for name, value in source.items()}
     for objective in TARGET_OBJECTIVES:
-        state, history = adapt(data, objective, source, adapt__steps=0)
+        state, history = adapt(data, objective, source, adapt__epochs=0)
         assert history == []
         for k, (name, value) in product((1, 2), source.items()):
             assert state[f"k{k}.{name}"].shape == (4, *value.shape[1:])
@@ -238,7 +261,7 @@ def test_a_loss_setting_changes_the_weights_where_the_loss_has_it(objective, key
     assert differs is (key in USED[objective])
 
 
-@pytest.mark.parametrize("changes", [{"adapt__steps": 5}, {"adapt__lr": 0.03}, {"adapt__lr_decay": 0.5},
+@pytest.mark.parametrize("changes", [{"adapt__epochs": 5}, {"adapt__lr": 0.03}, {"adapt__lr_decay": 0.5},
                                      {"normalization": "corpus"}])  # fmt: skip
 def test_an_adaptation_setting_changes_the_weights(changes):
     data = blind(make_run_data(folds=1, draws=1))
@@ -275,12 +298,19 @@ def slow_embedding(w, x, normalize):
     return z / np.sqrt((z**2).sum()) if normalize else z
 
 
+def slow_similarity(kind, z, mean):
+    if kind == "cosine":
+        return (z @ mean) / np.sqrt((z @ z) * (mean @ mean))
+    return -np.sqrt(((z - mean) ** 2).sum())
+
+
 @pytest.mark.parametrize("normalize", [True, False])
-@pytest.mark.parametrize("how", ["none", "source", "corpus", "speaker"])
-def test_nearest_mean_equals_a_slow_rewrite(how, normalize):
+@pytest.mark.parametrize("how, similarity", [("none", "euclidean"), ("source", "euclidean"), ("source", "cosine"),
+                                             ("corpus", "euclidean"), ("speaker", "euclidean")])  # fmt: skip
+def test_nearest_mean_equals_a_slow_rewrite(how, similarity, normalize):
     data = make_run_data()
-    c = config(normalization=how, model__normalize=normalize)
-    state, _ = emofsl.train(c, blind(data), 1, train_source(data, normalization=how)[0], "cpu")
+    c = config(normalization=how, model__normalize=normalize, similarity=similarity)
+    state, _ = emofsl.train(c, blind(data), 1, train_source(data, normalization=how)[0], JOB)
     predictions = emofsl.predict(c, data, state, "cpu")
     assert [(p.split, p.k, p.draw) for p in predictions] == [
         (f"fold{fold}", k, draw) for fold in (0, 1) for k in (1, 2) for draw in (0, 1)
@@ -297,7 +327,7 @@ def test_nearest_mean_equals_a_slow_rewrite(how, normalize):
         assert p.utts == list(split.test)
         for utt, scores in zip(p.utts, p.scores.numpy(), strict=True):
             z = slow_embedding(w, x[data.utts.index(utt)], normalize)
-            assert scores == pytest.approx([-np.sqrt(((z - m) ** 2).sum()) for m in means], abs=1e-5)
+            assert scores == pytest.approx([slow_similarity(similarity, z, m) for m in means], abs=1e-5)
 
 
 def test_nearest_mean_keeps_its_digits_far_from_the_origin():
@@ -367,8 +397,8 @@ def test_adaptation_helps_on_a_shifted_corpus():
         return np.mean(uars)
 
     before = mean_uar(config("source_only", normalization="none"), source)
-    c = config(normalization="none", adapt__steps=30)
-    assert mean_uar(c, emofsl.train(c, blind(data), 1, source, "cpu")[0]) > before + 0.05
+    c = config(normalization="none", adapt__epochs=30)
+    assert mean_uar(c, emofsl.train(c, blind(data), 1, source, JOB)[0]) > before + 0.05
 
 
 # ---- Words and refusals ---------------------------------------------------------------------------------------
@@ -395,10 +425,10 @@ def test_equation_2_is_refused_for_other_classes(classes):
     data = blind(make_run_data(classes=classes))
     words = f"Eq. 2 is about angry, happy, neutral, sad, found {', '.join(classes)}"
     with pytest.raises(ConfigError, match=words):
-        emofsl.train(config(), data, 1, {}, "cpu")
+        emofsl.train(config(), data, 1, {}, JOB)
 
 
 @pytest.mark.parametrize("objective", TARGET_OBJECTIVES)
 def test_adaptation_without_a_source_model_is_refused(objective):
     with pytest.raises(ConfigError, match=f"objective '{objective}' starts from a source model; set 'init'"):
-        emofsl.train(config(objective), blind(make_run_data()), 1, None, "cpu")
+        emofsl.train(config(objective), blind(make_run_data()), 1, None, JOB)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,13 +12,20 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ser.methods import logistic_regression
+from ser.methods.base import Job
 from ser.methods.logistic_regression import Config
 from tests.training.run_data import CLASSES, make_run_data
+
+JOB = Job("cpu", Path("never written"))
+
+
+def config(inverse_penalty: float = 1.0, train_on: str = "support") -> Config:
+    return Config(method="logistic_regression", inverse_penalty=inverse_penalty, train_on=train_on)
 
 
 def fit_and_predict(data, c):
     blind = dataclasses.replace(data, splits=[dataclasses.replace(split, test={}) for split in data.splits])
-    state, history = logistic_regression.train(c, blind, 1, None, "cpu")
+    state, history = logistic_regression.train(c, blind, 1, None, JOB)
     assert history == [{"k": 1, "models": 4}, {"k": 2, "models": 4}]
     return logistic_regression.predict(c, data, state, "cpu")
 
@@ -28,7 +36,7 @@ def test_equals_scikit_learn(inverse_penalty, classes):
     data = make_run_data(classes=classes)
     data.x[:, 1] *= 1000
     data.x[:, 2] = 0.1  # constant
-    predictions = fit_and_predict(data, Config(method="logistic_regression", inverse_penalty=inverse_penalty))
+    predictions = fit_and_predict(data, config(inverse_penalty))
     assert len(predictions) == 8
     for p in predictions:
         split = next(split for split in data.splits if split.name == p.split)
@@ -42,6 +50,34 @@ def test_equals_scikit_learn(inverse_penalty, classes):
         assert np.array(data.classes)[p.scores.argmax(1)].tolist() == model.predict(x).tolist()
 
 
-def test_target_data_is_the_support_set():
-    c = Config(method="logistic_regression", inverse_penalty=1.0)
-    assert logistic_regression.target_data(c) == {"k-shot"}
+def test_in_domain_trains_on_all_labelled_utterances_of_the_other_speakers():
+    data = make_run_data()
+    splits = [dataclasses.replace(s, labelled={u: u.split("-")[2][:-1] for u in s.adapt}) for s in data.splits]
+    data = dataclasses.replace(data, splits=splits)
+    state, history = logistic_regression.train(config(train_on="labelled"), data, 1, None, JOB)
+    assert history == [{"k": 0, "models": 2}]
+    for p, split in zip(
+        logistic_regression.predict(config(train_on="labelled"), data, state, "cpu"), splits, strict=True
+    ):
+        assert (p.split, p.k, p.draw, len(split.labelled)) == (split.name, 0, 0, 32)
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        model.fit(data.x[data.rows(split.labelled)].double().numpy(), list(split.labelled.values()))
+        x = data.x[data.rows(split.test)].double().numpy()
+        assert p.scores.numpy() == pytest.approx(model.predict_proba(x), abs=2e-3)
+
+
+def test_source_trains_on_the_labelled_source_alone():
+    data = make_run_data()
+    state, _ = logistic_regression.train(config(train_on="source"), data, 1, None, JOB)
+    prediction = logistic_regression.predict(config(train_on="source"), data, state, "cpu")[0]
+    split = data.splits[0]
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    model.fit(data.x[data.rows(split.train)].double().numpy(), list(split.train.values()))
+    x = data.x[data.rows(split.test)].double().numpy()
+    assert prediction.scores.numpy() == pytest.approx(model.predict_proba(x), abs=2e-3)
+
+
+def test_target_data_is_the_support_set_or_all_labels():
+    assert logistic_regression.target_data(config()) == {"k-shot"}
+    assert logistic_regression.target_data(config(train_on="labelled")) == {"labelled"}
+    assert logistic_regression.target_data(config(train_on="source")) == set()

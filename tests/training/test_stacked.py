@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from ser.devices import make_fabric
+from ser.losses import EmotionDistanceLoss, SiameseContrastiveLoss
 from ser.training import stacked
 from ser.training.stacked import repeat, train_stacked
 
@@ -28,25 +29,31 @@ def problem(dtype=torch.float64):
 
 def train(params, batch, loss=loss, **settings):
     return train_stacked(
-        loss, params, batch, **{"steps": 7, "lr": 0.03, "lr_decay": 0.8, "fabric": FABRIC} | settings
+        loss, params, batch, **{"epochs": 7, "lr": 0.03, "lr_decay": 0.8, "fabric": FABRIC} | settings
     )
 
 
-def one_by_one(params, batch, steps=7, lr=0.03, lr_decay=0.8):
+def one_by_one(params, batch, loss=loss, epochs=7, batch_size=B, lr=0.03, lr_decay=0.8, decay_per="epoch", seed=0):
     """Train every model alone, in eager mode."""
     trained, losses = [], []
     for e in range(len(params["w"])):
         own = {name: value[e].clone().requires_grad_() for name, value in params.items()}
         optimizer = torch.optim.Adam(own.values(), lr=lr, foreach=False)
-        schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, lr_decay)
+        order = torch.Generator().manual_seed(seed)
         losses.append([])
-        for _ in range(steps):
-            optimizer.zero_grad()
-            value = loss(own, *(b[e] for b in batch))
-            value.backward()
-            optimizer.step()
-            schedule.step()
-            losses[-1].append(value.item())
+        for _ in range(epochs):
+            rows = torch.randperm(B, generator=order).tolist()
+            total = 0.0
+            while rows:
+                taken, rows = rows[:batch_size], rows[batch_size:]
+                optimizer.zero_grad()
+                value = loss(own, *(b[e][taken] for b in batch))
+                value.backward()
+                optimizer.step()
+                total += value.item() * len(taken)
+                if decay_per == "step" or not rows:
+                    optimizer.param_groups[0]["lr"] *= lr_decay
+            losses[-1].append(total / B)
         trained.append(own)
     return {name: torch.stack([own[name].detach() for own in trained]) for name in params}, torch.tensor(losses).T
 
@@ -64,12 +71,51 @@ def test_equals_one_model_after_another(dtype, tolerance):
     assert losses.shape == (7, E)
 
 
-@pytest.mark.parametrize("n_at_once", [0, 1, 2, 3, 100])
-def test_chunks_do_not_matter(monkeypatch, n_at_once):
+@pytest.mark.parametrize("decay_per", ["epoch", "step"])
+@pytest.mark.parametrize("batch_size", [1, 3, 4, 7, B, 100])
+def test_mini_batches_equal_one_model_after_another(batch_size, decay_per):
     params, batch = problem()
-    whole, whole_losses = train(params, batch)
-    monkeypatch.setattr(stacked, "CHUNK_BYTES", n_at_once * 8 * (H * D + H + C * H))
-    parts, part_losses = train(params, batch)
+    settings = {"batch_size": batch_size, "decay_per": decay_per, "lr_decay": 0.95, "seed": 3}
+    trained, losses = train(params, batch, **settings)
+    expected, expected_losses = one_by_one(params, batch, **settings)
+    for name in params:
+        torch.testing.assert_close(trained[name], expected[name], rtol=0, atol=1e-12)
+    torch.testing.assert_close(losses.double(), expected_losses.double(), rtol=0, atol=1e-6)
+
+
+def pair_loss(params, x, y):
+    """A loss of pairs, of which mini-batches lose some and single rows all."""
+    z = x @ params["w"].T + params["b"]
+    return EmotionDistanceLoss()(z, y + 1) + SiameseContrastiveLoss()(F.normalize(z @ params["v"].T, dim=-1), y)
+
+
+@pytest.mark.parametrize("batch_size", [None, 3, 7])
+def test_losses_of_pairs_equal_one_model_after_another(batch_size):
+    params, batch = problem()
+    trained, losses = train(params, batch, pair_loss, batch_size=batch_size)
+    expected, expected_losses = one_by_one(params, batch, pair_loss, batch_size=batch_size or B)
+    for name in params:
+        torch.testing.assert_close(trained[name], expected[name], rtol=0, atol=1e-10)
+    torch.testing.assert_close(losses.double(), expected_losses.double(), rtol=1e-6, atol=1e-6)
+
+
+def test_orders_of_rows_follow_from_the_seed():
+    params, batch = problem()
+    first, again, other = (train(params, batch, batch_size=3, seed=seed)[0] for seed in (1, 1, 2))
+    whole, whole_again = (train(params, batch, seed=seed)[0] for seed in (1, 2))
+    for name in params:
+        assert torch.equal(first[name], again[name])
+        assert not torch.allclose(first[name], other[name], atol=1e-6)
+        assert torch.equal(whole[name], whole_again[name])
+
+
+@pytest.mark.parametrize("n_at_once", [0, 1, 2, 3, 100])
+@pytest.mark.parametrize("limit", ["CHUNK_BYTES", "CHUNK_MODELS"])
+def test_chunks_do_not_matter(monkeypatch, limit, n_at_once):
+    params, batch = problem()
+    whole, whole_losses = train(params, batch, batch_size=3)
+    monkeypatch.setattr(stacked, limit, n_at_once * (8 * (H * D + H + C * H) if limit == "CHUNK_BYTES" else 1))
+    parts, part_losses = train(params, batch, batch_size=3)
     for name in params:
         torch.testing.assert_close(parts[name], whole[name], rtol=0, atol=1e-12)
     torch.testing.assert_close(part_losses, whole_losses, rtol=0, atol=1e-12)
@@ -104,15 +150,16 @@ def test_initial_weights_may_come_straight_from_a_trained_module():
         assert not trained[name].requires_grad
 
 
-def test_no_steps_give_back_the_initial_weights():
+def test_no_epochs_give_back_the_initial_weights():
     params, batch = problem()
-    trained, losses = train(params, batch, steps=0)
+    trained, losses = train(params, batch, epochs=0)
     assert losses.shape == (0, E)
     for name in params:
         assert torch.equal(trained[name], params[name])
 
 
-def test_learning_rate_decays_after_each_step():
+@pytest.mark.parametrize("decay_per", ["epoch", "step"])
+def test_learning_rate_decays_after_each_step_over_all_rows(decay_per):
     """Under a constant gradient every Adam step has exactly the length of its learning rate."""
     slope = torch.tensor([[3.0, -0.5], [-2.0, 40.0]], dtype=torch.float64)
     start = {"w": torch.zeros(2, 2, dtype=torch.float64)}
@@ -121,9 +168,9 @@ def test_learning_rate_decays_after_each_step():
         return (params["w"] * slope).sum()
 
     walked = 0.0
-    for steps in (1, 2, 3, 4):
-        walked += 0.1 * 0.5 ** (steps - 1)
-        trained, losses = train(start, (slope,), linear, steps=steps, lr=0.1, lr_decay=0.5)
+    for epochs in (1, 2, 3, 4):
+        walked += 0.1 * 0.5 ** (epochs - 1)
+        trained, losses = train(start, (slope,), linear, epochs=epochs, lr=0.1, lr_decay=0.5, decay_per=decay_per)
         torch.testing.assert_close(trained["w"], -walked * slope.sign(), rtol=1e-6, atol=0)
     assert losses[:2, 0].tolist() == pytest.approx([0, -0.1 * 3.5])
 
