@@ -1,9 +1,12 @@
 """From names to objects: a recipe's table (`conf/runs.tsv`) to rows with configuration, features and folder.
 
-`runs.tsv` has the columns row, conf, feature, seeds, init, versus and set. `conf` is a file beside it, `feature` the
-name of a feature or `*` for each feature of the recipe, `init` the row whose weights a row starts from (same feature
-and seed), `versus` the row that it is tested against, `set` overrides as on the command line, separated by spaces;
-`-` leaves a cell empty.
+`runs.tsv` has the columns row, conf, feature, seeds, init, versus, published and set. `conf` is a file in the
+recipe's `conf/` or else in `conf/methods/`, `feature` the name of a feature or `*` for each feature of the recipe
+(for a method that fine-tunes: the encoder that it starts from), `init` the row whose weights a row starts from
+(same feature and seed), `versus` the row that it is tested against, `published` the name of the row in the
+recipe's `published.yaml`, `set` overrides as on the command line, separated by spaces; `-` leaves a cell empty.
+First lines `base<tab>FILE` take over the rows of other tables; the file's own rows are added to them, and replace
+those of the same name.
 """
 
 from __future__ import annotations
@@ -19,22 +22,30 @@ from typing import TYPE_CHECKING, Any
 
 from ser.config import ConfigModel, Origin, build, find, load, read, split_override
 from ser.errors import ConfigError, DataError, unknown
-from ser.features.config import FeatureConfig
+from ser.features.config import FeatureConfig, made_from_audio
 from ser.files import Done, fingerprint, read_json
-from ser.splits.lists import Split, Splits
+from ser.splits.lists import Splits
 
 if TYPE_CHECKING:
     from ser.training.data import RunData
 
-METHODS = {"emofsl": "ser.methods.emofsl", "logistic_regression": "ser.methods.logistic_regression"}
+METHODS = {
+    "difl": "ser.methods.difl",
+    "emofsl": "ser.methods.emofsl",
+    "emofsl_finetune": "ser.methods.emofsl_finetune",
+    "logistic_regression": "ser.methods.logistic_regression",
+}
 """Value of `method:` in a configuration -> the module that holds the method."""
 
-COLUMNS = ["row", "conf", "feature", "seeds", "init", "versus", "set"]
+FINETUNES = ("emofsl_finetune",)
+"""Methods that train the encoder itself, on audio: hours on a GPU, so they run only when asked for."""
 
-RESULT_ROOMS = ("losses", "nn", "methods", "training", "metrics", "randomness")
+COLUMNS = ["row", "conf", "feature", "seeds", "init", "versus", "published", "set"]
+
+RESULT_ROOMS = ("losses", "nn", "methods", "training", "metrics", "randomness", "upstreams", "audio")
 """Where the code stands that decides what a row predicts; when what its method imports changes, it runs again."""
 
-SCORE_CODE = ("metrics", "scoring.py")
+SCORE_CODE = ("metrics/classification.py", "metrics/episodic.py", "metrics/statistics.py", "scoring.py")
 """Code that decides scores from predictions."""
 
 
@@ -43,7 +54,8 @@ class Row:
     """One line of a recipe's table.
 
     Attributes:
-        name: `<row>-<feature>`, its folder below `exp/`.
+        task: name of the protocol's task, "" where there is one alone.
+        name: `<row>-<feature>` or `<task>/<row>-<feature>`, its folder below `exp/`.
         label: the first column of `runs.tsv`.
         feature: name of its feature.
         values: configuration of its method as plain values; `config` holds them against the method's model.
@@ -51,9 +63,11 @@ class Row:
         seeds: 1 to n.
         init: name of the row whose weights it starts from.
         versus: label of the row that it is tested against.
+        published: its name in `published.yaml`.
         needs: why it cannot run here, or None.
     """
 
+    task: str
     name: str
     label: str
     feature: str
@@ -62,7 +76,18 @@ class Row:
     seeds: tuple[int, ...]
     init: str | None
     versus: str | None
+    published: str | None
     needs: str | None
+
+    @property
+    def finetunes(self) -> bool:
+        """Whether its method trains the encoder, on audio, instead of using cached features."""
+        return self.values["method"] in FINETUNES
+
+    @property
+    def reads(self) -> str:
+        """What it is trained on, told by a name that other rows on the same data share."""
+        return f"{self.task} audio for {self.feature}" if self.finetunes else f"{self.task} {self.feature}"
 
     @property
     def method(self) -> ModuleType:
@@ -91,6 +116,7 @@ class Recipe:
         strict: whether a feature that cannot be computed here is an error, or a hole in the table.
         overrides: `--set` of the command line.
         mini: whether `mini:` sections apply.
+        finetune: whether rows that fine-tune the encoder are to be trained.
     """
 
     folder: Path
@@ -102,8 +128,16 @@ class Recipe:
     strict: bool
     overrides: Sequence[str] = ()
     mini: bool = False
+    finetune: bool = False
     _folders: dict[str, str] = dataclasses.field(default_factory=dict)  # read once per process
     _archives: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    _opened: dict[str, Splits] = dataclasses.field(default_factory=dict)
+
+    @cached_property
+    def tasks(self) -> list[str]:
+        """Tasks of the protocol, each with its own classes and splits; one without a name for most protocols."""
+        values, _ = read(self.folder / "conf" / "protocol.yaml", mini=self.mini)
+        return list(values.get("tasks") or [""])
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -113,19 +147,9 @@ class Recipe:
             ConfigError: naming the line of the table, or the file and key of a configuration.
         """
         path = self.folder / "conf" / "runs.tsv"
-        lines = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        if not lines or lines[0] != COLUMNS:
-            raise ConfigError(f"{path} line 1: expected the columns {' '.join(COLUMNS)}, separated by tabs")
-        rows: list[Row] = []
-        for number, cells in enumerate(lines[1:], start=2):
-            if len(cells) != len(COLUMNS):
-                raise ConfigError(f"{path} line {number}: {len(cells)} cells, expected {len(COLUMNS)}; "
-                                  "'-' leaves a cell empty")  # fmt: skip
-            rows += self._rows(dict(zip(COLUMNS, cells, strict=True)), f"{path} line {number}")
+        rows = self._read_rows(path)
         names = [row.name for row in rows]
         for row in rows:
-            if names.count(row.name) > 1:
-                raise ConfigError(f"{path}: row '{row.label}' stands twice for feature '{row.feature}'")
             if row.init is not None and row.init not in names:
                 raise ConfigError(f"{path}: row '{row.label}': init {unknown(row.init, names)}")
             if row.versus is not None and row.versus not in {other.label for other in rows}:
@@ -138,6 +162,29 @@ class Recipe:
                 raise ConfigError(f"--set {override}: key {unknown('.'.join(keys), known)}")
         return rows
 
+    def _read_rows(self, path: Path) -> list[Row]:
+        """Read a table and what it builds on."""
+        try:
+            lines = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        except FileNotFoundError:
+            raise ConfigError(f"{path}: no such table of rows") from None
+        first, base = 1, {}
+        while lines and lines[0][0] == "base" and len(lines[0]) == 2:
+            base |= {row.name: row for row in self._read_rows(path.parent / lines.pop(0)[1])}
+            first += 1
+        if (lines or first == 1) and lines[:1] != [COLUMNS]:
+            raise ConfigError(f"{path} line {first}: expected the columns {' '.join(COLUMNS)}, separated by tabs")
+        own: dict[str, Row] = {}
+        for number, cells in enumerate(lines[1:], start=first + 1):
+            if len(cells) != len(COLUMNS):
+                raise ConfigError(f"{path} line {number}: {len(cells)} cells, expected {len(COLUMNS)}; "
+                                  "'-' leaves a cell empty")  # fmt: skip
+            for row in self._rows(dict(zip(COLUMNS, cells, strict=True)), f"{path} line {number}"):
+                if row.name in own:
+                    raise ConfigError(f"{path}: row '{row.label}' stands twice for feature '{row.feature}'")
+                own[row.name] = row
+        return list((base | own).values())
+
     def _rows(self, cells: dict[str, str], where: str) -> list[Row]:
         if not cells["seeds"].isdigit() or int(cells["seeds"]) < 1:
             raise ConfigError(f"{where}: seeds: '{cells['seeds']}' is not a number of at least 1")
@@ -145,22 +192,28 @@ class Recipe:
         n_seeds = 1 if self.mini else int(cells["seeds"])
         return [
             Row(
-                name=f"{cells['row']}-{feature}",
+                task=task,
+                name=f"{prefix}{cells['row']}-{feature}",
                 label=cells["row"],
                 feature=feature,
                 values=values,
                 origin=origin,
                 seeds=tuple(range(1, n_seeds + 1)),
-                init=None if cells["init"] == "-" else f"{cells['init']}-{feature}",
+                init=None if cells["init"] == "-" else f"{prefix}{cells['init']}-{feature}",
                 versus=None if cells["versus"] == "-" else cells["versus"],
+                published=None if cells["published"] == "-" else cells["published"],
                 needs=self._needs(feature),
             )
+            for task in self.tasks
+            for prefix in [f"{task}/" if task else ""]
             for feature in (self.features if cells["feature"] == "*" else [cells["feature"]])
         ]
 
     def _values(self, cells: dict[str, str]) -> tuple[dict[str, Any], Origin]:
         """Read a row's configuration; an override of the command line goes to the rows that have its key."""
         path = self.folder / "conf" / cells["conf"]
+        if not path.exists():
+            path = find("methods", path.stem, path.parent)
         own = [] if cells["set"] == "-" else cells["set"].split(" ")
         values, _ = read(path, own, self.mini)
         if values.get("method") not in METHODS:
@@ -203,8 +256,8 @@ class Recipe:
         return {
             "config": row.values,
             "seed": seed,
-            "splits": self._splits.fingerprint,
-            "features": self._made_from(row.feature),
+            "splits": self.splits_of(row.task).fingerprint,
+            "features": self._made_from(row),
             "init": row.init and fingerprint(self.train_inputs(self.row(row.init), seed)),
             "code": code_hash(imported_code(METHODS[row.values["method"]])),
         }
@@ -214,20 +267,37 @@ class Recipe:
             self._folders[feature] = self.feature_config(feature).folder(feature)
         return self._folders[feature]
 
-    def _made_from(self, feature: str) -> dict[str, Any]:
-        if feature not in self._archives:
-            infos = {corpus: self.dump_dir(feature, corpus) / "feats.json" for corpus in self.corpora}
-            if missing := [str(path.parent) for path in infos.values() if not path.exists()]:
-                raise DataError(f"{missing[0]}: no finished features; run stage 3")
-            self._archives[feature] = {c: read_json(path)["made_from"] for c, path in infos.items()}
-        return self._archives[feature]
+    def _made_from(self, row: Row) -> dict[str, Any]:
+        """Tell what a row's inputs are made from: archives, or audio and an encoder."""
+        if row.reads not in self._archives:
+            if row.finetunes:
+                made_from = {c: made_from_audio(self.data / c) for c in self.corpora}
+                made_from["encoder"] = self.feature_config(row.feature).identity()
+            else:
+                infos = {corpus: self.dump_dir(row.feature, corpus) / "feats.json" for corpus in self.corpora}
+                if missing := [str(path.parent) for path in infos.values() if not path.exists()]:
+                    raise DataError(f"{missing[0]}: no finished features; run stage 3")
+                made_from = {c: read_json(path)["made_from"] for c, path in infos.items()}
+            self._archives[row.reads] = made_from
+        return self._archives[row.reads]
 
-    def run_data(self, feature: str, scoring: bool) -> RunData:
-        """Read what the rows of a feature are trained on, and for `scoring` what they are tested on."""
+    def run_data(self, row: Row, scoring: bool) -> RunData:
+        """Read what all rows with the same `reads` are trained on, and for `scoring` what they are tested on."""
         from ser.training.data import RunData
 
-        dumps = [self.dump_dir(feature, corpus) for corpus in self.corpora]
-        return RunData.read(self._splits, dumps, [self.data / c for c in self.corpora], scoring)
+        splits, data_dirs = self.splits_of(row.task), [self.data / c for c in self.corpora]
+        if row.finetunes:
+            return RunData.of_audio(splits, data_dirs, self.feature_config(row.feature), scoring)
+        dumps = [self.dump_dir(row.feature, corpus) for corpus in self.corpora]
+        if self.feature_config(row.feature).is_sequence:
+            return RunData.of_frames(splits, dumps, data_dirs, scoring)
+        return RunData.read(splits, dumps, data_dirs, scoring)
+
+    def left_out(self, row: Row) -> str | None:
+        """Tell why a row is not trained: it cannot be, or nobody asked for it; None if it is."""
+        if row.needs is None and row.finetunes and not self.finetune:
+            return f"fine-tunes {row.feature}, hours on a GPU; ask for it with --finetune true"
+        return row.needs
 
     def train_done(self, row: Row, seed: int) -> Done:
         """The mark of a trained row."""
@@ -237,23 +307,21 @@ class Recipe:
         """Hash everything that decides a row's scores."""
         return fingerprint([self.train_inputs(row, seed), code_hash(SCORE_CODE)])
 
-    @cached_property
-    def _splits(self) -> Splits:
-        return Splits.open(self.splits)
+    def splits_of(self, task: str) -> Splits:
+        """Open the splits of a task."""
+        if task not in self._opened:
+            self._opened[task] = Splits.open(self.splits / task)
+        return self._opened[task]
 
     @property
     def splits_about(self) -> dict[str, Any]:
-        """What stage 2 recorded: protocol, classes, releases."""
-        return self._splits.about
-
-    def splits_for_training(self) -> list[Split]:
-        """Splits without their test lists."""
-        return self._splits.for_training()
+        """What stage 2 recorded, alike for all tasks: protocol, releases; and the first one's classes."""
+        return self.splits_of(self.tasks[0]).about
 
     @property
     def corpora(self) -> list[str]:
         """Corpora of the recipe's protocol, as stage 2 recorded them."""
-        return sorted(self._splits.about["releases"])
+        return sorted(self.splits_about["releases"])
 
 
 def _has(values: dict[str, Any], keys: Sequence[str]) -> bool:
@@ -274,11 +342,12 @@ def imported_code(module: str) -> tuple[str, ...]:
     while todo:
         path = root.joinpath(*todo.pop().split(".")[1:]).with_suffix(".py")
         name = path.relative_to(root).as_posix()
-        if path.exists() and path.relative_to(root).with_suffix("").parts[0] in RESULT_ROOMS and name not in found:
+        if path.is_file() and path.relative_to(root).with_suffix("").parts[0] in RESULT_ROOMS and name not in found:
             found.add(name)
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ser"):
-                    todo += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+                if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "ser":
+                    names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+                    todo += [name for name in names if "." in name]
     return tuple(sorted(found))
 
 

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
 
 from ser.files import replacing
+from ser.results import Curve
 
 matplotlib.use("Agg")
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+"""Of curves; told apart by color-blind readers too (Okabe and Ito)."""
+
+MARKERS = "osD^vP"
+"""Of curves; told apart in print too."""
+
+LEVELS = ("--", ":", "-.")
+"""Lines of rows that know no shots."""
+
 
 def confusion_figure(path: Path, shares: np.ndarray, classes: Sequence[str], title: str) -> None:
-    """Draw a confusion matrix coloured by recall, rows true (the style of Yue 2023, Figs. 3 and 4).
+    """Draw a confusion matrix colored by share, per cent in its cells, rows true (as Yue 2023, Figs. 3 and 4).
 
     Args:
         path: PNG file.
@@ -22,19 +37,91 @@ def confusion_figure(path: Path, shares: np.ndarray, classes: Sequence[str], tit
         classes: names of rows and columns.
         title: above the matrix.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.2, 3.9), layout="constrained")
+    figure = _figure(3.6, 3.5)
     axes = figure.add_subplot()
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(classes)), classes)
-    axes.set_yticks(range(len(classes)), classes)
+    axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=max(shares.max(), 0.5), edgecolor="white", linewidth=0.5)
+    axes.set_aspect("equal")
+    axes.invert_yaxis()
+    middles = np.arange(len(classes)) + 0.5
+    axes.set_xticks(middles, classes)
+    axes.set_yticks(middles, classes, rotation=90, va="center")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     axes.set_title(title, fontsize=9)
+    dark = 0.6 * max(shares.max(), 0.5)  # from here on black would be hard to read
     for i, row in enumerate(shares):
         for j, share in enumerate(row):
-            axes.text(j, i, f"{100 * share:.1f}", ha="center", va="center",
-                      color="white" if share > 0.5 else "black")  # fmt: skip
+            axes.text(j + 0.5, i + 0.5, f"{100 * share:.2f}", ha="center", va="center",
+                      color="white" if share > dark else "0.15")  # fmt: skip
+    _write(figure, path)
+
+
+def uar_by_shots_figure(path: Path, curves: Sequence[Curve], title: str) -> None:
+    """Draw UAR against the number of support utterances per class (as Yue 2023, Fig. 5), with 95 % intervals.
+
+    Rows that know no shots are horizontal lines with a band; what a paper printed is a hollow marker.
+
+    Args:
+        path: PNG file.
+        curves: at least one.
+        title: above the axes.
+    """
+    figure = _figure(5.0, 3.2)
+    axes = figure.add_subplot()
+    shots = sorted({k for curve in curves for k in curve.uar})
+    step = min(np.diff(shots), default=1)
+    rising = [curve for curve in curves if not curve.level]
+    for i, curve in enumerate(curve for curve in curves if curve.level):
+        line = {"color": "0.35", "linestyle": LEVELS[i % len(LEVELS)], "linewidth": 1.2}
+        axes.axhline(100 * curve.uar[shots[0]], **line, label=curve.label)
+        low, high = curve.interval[shots[0]]
+        axes.axhspan(100 * low, 100 * high, color="0.35", alpha=0.1, linewidth=0)
+    for i, curve in enumerate(rising):
+        style = {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)]}
+        aside = 0.12 * step * (i - (len(rising) - 1) / 2)  # whiskers of rows that are alike would hide each other
+        uar = np.array([curve.uar[k] for k in shots])
+        low, high = np.array([curve.interval[k] for k in shots]).T
+        axes.errorbar(np.array(shots) + aside, 100 * uar, 100 * np.stack([uar - low, high - uar]), **style,
+                      markersize=4, linewidth=1.2, elinewidth=0.9, capsize=2, label=curve.label)  # fmt: skip
+        axes.plot([k + aside - 0.045 * step for k in curve.published], [100 * v for v in curve.published.values()],
+                  **style, linestyle="", markerfacecolor="white", markersize=4.5, zorder=3)  # fmt: skip
+    axes.set_xticks(shots)
+    axes.set_xlim(shots[0] - 0.5 * step, shots[-1] + 0.5 * step)
+    axes.set_xlabel("support utterances per class", fontsize=9)
+    axes.set_ylabel("UAR (%)", fontsize=9)
+    axes.grid(axis="y", color="0.9", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+    axes.set_title(title, fontsize=9)
+    _legend(axes, curves)
+    _write(figure, path)
+
+
+def _legend(axes: Axes, curves: Sequence[Curve]) -> None:
+    """List the rows from the best to the worst, as they stand at the right end, and what a hollow marker is."""
+    from matplotlib.lines import Line2D
+
+    handles = dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
+    best_first = sorted(curves, key=lambda curve: -curve.uar[max(curve.uar)])
+    names = [curve.label for curve in best_first if curve.label in handles]
+    shown = [handles[name] for name in names]
+    if any(curve.published for curve in curves):
+        names.append("hollow: published")
+        shown.append(Line2D([], [], color="0.35", marker="o", linestyle="", markerfacecolor="white", markersize=4.5))
+    axes.legend(shown, names, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8)
+
+
+def _figure(width: float, height: float) -> Figure:
+    """Make an empty figure, in inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _write(figure: Figure, path: Path) -> None:
+    """Write a PNG whose bytes depend on the figure alone."""
     with replacing(path) as part:
-        figure.savefig(part, dpi=120, format="png", metadata={"Software": None})
+        figure.savefig(part, dpi=150, format="png", metadata={"Software": None})

@@ -1,6 +1,6 @@
 """Stage 6: from `metrics.json` files to one table with intervals and paired tests, as Markdown and as plain text.
 
-No number is typed by hand: everything comes from the counts that stage 5 wrote.
+No number is typed by hand: everything comes from the counts that stage 5 wrote, and from what a paper printed.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import textwrap
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,21 +20,26 @@ from ser.metrics.statistics import (
     holm,
     mean_scores,
     paired_speaker_test,
+    resample_speakers,
     speaker_bootstrap,
 )
+from ser.published import Condition, Published
 from ser.randomness import rng
 
 DEFINITIONS = """
-UAR: mean of the per-class recalls, all folds of one support draw and source seed scored together (a fold that lacks
-a class is never scored alone), then averaged over draws and seeds. Interval: 95 % percentile bootstrap of that mean,
-resampling test speakers (10,000 times). sd: standard deviation over draws and seeds. Folds: mean of the UARs of
-single folds. WA: accuracy. F1: mean of the classes' F1. Recall: share of a class that was recognised. Difference:
-UAR minus that of the row named, with its own interval from the same resamples, and the p of a two-sided paired
-permutation test that swaps the two rows' results speaker by speaker, Holm-corrected over the tests of one feature;
-before correction p cannot be below 2 / 2^S with S speakers. Target data: what of the target corpus a row has seen
-before it is tested; unlabelled data are utterances of the task's classes for `corpus` statistics and all of a
-speaker's for `speaker` statistics. Chance guesses evenly; majority always says the source's most frequent class;
-shortcut sees duration, level and silence alone. †: in that many of all folds and draws only one class was predicted.
+UAR: mean of the per-class recalls, every test utterance once, all folds of one support draw and source seed scored
+together (a fold that lacks a class is never scored alone), then averaged over draws and seeds. Interval: 95 %
+percentile bootstrap of that mean, resampling test speakers (10,000 times). sd: standard deviation over draws and
+seeds. Folds: mean of the UARs of single folds. Episodic: the paper's sampling of test utterances, 5 random queries
+per class in each of floor(n / 10) episodes of a fold with n test utterances, the same for all rows with support sets;
+it estimates what UAR estimates, with more noise. WA: accuracy. F1: mean of the classes' F1. Recall: share of a class
+that was recognised. Difference: UAR minus that of the row named, with its own interval from the same resamples, and
+the p of a two-sided paired permutation test that swaps the two rows' results speaker by speaker, Holm-corrected over
+the tests of one feature; before correction p cannot be below 2 / 2^S with S speakers. Target data: what of the target
+corpus a row has seen before it is tested; unlabelled data are utterances of the task's classes for `corpus`
+statistics and all of a speaker's for `speaker` statistics. Chance guesses evenly; majority always says the source's
+most frequent class; shortcut sees duration, level and silence alone. ▼: worse than the row it is compared with. †: in
+that many of all folds and draws only one class was predicted.
 """.strip()
 
 
@@ -42,19 +48,23 @@ class Line:
     """One line of a table; scores are None where the row was not run.
 
     Attributes:
-        label, feature, shots: what was run.
+        label, feature: what was run.
+        condition: what was tested: a number of shots, 0 for rows without support sets, or `<task>: <corpus>`.
         target_data: what of the target it has seen.
         counts: confusion counts, (R, S, C, C), over draws and seeds, or None.
         speakers: (S,) names.
         folds: mean over folds of their own UARs, or None where a fold lacks a class.
         one_class, cells: in how many (fold, draw, seed) cells only one class was predicted, of how many.
         versus: label of the row that it is tested against.
+        published: its name in the paper's numbers; only such lines have confusion matrices and figures.
+        episodic: UAR of the paper's sampling, mean over draws and seeds.
+        stamps: what has to stand beside its label.
         hole: why there are no scores.
     """
 
     label: str
     feature: str
-    shots: int
+    condition: Condition
     target_data: Sequence[str] = ()
     counts: np.ndarray | None = None
     speakers: Sequence[str] = ()
@@ -62,6 +72,9 @@ class Line:
     one_class: int = 0
     cells: int = 0
     versus: str | None = None
+    published: str | None = None
+    episodic: float | None = None
+    stamps: Sequence[str] = ()
     hole: str | None = None
 
 
@@ -77,30 +90,74 @@ class Scored:
     p: float | None = None
 
 
-def line_of(label: str, feature: str, versus: str | None, runs: Sequence[Mapping[str, Any]]) -> list[Line]:
-    """Join the seeds of a row, for each number of shots.
+def line_of(
+    label: str,
+    feature: str,
+    versus: str | None,
+    runs: Sequence[Mapping[str, Any]],
+    published: str | None = None,
+    stamps: Sequence[str] = (),
+    task: str = "",
+) -> list[Line]:
+    """Join the seeds of a row, for each condition.
 
     Args:
-        label, feature, versus: of the row.
+        label, feature, versus, published, stamps, task: of the row.
         runs: `metrics.json` of each seed.
     """
     return [
         Line(
             label=label,
             feature=feature,
-            shots=int(shots),
+            condition=f"{task}: {name}" if task else int(name),
             target_data=runs[0]["target_data"],
-            counts=np.concatenate([run["shots"][shots]["counts"] for run in runs]),
+            counts=np.concatenate([run["conditions"][name]["counts"] for run in runs]),
             speakers=first["speakers"],
-            folds=None
-            if first["uar_mean_of_folds"] is None
-            else float(np.mean([run["shots"][shots]["uar_mean_of_folds"] for run in runs])),
-            one_class=sum(run["shots"][shots]["one_class_cells"] for run in runs),
-            cells=sum(run["shots"][shots]["cells"] for run in runs),
+            folds=_mean_over_seeds([run["conditions"][name]["uar_mean_of_folds"] for run in runs]),
+            episodic=first["episodic"]
+            and _mean_over_seeds([run["conditions"][name]["episodic"]["uar"] for run in runs]),
+            one_class=sum(run["conditions"][name]["one_class_cells"] for run in runs),
+            cells=sum(run["conditions"][name]["cells"] for run in runs),
             versus=versus,
+            published=published,
+            stamps=stamps,
         )
-        for shots, first in runs[0]["shots"].items()
+        for name, first in runs[0]["conditions"].items()
     ]
+
+
+def _mean_over_seeds(scores: Sequence[float | None]) -> float | None:
+    """Average a score that the test utterances either have, for all seeds, or have not."""
+    return None if scores[0] is None else float(np.mean(scores))
+
+
+SPEAKER_TELLS = "speaker ~ emotion"
+
+
+def row_stamps(values: Mapping[str, Any], one_class_speakers: Mapping[str, Sequence[int]]) -> list[str]:
+    """Tell what has to stand beside a row whatever it scores.
+
+    Statistics of speakers who have one class alone are statistics of that class: where most speakers of a corpus are
+    such, a row that uses them sees the emotion through the speaker.
+
+    Args:
+        values: the row's configuration.
+        one_class_speakers: corpus -> number of its speakers who have one class alone, and of all its speakers.
+    """
+    return [SPEAKER_TELLS] if values.get("normalization") == "speaker" and _mostly(one_class_speakers) else []
+
+
+def page_stamps(one_class_speakers: Mapping[str, Sequence[int]]) -> list[str]:
+    """Explain the stamps of rows, for the head of a page."""
+    return [
+        f"{SPEAKER_TELLS}: {n} of {n_all} speakers of {corpus} have one class alone; rows marked so use statistics "
+        "of speakers, which tell the emotion there"
+        for corpus, (n, n_all) in _mostly(one_class_speakers).items()
+    ]
+
+
+def _mostly(one_class_speakers: Mapping[str, Sequence[int]]) -> dict[str, Sequence[int]]:
+    return {corpus: both for corpus, both in one_class_speakers.items() if 2 * both[0] > both[1]}
 
 
 def reference_lines(line: Line, classes: Sequence[str], majority: str) -> list[Line]:
@@ -118,13 +175,14 @@ def score_lines(lines: Sequence[Line], seed: int) -> list[Scored | Line]:
     """Score one table's lines, with intervals and Holm-corrected paired tests; holes stay lines."""
     scored: list[Scored | Line] = []
     tests: dict[str, list[tuple[int, float]]] = {}
+    resamples = cache(lambda n_speakers: resample_speakers(n_speakers, rng("bootstrap", seed)))  # one for all rows
     for line in lines:
         if line.counts is None:
             scored.append(line)
             continue
-        key = (line.label, line.feature, line.shots)
-        interval = speaker_bootstrap(line.counts, rng("bootstrap", seed))  # the same resamples for all rows
-        result = Scored(line, mean_scores(line.counts), interval)
+        key = (line.label, line.feature, line.condition)
+        drawn = resamples(line.counts.shape[1])
+        result = Scored(line, mean_scores(line.counts), speaker_bootstrap(line.counts, drawn))
         other = _versus(line, lines)
         if other is not None:
             p = paired_speaker_test(line.counts, other.counts, rng("paired test", seed, *key))
@@ -132,7 +190,7 @@ def score_lines(lines: Sequence[Line], seed: int) -> list[Scored | Line]:
             result = dataclasses.replace(
                 result,
                 difference=float(result.scores["uar"] - mean_scores(other.counts)["uar"]),
-                difference_interval=difference_bootstrap(line.counts, other.counts, rng("bootstrap", seed)),
+                difference_interval=difference_bootstrap(line.counts, other.counts, drawn),
             )
         scored.append(result)
     for family in tests.values():  # one feature's rows answer one question; what else is listed does not matter
@@ -151,69 +209,111 @@ def _versus(line: Line, lines: Sequence[Line]) -> Line | None:
 
 # ---- Rendering ------------------------------------------------------------------------------------------------
 
+IN_TERMINAL = ("row", "feature", "target data", "published", "UAR", "95 %", "difference", "p")
+"""Columns that fit a terminal."""
 
-def header(classes: Sequence[str]) -> list[str]:
-    """Column names of a table."""
-    return ["row", "feature", "target data", "UAR", "95 %", "sd", "folds", "WA", "F1",
-            *classes, "difference", "p"]  # fmt: skip
+WITHOUT_SCORES = ("row", "feature", "published", "UAR")
+"""Columns of a table in which nothing was run."""
 
 
-def cells(entry: Scored | Line, classes: Sequence[str]) -> list[str]:
-    """Print one line's cells, scores in per cent."""
-    if isinstance(entry, Line):
-        return [entry.label, entry.feature, "", f"not run: {entry.hole}", *[""] * (len(header(classes)) - 4)]
+def header(classes: Sequence[str], published: Published | None = None) -> list[str]:
+    """Column names of a table; the paper's stand before ours."""
+    names = ["row", "feature", "target data", "published", "UAR", "UAR - published", "95 %", "sd", "folds",
+             "episodic", "WA", "F1", *classes, "difference", "p"]  # fmt: skip
+    return [name for name in names if published or "published" not in name]
+
+
+def cells(entry: Scored | Line, classes: Sequence[str], published: Published | None = None) -> list[str]:
+    """Print one line's cells in the order of `header`, scores in per cent."""
+    of_column = _hole_cells(entry) if isinstance(entry, Line) else _scored_cells(entry, classes)
+    line = entry if isinstance(entry, Line) else entry.line
+    value = published and published.uar_of(line.published, line.condition)
+    if value is not None:
+        of_column["published"] = f"{value:.2f}"
+        if isinstance(entry, Scored):
+            of_column["UAR - published"] = f"{100 * entry.scores['uar'] - value:+.1f}"
+    return [of_column.get(name, "") for name in header(classes, published)]
+
+
+def _hole_cells(line: Line) -> dict[str, str]:
+    return {"row": line.label, "feature": line.feature, "UAR": f"not run: {line.hole}"}
+
+
+def _scored_cells(entry: Scored, classes: Sequence[str]) -> dict[str, str]:
     line, scores = entry.line, entry.scores
     mark = f" †{line.one_class}/{line.cells}" if line.one_class else ""
-    difference = ""
+    mark += "".join(f" [{stamp}]" for stamp in line.stamps)
+    of_column = {
+        "row": line.label + mark,
+        "feature": line.feature,
+        "target data": ", ".join(line.target_data) or "none",
+        "UAR": _percent(scores["uar"]),
+        "WA": _percent(scores["wa"]),
+        "F1": _percent(scores["macro_f1"]),
+    }
+    of_column |= {name: _percent(recall) for name, recall in zip(classes, scores["recall"], strict=True)}
+    if line.cells:  # chance and majority: nothing to resample
+        of_column["95 %"] = f"{_percent(entry.interval.low)}-{_percent(entry.interval.high)}"
+    if not np.isnan(scores["uar_sd"]):
+        of_column["sd"] = _percent(scores["uar_sd"])
+    of_column |= {
+        name: _percent(v) for name, v in (("folds", line.folds), ("episodic", line.episodic)) if v is not None
+    }
     if entry.difference is not None:
         low, high = (100 * bound for bound in entry.difference_interval)
-        difference = f"{100 * entry.difference:+.1f} [{low:+.1f}, {high:+.1f}] ({line.versus})"
-    constant = line.cells == 0  # chance and majority: nothing to resample
-    return [
-        line.label + mark,
-        line.feature,
-        ", ".join(line.target_data) or "none",
-        _percent(scores["uar"]),
-        "" if constant else f"{_percent(entry.interval.low)}-{_percent(entry.interval.high)}",
-        "" if np.isnan(scores["uar_sd"]) else _percent(scores["uar_sd"]),
-        "" if line.folds is None else _percent(line.folds),
-        _percent(scores["wa"]),
-        _percent(scores["macro_f1"]),
-        *(_percent(r) for r in scores["recall"]),
-        difference,
-        "" if entry.p is None else (f"{entry.p:.3f}" if entry.p >= 0.001 else "<0.001"),
-    ]
+        worse = " ▼" if entry.difference <= -0.0005 else ""  # what is printed as a difference
+        of_column["difference"] = f"{100 * entry.difference:+.1f} [{low:+.1f}, {high:+.1f}] ({line.versus}){worse}"
+    if entry.p is not None:
+        of_column["p"] = f"{entry.p:.3f}" if entry.p >= 0.001 else "<0.001"
+    return of_column
 
 
 def _percent(share: float | np.ndarray) -> str:
     return f"{100 * float(share):.1f}"
 
 
-def markdown_table(entries: Sequence[Scored | Line], classes: Sequence[str]) -> str:
-    """Lay out a pipe table."""
-    names = header(classes)
-    rows = [names, ["---"] * 3 + ["---:"] * (len(names) - 3), *(cells(e, classes) for e in entries)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
+def _columns(
+    names: Sequence[str], entries: Sequence[Scored | Line], classes: Sequence[str], published: Published | None
+) -> list[list[str]]:
+    """Print some columns of a table, names first."""
+    rows = [header(classes, published), *(cells(entry, classes, published) for entry in entries)]
+    kept_empty = ("UAR", "difference", "p")  # other columns that no row fills say nothing
+    filled = [name for name, *column in zip(*rows, strict=True) if name in kept_empty or any(column)]
+    keep = [rows[0].index(name) for name in names if name in filled]
+    return [[row[i] for i in keep] for row in rows]
 
 
-def text_table(entries: Sequence[Scored | Line], classes: Sequence[str]) -> str:
+def _pipes(rows: Sequence[Sequence[str]], n_texts: int) -> str:
+    """Lay out a Markdown table whose first row is its header and whose first columns hold text."""
+    lines = [rows[0], ["---"] * n_texts + ["---:"] * (len(rows[0]) - n_texts), *rows[1:]]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def markdown_table(
+    entries: Sequence[Scored | Line], classes: Sequence[str], published: Published | None = None
+) -> str:
+    """Lay out a pipe table; without any score, only the columns that can be filled."""
+    any_scores = any(isinstance(entry, Scored) for entry in entries)
+    names = header(classes, published) if any_scores else WITHOUT_SCORES
+    return _pipes(_columns(names, entries, classes, published), 3 if any_scores else 2)
+
+
+def text_table(entries: Sequence[Scored | Line], classes: Sequence[str], published: Published | None = None) -> str:
     """Lay out the columns that fit a terminal."""
-    keep = [0, 1, 2, 3, 4, len(header(classes)) - 2, len(header(classes)) - 1]
-    rows = [[row[i] for i in keep] for row in (header(classes), *(cells(e, classes) for e in entries))]
-    # a hole's reason runs over the empty cells to its right
-    scored = [row for row in rows if not row[3].startswith("not run")]
-    widths = [max(len(row[i]) for row in (rows if i < 3 else scored)) for i in range(len(keep))]
+    rows = _columns(IN_TERMINAL, entries, classes, published)
+    place = rows[0].index("UAR")  # a hole's reason runs over the empty cells to its right
+    scored = [row for row in rows if not row[place].startswith("not run")]
+    widths = [max(len(row[i]) for row in (rows if i < place else scored)) for i in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
 
 
-def confusion_text(entry: Scored, classes: Sequence[str]) -> str:
-    """Print a confusion matrix in per cent of each true class, as Markdown."""
-    share = confusion_shares(entry.line)
-    rows = [["true \\ predicted", *classes], ["---", *["---:"] * len(classes)]]
-    rows += [[name, *(_percent(v) for v in share[i])] for i, name in enumerate(classes)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
+def confusion_text(shares: np.ndarray, classes: Sequence[str]) -> str:
+    """Print a confusion matrix, (C, C) shares of each true class, in per cent as Yue 2023 does (Figs. 3 and 4)."""
+    rows = [["true \\ predicted", *classes]]
+    rows += [[name, *(f"{100 * share:.2f}" for share in row)] for name, row in zip(classes, shares, strict=True)]
+    return _pipes(rows, 1)
 
 
 def confusion_shares(line: Line) -> np.ndarray:
@@ -222,16 +322,161 @@ def confusion_shares(line: Line) -> np.ndarray:
     return total / total.sum(-1, keepdims=True)
 
 
+def paper_rows(entries: Sequence[Scored | Line]) -> list[Scored]:
+    """Choose the scored rows that stand for a method of the paper."""
+    return [entry for entry in entries if isinstance(entry, Scored) and entry.line.published]
+
+
+def confusions(
+    entries: Sequence[Scored | Line], condition: Condition, classes: Sequence[str], published: Published | None
+) -> list[str]:
+    """Print our confusion matrices of the paper's methods, each with the paper's own beneath it where there is one.
+
+    A matrix of the paper whose method has no scores here stands alone.
+    """
+    texts = []
+    ours = paper_rows(entries)
+    for entry in ours:
+        text = confusion_text(confusion_shares(entry.line), classes)
+        theirs = published and published.confusion_of(entry.line.published, condition)
+        if theirs is not None:
+            text += f"\nPublished ({published.confusion_source}):\n\n{confusion_text(theirs, classes)}"
+        texts.append(_details(f"{entry.line.label}, {entry.line.feature}", text))
+    for name in published.confusion if published else ():
+        theirs = published.confusion_of(name, condition)
+        if theirs is not None and name not in {entry.line.published for entry in ours}:
+            texts.append(
+                _details(f"{name}, published ({published.confusion_source})", confusion_text(theirs, classes))
+            )
+    return texts
+
+
+def _details(summary: str, text: str) -> str:
+    return f"<details><summary>{summary}</summary>\n\n{text}\n</details>"
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """UAR of one row against the number of shots.
+
+    Attributes:
+        label: of the row.
+        uar: number of shots -> UAR, in [0, 1].
+        interval: number of shots -> its interval.
+        published: number of shots -> the paper's UAR, in [0, 1].
+        level: whether the row knows no shots, so that all its points are one.
+    """
+
+    label: str
+    uar: Mapping[int, float]
+    interval: Mapping[int, Interval]
+    published: Mapping[int, float]
+    level: bool
+
+
+def curves(
+    tables: Mapping[int, Sequence[Scored | Line]], feature: str, labels: Sequence[str], published: Published | None
+) -> list[Curve]:
+    """Collect some rows of one feature over all tables, in the order of the labels, those without scores left out."""
+    found = []
+    for label in labels:
+        of_row = {
+            shots: entry
+            for shots, entries in tables.items()
+            for entry in entries
+            if isinstance(entry, Scored) and (entry.line.label, entry.line.feature) == (label, feature)
+        }
+        if of_row:
+            line = next(iter(of_row.values())).line
+            theirs = {shots: published and published.uar_of(line.published, shots) for shots in tables}
+            found.append(
+                Curve(
+                    label,
+                    {shots: float(entry.scores["uar"]) for shots, entry in of_row.items()},
+                    {shots: entry.interval for shots, entry in of_row.items()},
+                    {shots: value / 100 for shots, value in theirs.items() if value is not None},
+                    line.condition == 0,
+                )
+            )
+    return found
+
+
+def overview(tables: Tables, published: Published | None = None) -> str:
+    """Lay out UAR and interval of several conditions, one line per row, with the paper's UARs beside them.
+
+    Corpora have a mean column, the plain mean of their UARs. Left out are chance and majority, and rows without
+    scores that the paper does not have.
+    """
+    are_corpora = any(isinstance(condition, str) for condition in tables)
+    rows = [["row", "feature", *map(heading, tables), *(["mean"] if are_corpora else [])]]
+    if published:
+        rows[0].append("published")
+    for of_row in zip(*tables.values(), strict=True):
+        lines = [entry if isinstance(entry, Line) else entry.line for entry in of_row]
+        theirs = [published and published.uar_of(lines[0].published, condition) for condition in tables]
+        if any(line.cells for line in lines) or any(value is not None for value in theirs):
+            texts = [f"{value:.2f}" if value is not None else "-" for value in theirs]
+            rows.append([lines[0].label, lines[0].feature, *map(_uar_with_interval, of_row)])
+            if are_corpora:
+                rows[-1].append(_mean_uar(of_row))
+            if published:
+                rows[-1].append(" / ".join(texts) if set(texts) != {"-"} else "")
+    return _pipes(rows, 2)
+
+
+def _mean_uar(entries: Sequence[Scored | Line]) -> str:
+    if any(isinstance(entry, Line) for entry in entries):
+        return ""
+    return _percent(np.mean([entry.scores["uar"] for entry in entries]))
+
+
+def _uar_with_interval(entry: Scored | Line) -> str:
+    if isinstance(entry, Line):
+        return "not run"
+    return f"{_percent(entry.scores['uar'])} [{_percent(entry.interval.low)}-{_percent(entry.interval.high)}]"
+
+
+Tables = Mapping[Condition, Sequence[Scored | Line]]
+"""What was tested -> scored lines."""
+
+
+def heading(condition: Condition) -> str:
+    """Name a table."""
+    return f"{condition} shots" if isinstance(condition, int) else condition
+
+
+def groups(tables: Tables) -> dict[str, Tables]:
+    """Gather the tables that are read together: all numbers of shots, or a task's corpora on one kind of split."""
+    found: dict[str, dict[Condition, Sequence[Scored | Line]]] = {}
+    for condition, entries in tables.items():
+        task, _, corpus = heading(condition).partition(": ")
+        name = "UAR against shots" if isinstance(condition, int) else task
+        if corpus.endswith(", rotation"):
+            name += ", rotation over held-out speakers"
+        found.setdefault(name, {})[condition] = entries
+    return found
+
+
+ENVIRONMENT = "## Environment"
+
+
+def holds_scores(page: str) -> bool:
+    """Tell whether a RESULTS.md has scores, or only what a paper printed."""
+    return ENVIRONMENT in page.splitlines()
+
+
 def markdown(
     *,
     title: str,
     made_from: str,
     stamps: Sequence[str],
-    environment: Environment,
+    environment: Environment | None,
     features: Sequence[str],
     corpora: Sequence[str],
-    tables: Mapping[str, Sequence[Scored | Line]],
-    classes: Sequence[str],
+    tables: Tables,
+    classes_of: Mapping[Condition, Sequence[str]],
+    published: Published | None = None,
+    notes: Sequence[str] = (),
 ) -> str:
     """Write a recipe's RESULTS.md.
 
@@ -239,30 +484,48 @@ def markdown(
         title: of the recipe.
         made_from: fingerprint of the inputs, kept in the first line.
         stamps: warnings that hold for every row.
-        environment: where the table was made.
+        environment: where the table was made; None where nothing was run.
         features, corpora: one description a line.
-        tables: heading -> scored lines.
-        classes: names in the order of their indices.
+        tables: scored lines.
+        classes_of: names of each table's classes in the order of their indices.
+        published: what the paper printed.
+        notes: what has to be known of single rows, below every table.
     """
-    packages = ", ".join(f"{name} {number}" for name, number in environment.packages.items())
     parts = [
         f"<!-- Written by `python -m ser.bin.results` from {made_from}; do not edit. -->",
         f"# {title}",
         *(f"**{stamp}**" for stamp in stamps),
-        "## Environment",
-        f"- date: {environment.date}\n- python {environment.python}, {environment.machine}, {packages}\n"
-        f"- ser {environment.ser}, commit {environment.commit}",
-        "\n".join(f"- {text}" for text in (*corpora, *features)),
     ]
-    for heading, entries in tables.items():
-        parts += [f"## {heading}", markdown_table(entries, classes), _wrapped(DEFINITIONS)]
-        parts += [f"### Confusion matrices, {heading}"]
-        for entry in entries:
-            if isinstance(entry, Scored) and entry.line.cells:
-                name = f"{entry.line.label}, {entry.line.feature}"
-                table = confusion_text(entry, classes)
-                parts.append(f"<details><summary>{name}</summary>\n\n{table}\n</details>")
+    if environment:
+        packages = ", ".join(f"{name} {number}" for name, number in environment.packages.items())
+        parts += [
+            ENVIRONMENT,
+            f"- date: {environment.date}\n- python {environment.python}, {environment.machine}, {packages}\n"
+            f"- ser {environment.ser}, commit {environment.commit}",
+            "\n".join(f"- {text}" for text in (*corpora, *features)),
+        ]
+    definitions = _definitions(environment is not None, published)
+    for name, group in groups(tables).items():
+        if len(group) > 1 and isinstance(next(iter(group)), str):  # what one comes to read stands first
+            parts += [f"## {name}", "UAR [95 %].", overview(group, published)]
+    for condition, entries in tables.items():
+        classes = classes_of[condition]
+        parts += [f"## {heading(condition)}", markdown_table(entries, classes, published), *notes, *definitions]
+        if matrices := confusions(entries, condition, classes, published):
+            parts += [f"### Confusion matrices, {heading(condition)}", "Per cent of each true class.", *matrices]
+    for name, group in groups(tables).items():
+        if len(group) > 1 and isinstance(next(iter(group)), int):
+            text = "UAR [95 %]; rows without support sets have one value."
+            parts += [f"## {name}", text, overview(group, published)]
     return "\n\n".join(parts) + "\n"
+
+
+def _definitions(any_scores: bool, published: Published | None) -> list[str]:
+    """Explain a table, one paragraph about our scores and one about the paper's."""
+    paragraphs = [DEFINITIONS] if any_scores else []
+    if published:
+        paragraphs.append(f"Published: UAR of {published.source}. {published.note or ''}")
+    return [_wrapped(text) for text in paragraphs]
 
 
 def _wrapped(text: str) -> str:

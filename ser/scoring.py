@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,9 @@ import pandas as pd
 from ser.errors import DataError
 from ser.methods.base import Prediction
 from ser.metrics.classification import scores_of_confusion
+from ser.metrics.episodic import episodic_counts
 from ser.metrics.statistics import mean_scores
+from ser.randomness import rng
 from ser.training.data import RunData
 
 
@@ -59,58 +62,108 @@ def confusion_counts(
     Returns:
         Counts (R, S, C, C), rows true; the draws (R,) and the speakers (S,).
     """
-    draws = sorted(table["draw"].unique().tolist())
-    speakers = sorted({speaker_of[utt] for utt in table["utt_id"]})
-    counts = np.zeros((len(draws), len(speakers), len(classes), len(classes)), dtype=int)
-    index = (
-        table["draw"].map(draws.index),
-        table["utt_id"].map(lambda utt: speakers.index(speaker_of[utt])),
-        table["true"].map(list(classes).index),
-        table["pred"].map(list(classes).index),
-    )
-    np.add.at(counts, tuple(np.asarray(i) for i in index), 1)
-    return counts, draws, speakers
+    counts, draws, speakers = _counts_of_folds(table, classes, speaker_of)
+    return counts.sum(0), draws, speakers
 
 
-def metrics(table: pd.DataFrame, classes: Sequence[str], speaker_of: Mapping[str, str]) -> dict[str, Any]:
-    """Score one row and seed, for each number of shots.
+def _counts_of_folds(
+    table: pd.DataFrame, classes: Sequence[str], speaker_of: Mapping[str, str]
+) -> tuple[np.ndarray, list[int], list[str]]:
+    """Count as `confusion_counts`, but (F, R, S, C, C), folds in the order of their names."""
+    speaker = table["utt_id"].map(speaker_of)
+    columns = (table["split"], table["draw"], speaker)
+    names = [sorted(column.unique().tolist()) for column in columns]
+    shape = (*map(len, names), len(classes), len(classes))
+    codes = [_codes(column, known) for column, known in zip(columns, names, strict=True)]
+    codes += [_codes(table[name], classes) for name in ("true", "pred")]
+    counts = np.bincount(np.ravel_multi_index(codes, shape), minlength=math.prod(shape)).reshape(shape)
+    return counts, names[1], names[2]
+
+
+def _codes(values: pd.Series, names: Sequence[Any]) -> np.ndarray:
+    """Turn values into their places among some names, (n,)."""
+    codes = pd.Index(list(names)).get_indexer(values)
+    if (codes < 0).any():
+        raise ValueError(f"'{values[codes < 0].iloc[0]}' is none of {list(names)}")
+    return codes
+
+
+def by_shots(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Part predictions into what is scored alone: one condition for each number of shots."""
+    return {str(shots): part for shots, part in table.groupby("shots")}
+
+
+def by_corpus(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Part predictions by tested corpus, and those of a rotation over held-out speakers from the others.
+
+    Where a corpus has fewer folds than there are rotations, each utterance counts once.
+    """
+    corpus, is_rotation = table["utt_id"].str.split("-").str[0], table["split"].str.startswith("rotation")
+    parts = {}
+    for name in sorted(corpus.unique()):
+        parts[name] = table[(corpus == name) & ~is_rotation]
+        rotation = table[(corpus == name) & is_rotation].drop_duplicates("utt_id")
+        if len(rotation):
+            parts[f"{name}, rotation"] = rotation
+    return parts
+
+
+def metrics(
+    conditions: Mapping[str, pd.DataFrame],
+    classes: Sequence[str],
+    speaker_of: Mapping[str, str],
+    episodic: bool = True,
+) -> dict[str, Any]:
+    """Score one row and seed, for each condition: a number of shots, or a tested corpus.
 
     Returns:
-        shots -> means over draws of UAR, WA, macro F1 and recalls on pooled folds, the mean of fold-wise UARs,
+        condition -> means over draws of UAR, WA, macro F1 and recalls on pooled folds, the mean of fold-wise UARs,
         in how many (fold, draw) cells only one class was predicted, and the counts that everything else,
-        intervals and tests included, is computed from.
+        intervals and tests included, is computed from; and as `episodic` the paper's sampled UARs with their counts.
     """
     result = {}
-    for shots, part in table.groupby("shots"):
-        counts, draws, speakers = confusion_counts(part, classes, speaker_of)
+    for name, part in conditions.items():
+        of_folds, draws, speakers = _counts_of_folds(part, classes, speaker_of)
+        counts = of_folds.sum(0)
         scores = mean_scores(counts)
-        cells = part.groupby(["split", "draw"])["pred"].nunique()
-        result[str(shots)] = {
+        n_predicted = (of_folds.sum((2, 3)) > 0).sum(-1)  # classes in each cell, (F, R)
+        result[name] = {
             "uar": float(scores["uar"]),
             "wa": float(scores["wa"]),
             "macro_f1": float(scores["macro_f1"]),
             "recall": dict(zip(classes, scores["recall"].tolist(), strict=True)),
-            "uar_mean_of_folds": _mean_of_folds(part, classes, speaker_of),
+            "uar_mean_of_folds": _mean_of_folds(of_folds.sum(2)),
             "recall_per_speaker": _per_speaker(counts, speakers, classes),
-            "cells": len(cells),
-            "one_class_cells": int((cells == 1).sum()),
+            "cells": int((n_predicted > 0).sum()),
+            "one_class_cells": int((n_predicted == 1).sum()),
             "draws": draws,
             "speakers": speakers,
             "counts": counts.tolist(),
+            "episodic": _episodic(part, classes) if episodic else None,
         }
     return result
 
 
-def _mean_of_folds(table: pd.DataFrame, classes: Sequence[str], speaker_of: Mapping[str, str]) -> float | None:
-    """Average UAR over folds and draws; None if a fold lacks a class and so cannot be scored alone."""
-    uars = []
-    for _, fold in table.groupby("split"):
-        counts, _, _ = confusion_counts(fold, classes, speaker_of)
-        pooled = counts.sum(1)
-        if not pooled[0].sum(-1).all():
-            return None
-        uars.append(scores_of_confusion(pooled)["uar"].mean())
-    return float(np.mean(uars))
+def _mean_of_folds(counts: np.ndarray) -> float | None:
+    """Average UAR over folds and draws, (F, R, C, C); None if a fold lacks a class and so cannot be scored alone."""
+    return float(scores_of_confusion(counts)["uar"].mean()) if counts.sum(-1).all() else None
+
+
+def _episodic(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
+    """Score random episodes for one number of shots: the same queries in every row, whatever was predicted."""
+    true, pred = _codes(table["true"], classes), _codes(table["pred"], classes)
+    of_cells = {
+        cell: episodic_counts(true[places], pred[places], len(classes), rng("episodic queries", *cell))
+        for cell, places in sorted(table.groupby(["split", "draw"]).indices.items())
+    }
+    folds, draws = (sorted(set(names)) for names in zip(*of_cells, strict=True))
+    counts = np.array([[of_cells[fold, draw] for draw in draws] for fold in folds])  # (F, R, C, C)
+    pooled = counts.sum(0)
+    return {
+        "uar": float(scores_of_confusion(pooled)["uar"].mean()) if pooled.any() else None,  # of tiny folds alone
+        "uar_mean_of_folds": _mean_of_folds(counts),
+        "counts": pooled.tolist(),
+    }
 
 
 def _per_speaker(counts: np.ndarray, speakers: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:

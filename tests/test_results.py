@@ -9,13 +9,21 @@ import pytest
 
 from ser import results
 from ser.environment import Environment
-from ser.figures import confusion_figure
 from ser.metrics.statistics import holm, mean_scores, paired_speaker_test
+from ser.published import Published
 from ser.results import Line, Scored, line_of, reference_lines, score_lines
 
 CLASSES = ("angry", "happy", "sad")
 N_TRUE = np.array([[4, 2, 2], [4, 3, 1], [3, 1, 4], [4, 4, 2], [2, 2, 2], [5, 1, 3]])  # (S, C)
 SPEAKERS = [f"t-{i}" for i in range(len(N_TRUE))]
+THEIRS = [[80, 15.5, 4.5], [20.25, 50.5, 29.25], [0, 33.33, 66.67]]
+PAPER = Published(
+    source="A 2020, Table 1",
+    uar={"btl": {5: 40.25}, "emofsl": {5: 65.72, 10: 70}},
+    confusion={"emofsl": {5: THEIRS}},
+    confusion_source="A 2020, Fig. 2",
+    note="The note.",
+)
 
 
 def counts_of(skill: float, seed: int, draws: int = 3) -> np.ndarray:
@@ -30,20 +38,28 @@ def line(label: str, skill: float = 0.5, seed: int = 0, versus: str | None = Non
     return Line(label, "byol", 5, ("k-shot",), counts_of(skill, seed), SPEAKERS, cells=6, versus=versus, **more)
 
 
-def run_of(counts: np.ndarray, folds: float | None = 0.5, one_class: int = 0) -> dict:
+def run_of(counts: np.ndarray, folds: float | None = 0.5, one_class: int = 0, episodic: float | None = 0.5) -> dict:
     """Make a seed's `metrics.json`, as far as tables use it."""
     of_shots = {
         "counts": counts.tolist(),
         "speakers": SPEAKERS,
         "uar_mean_of_folds": folds,
+        "episodic": {"uar": episodic},
         "one_class_cells": one_class,
         "cells": 2 * len(counts),
     }
-    return {"target_data": ["k-shot"], "shots": {"5": of_shots, "10": of_shots | {"counts": (2 * counts).tolist()}}}
+    conditions = {"5": of_shots, "10": of_shots | {"counts": (2 * counts).tolist()}}
+    return {"target_data": ["k-shot"], "conditions": conditions}
 
 
-def cell(entry, column: str) -> str:
-    return dict(zip(results.header(CLASSES), results.cells(entry, CLASSES), strict=True))[column]
+def cell(entry, column: str, published: Published | None = None) -> str:
+    names, texts = results.header(CLASSES, published), results.cells(entry, CLASSES, published)
+    return dict(zip(names, texts, strict=True))[column]
+
+
+def cells_of(table: str) -> list[list[str]]:
+    """Read a Markdown table."""
+    return [[c.strip() for c in row.split("|")[1:-1]] for row in table.splitlines()]
 
 
 # ---- Lines ----------------------------------------------------------------------------------------------------
@@ -51,18 +67,22 @@ def cell(entry, column: str) -> str:
 
 def test_line_joins_seeds():
     one, two = counts_of(0.5, 1), counts_of(0.5, 2)
-    five, ten = line_of("EMOFSL", "byol", "BTL", [run_of(one, 0.4, 1), run_of(two, 0.5, 2)])
-    assert (five.label, five.feature, five.shots, five.versus) == ("EMOFSL", "byol", 5, "BTL")
+    runs = [run_of(one, 0.4, 1, 0.3), run_of(two, 0.5, 2, 0.6)]
+    five, ten = line_of("EMOFSL", "byol", "BTL", runs, "emofsl", ["stamp"])
+    assert (five.label, five.feature, five.condition, five.versus) == ("EMOFSL", "byol", 5, "BTL")
     assert np.array_equal(five.counts, np.concatenate([one, two]))
+    assert (five.published, five.stamps) == ("emofsl", ["stamp"])
     assert five.folds == pytest.approx(0.45)
+    assert five.episodic == pytest.approx(0.45)
     assert (five.one_class, five.cells) == (3, 12)
     assert (five.target_data, five.speakers) == (["k-shot"], SPEAKERS)
-    assert ten.shots == 10
+    assert ten.condition == 10
     assert np.array_equal(ten.counts, 2 * five.counts)
 
 
 def test_line_has_no_mean_of_folds_where_a_fold_lacks_a_class():
-    assert line_of("BTL", "byol", None, [run_of(counts_of(0.5, 1), None)])[0].folds is None
+    [line, _] = line_of("BTL", "byol", None, [run_of(counts_of(0.5, 1), None, episodic=None)])
+    assert (line.folds, line.episodic) == (None, None)
 
 
 def test_chance_and_majority():
@@ -77,8 +97,8 @@ def test_chance_and_majority():
     assert majority.scores["macro_f1"] == pytest.approx(2 * share / (share + 1) / 3)
     assert majority.scores["recall"].tolist() == [1, 0, 0]
     for entry in (chance, majority):
-        assert [cell(entry, name) for name in ("UAR", "95 %", "sd", "folds", "target data", "p")] == [
-            "33.3", "", "", "", "none", "",
+        assert [cell(entry, name) for name in ("UAR", "95 %", "sd", "folds", "episodic", "target data", "p")] == [
+            "33.3", "", "", "", "", "none", "",
         ]  # fmt: skip
 
 
@@ -106,7 +126,8 @@ def test_differences_and_p_values_stand_on_the_lines_they_belong_to():
         assert scored[i].difference == pytest.approx(difference)
         low, high = (100 * bound for bound in scored[i].difference_interval)
         assert low <= 100 * difference <= high
-        assert cell(scored[i], "difference") == f"{100 * difference:+.1f} [{low:+.1f}, {high:+.1f}] (BTL)"
+        mark = " ▼" if difference <= -0.0005 else ""
+        assert cell(scored[i], "difference") == f"{100 * difference:+.1f} [{low:+.1f}, {high:+.1f}] (BTL){mark}"
         assert cell(scored[i], "p") == f"{p:.3f}"
     for i in (1, 3):
         assert (scored[i].p, scored[i].difference) == (None, None)
@@ -148,14 +169,14 @@ def test_small_p_values():
 
 
 def test_cells_are_per_cent():
-    entry = score_lines([line("BTL", folds=0.4567)], 1)[0]
+    entry = score_lines([line("BTL", folds=0.4567, episodic=0.4321)], 1)[0]
     scores = mean_scores(entry.line.counts)
     for column, value in (("UAR", scores["uar"]), ("sd", scores["uar_sd"]), ("WA", scores["wa"]),
                           ("F1", scores["macro_f1"]), *zip(CLASSES, scores["recall"], strict=True)):  # fmt: skip
         assert cell(entry, column) == f"{100 * value:.1f}", column
     low, high = entry.interval
     assert cell(entry, "95 %") == f"{100 * low:.1f}-{100 * high:.1f}"
-    assert cell(entry, "folds") == "45.7"
+    assert (cell(entry, "folds"), cell(entry, "episodic")) == ("45.7", "43.2")
     assert [cell(entry, name) for name in ("row", "feature", "target data")] == ["BTL", "byol", "k-shot"]
 
 
@@ -164,39 +185,107 @@ def test_a_row_that_predicts_a_single_class_is_marked():
     assert cell(score_lines([line("BTL")], 1)[0], "row") == "BTL"
 
 
-def entries() -> list[Scored | Line]:
+def entries(shots: int = 5) -> list[Scored | Line]:
     lines = [
-        line("BTL"),
-        line("EMOFSL", 0.9, 1, versus="BTL", one_class=1),
+        line("BTL", published="btl"),
+        line("EMOFSL", 0.9, 1, versus="BTL", one_class=1, published="emofsl"),
+        line("LR", 0.6, 5, versus="BTL"),
         Line("FSTL", "wav2vec2", 5, hole="no s3prl"),
+        Line("EMOFSL", "wav2vec2", 5, hole="no GPU", published="emofsl"),
     ]
+    lines = [dataclasses.replace(one, condition=shots) for one in lines]
     return score_lines([*reference_lines(lines[0], CLASSES, "angry"), *lines], 1)
 
 
 def test_markdown_has_one_row_per_line_with_as_many_cells_as_columns():
-    table = results.markdown_table(entries(), CLASSES)
-    rows = [[c.strip() for c in row.split("|")[1:-1]] for row in table.splitlines()]
-    assert rows[0] == results.header(CLASSES)
-    assert set("".join(rows[1])) == {"-", ":"}
-    assert len(rows) == 2 + 5
-    assert {len(row) for row in rows} == {len(results.header(CLASSES))}
-    assert [row[0] for row in rows[2:]] == ["chance", "majority (angry)", "BTL", "EMOFSL †1/6", "FSTL"]
+    for published in (None, PAPER):
+        rows = cells_of(results.markdown_table(entries(), CLASSES, published))
+        empty = ("folds", "episodic")  # columns that no row fills are left out
+        assert rows[0] == [name for name in results.header(CLASSES, published) if name not in empty]
+        assert set("".join(rows[1])) == {"-", ":"}
+        assert {len(row) for row in rows} == {len(rows[0])}
+        labels = ["chance", "majority (angry)", "BTL", "EMOFSL †1/6", "LR", "FSTL", "EMOFSL"]
+        assert [row[0] for row in rows[2:]] == labels
 
 
 def test_holes_are_printed_with_their_reason():
-    hole = entries()[-1]
+    hole = entries()[-2]
     assert cell(hole, "UAR") == "not run: no s3prl"
     assert "not run: no s3prl" in results.markdown_table(entries(), CLASSES)
     assert "not run: no s3prl" in results.text_table(entries(), CLASSES)
 
 
-def test_text_table_is_aligned():
-    text = results.text_table(entries(), CLASSES).splitlines()
-    assert len(text) == 1 + 5
-    column = text[0].index("UAR")
-    for row, entry in zip(text[1:], entries(), strict=True):
-        assert row[column:].startswith(cell(entry, "UAR"))
-        assert row == row.rstrip()
+def test_a_table_without_scores_has_only_the_columns_that_can_be_filled():
+    table = results.markdown_table(entries()[-2:], CLASSES, PAPER)
+    assert cells_of(table) == [
+        ["row", "feature", "published", "UAR"],
+        ["---", "---", "---:", "---:"],
+        ["FSTL", "wav2vec2", "", "not run: no s3prl"],
+        ["EMOFSL", "wav2vec2", "65.72", "not run: no GPU"],
+    ]
+
+
+@pytest.mark.parametrize("published", [None, PAPER])
+def test_text_table_is_aligned(published):
+    text = results.text_table(entries(), CLASSES, published).splitlines()
+    assert len(text) == 1 + 7
+    for name in ("UAR", "published") if published else ("UAR",):
+        column = text[0].index(name)
+        for row, entry in zip(text[1:], entries(), strict=True):
+            assert row[column:].startswith(cell(entry, name, published))
+            assert row == row.rstrip()
+    assert ("published" in text[0]) == bool(published)
+
+
+# ---- The paper's numbers --------------------------------------------------------------------------------------
+
+
+def test_published_values_stand_beside_ours_with_the_difference_of_unrounded_numbers():
+    scored = entries()
+    columns = ("published", "UAR - published")
+    uar = [100 * entry.scores["uar"] for entry in scored[2:4]]
+    assert [cell(scored[2], name, PAPER) for name in columns] == ["40.25", f"{uar[0] - 40.25:+.1f}"]
+    assert [cell(scored[3], name, PAPER) for name in columns] == ["65.72", f"{uar[1] - 65.72:+.1f}"]
+    for entry in (scored[0], scored[4]):  # chance, and a row that is none of the paper's
+        assert [cell(entry, name, PAPER) for name in columns] == ["", ""]
+    assert [cell(scored[-1], name, PAPER) for name in columns] == ["65.72", ""]
+    assert cell(scored[-1], "UAR", PAPER) == "not run: no GPU"
+
+
+def test_published_values_are_those_of_the_same_number_of_shots():
+    btl, emofsl = entries(10)[2:4]
+    assert cell(btl, "published", PAPER) == cell(btl, "UAR - published", PAPER) == ""
+    assert cell(emofsl, "published", PAPER) == "70.00"
+
+
+def test_without_a_paper_no_column_is_about_it():
+    assert not [name for name in results.header(CLASSES) if "published" in name]
+
+
+# ---- Stamps of rows -------------------------------------------------------------------------------------------
+
+
+def test_speaker_statistics_are_stamped_where_most_speakers_have_one_class():
+    counted = {"ravdess": [0, 24], "urdu": [26, 29]}
+    assert results.row_stamps({"normalization": "speaker"}, counted) == ["speaker ~ emotion"]
+    assert results.row_stamps({"normalization": "corpus"}, counted) == []
+    assert results.row_stamps({}, counted) == []
+    assert results.row_stamps({"normalization": "speaker"}, {"half": [5, 10]}) == []
+    assert results.row_stamps({"normalization": "speaker"}, {}) == []
+    [explained] = results.page_stamps(counted)
+    assert explained.startswith("speaker ~ emotion: 26 of 29 speakers of urdu ")
+    assert results.page_stamps({"half": [5, 10]}) == []
+
+
+def test_stamps_stand_beside_the_label_and_leave_it_to_be_found():
+    lines = [line("BTL", stamps=["speaker ~ emotion"]), line("FSTL", 0.6, 4, versus="BTL", one_class=1, stamps=["x"])]
+    btl, fstl = score_lines(lines, 1)
+    assert cell(btl, "row") == "BTL [speaker ~ emotion]"
+    assert cell(fstl, "row") == "FSTL †1/6 [x]"
+    assert fstl.p is not None and cell(fstl, "difference").endswith("(BTL)")
+
+
+# ---- Confusion matrices ---------------------------------------------------------------------------------------
 
 
 def test_confusion_is_in_per_cent_of_each_true_class():
@@ -208,41 +297,137 @@ def test_confusion_is_in_per_cent_of_each_true_class():
             slow += speaker
     for i in range(3):
         assert shares[i] == pytest.approx(slow[i] / slow[i].sum())
-    rows = [[c.strip() for c in row.split("|")[1:-1]] for row in results.confusion_text(entry, CLASSES).splitlines()]
+    rows = cells_of(results.confusion_text(shares, CLASSES))
     assert rows[0] == ["true \\ predicted", *CLASSES]
-    assert rows[2:] == [[name, *(f"{100 * v:.1f}" for v in shares[i])] for i, name in enumerate(CLASSES)]
+    assert rows[2:] == [[name, *(f"{100 * v:.2f}" for v in shares[i])] for i, name in enumerate(CLASSES)]
 
 
-def test_page():
-    environment = Environment("2023-10-31", "3.10.1", "Linux x86_64", "0.1", "abc (2023-10-30)", {"torch": "2.8.0"})
-    page = results.markdown(
+def test_confusion_of_the_paper_stands_beneath_ours():
+    theirs = """\
+| true \\ predicted | angry | happy | sad |
+| --- | ---: | ---: | ---: |
+| angry | 80.00 | 15.50 | 4.50 |
+| happy | 20.25 | 50.50 | 29.25 |
+| sad | 0.00 | 33.33 | 66.67 |
+"""
+    scored = entries()
+    btl, emofsl = results.confusions(scored, 5, CLASSES, PAPER)
+    ours = [results.confusion_text(results.confusion_shares(entry.line), CLASSES) for entry in scored[2:4]]
+    assert btl == f"<details><summary>BTL, byol</summary>\n\n{ours[0]}\n</details>"
+    assert emofsl.startswith("<details><summary>EMOFSL, byol</summary>")
+    assert emofsl.index(ours[1]) < emofsl.index("Published (A 2020, Fig. 2):") < emofsl.index(theirs)
+    assert (
+        len(results.confusions(scored, 10, CLASSES, PAPER)) == len(results.confusions(scored, 5, CLASSES, None)) == 2
+    )
+    assert "Published" not in "".join(results.confusions(scored, 10, CLASSES, PAPER))
+    [alone] = results.confusions(scored[-2:], 5, CLASSES, PAPER)  # nothing was run
+    assert alone.startswith("<details><summary>emofsl, published (A 2020, Fig. 2)</summary>")
+    assert theirs in alone
+
+
+# ---- Against shots --------------------------------------------------------------------------------------------
+
+
+def sweep() -> dict[int, list[Scored | Line]]:
+    """Tables of 5 and 10 shots: rows with shots, one without, one that was not run."""
+    source_only = Line("source only", "byol", 0, (), counts_of(0.2, 2), SPEAKERS, cells=6)
+    tables = {}
+    for shots, skill in ((5, 0.4), (10, 0.8)):
+        lines = [
+            source_only,
+            line("BTL", skill, shots, published="btl"),
+            line("EMOFSL", skill, shots + 1, published="emofsl"),
+            Line("LR", "byol", shots, hole="not trained"),
+            Line("EMOFSL", "wav2vec2", shots, hole="no GPU", published="emofsl"),
+        ]
+        lines = [dataclasses.replace(one, condition=shots) if one.condition else one for one in lines]
+        tables[shots] = score_lines([*reference_lines(source_only, CLASSES, "angry"), *lines], 1)
+    return tables
+
+
+def test_uar_against_shots():
+    tables = sweep()
+
+    def text(shots: int, place: int) -> str:
+        uar, (low, high) = tables[shots][place].scores["uar"], tables[shots][place].interval
+        return f"{100 * uar:.1f} [{100 * low:.1f}-{100 * high:.1f}]"
+
+    rows = cells_of(results.overview(tables, PAPER))
+    assert rows[0] == ["row", "feature", "5 shots", "10 shots", "published"]
+    assert rows[2:] == [
+        ["source only", "byol", text(5, 2), text(5, 2), ""],
+        ["BTL", "byol", text(5, 3), text(10, 3), "40.25 / -"],
+        ["EMOFSL", "byol", text(5, 4), text(10, 4), "65.72 / 70.00"],
+        ["EMOFSL", "wav2vec2", "not run", "not run", "65.72 / 70.00"],
+    ]
+    assert cells_of(results.overview(tables))[2:] == [row[:4] for row in rows[2:5]]
+
+
+def test_curves():
+    tables = sweep()
+    level, btl, emofsl = results.curves(tables, "byol", ["source only", "BTL", "LR", "EMOFSL"], PAPER)
+    assert (level.label, level.level, level.published) == ("source only", True, {})
+    assert level.uar[5] == level.uar[10]
+    assert (btl.label, btl.level, btl.published) == ("BTL", False, {5: 0.4025})
+    assert btl.uar == {shots: pytest.approx(tables[shots][3].scores["uar"]) for shots in (5, 10)}
+    assert btl.interval == {shots: tables[shots][3].interval for shots in (5, 10)}
+    assert emofsl.published == {5: pytest.approx(0.6572), 10: 0.7}
+    assert results.curves(tables, "wav2vec2", ["EMOFSL"], PAPER) == []
+
+
+# ---- Page -----------------------------------------------------------------------------------------------------
+
+ENVIRONMENT = Environment("2023-10-31", "3.10.1", "Linux x86_64", "0.1", "abc (2023-10-30)", {"torch": "2.8.0"})
+
+
+def page_of(tables: dict, environment: Environment | None = ENVIRONMENT, published: Published | None = None) -> str:
+    return results.markdown(
         title="A to B",
         made_from="0123abcd",
         stamps=["PARTIAL CORPUS: a"],
         environment=environment,
         features=["feature `byol`"],
         corpora=["corpus `a`"],
-        tables={"5 shots": entries(), "10 shots": entries()},
-        classes=CLASSES,
+        tables=tables,
+        classes_of=dict.fromkeys(tables, CLASSES),
+        published=published,
     )
+
+
+def test_page():
+    page = page_of({5: entries(), 10: entries(10)})
     lines = page.splitlines()
-    assert "0123abcd" in lines[0]
+    assert lines[0] == "<!-- Written by `python -m ser.bin.results` from 0123abcd; do not edit. -->"
     assert lines[2] == "# A to B"
     for text in ("**PARTIAL CORPUS: a**", "- date: 2023-10-31", "- python 3.10.1, Linux x86_64, torch 2.8.0",
                  "- ser 0.1, commit abc (2023-10-30)", "- corpus `a`", "- feature `byol`"):  # fmt: skip
         assert text in lines
     assert page.count(results.markdown_table(entries(), CLASSES)) == 2
-    assert page.count("<details>") == page.count("</details>") == 4  # BTL and EMOFSL; chance and holes have none
+    assert page.count("<details>") == page.count("</details>") == 4  # BTL and EMOFSL, the rows of the paper
     for entry in entries()[2:4]:
-        assert page.count(results.confusion_text(entry, CLASSES)) == 2
+        assert page.count(results.confusion_text(results.confusion_shares(entry.line), CLASSES)) == 2
+    assert "Published" not in page
+    assert results.overview({5: entries(), 10: entries(10)}) in page
+    assert results.holds_scores(page)
 
 
-def test_confusion_figure_is_a_png_and_the_same_every_time(tmp_path):
-    shares = results.confusion_shares(line("BTL"))
-    for name in ("a é.png", "b.png"):
-        confusion_figure(tmp_path / "figures" / name, shares, CLASSES, "BTL")
-    one, two = ((tmp_path / "figures" / name).read_bytes() for name in ("a é.png", "b.png"))
-    assert one[:8] == b"\x89PNG\r\n\x1a\n"
-    assert one[-8:-4] == b"IEND"
-    assert one == two
-    assert len(list((tmp_path / "figures").iterdir())) == 2
+def test_page_with_one_number_of_shots_has_no_sweep():
+    assert "UAR against shots" in page_of(sweep())
+    assert "UAR against shots" not in page_of({5: entries()})
+
+
+def test_page_names_the_paper_and_what_contradicts_itself():
+    page = page_of({5: entries()}, published=PAPER)
+    assert "Published: UAR of A 2020, Table 1. The note." in page.splitlines()
+    assert results.markdown_table(entries(), CLASSES, PAPER) in page
+
+
+def test_page_of_what_was_not_run_shows_the_paper_alone():
+    holes = [entry for entry in entries() if isinstance(entry, Line)]
+    page = page_of({5: holes}, environment=None, published=PAPER)
+    assert "| EMOFSL | wav2vec2 | 65.72 | not run: no GPU |" in page.splitlines()
+    assert "emofsl, published (A 2020, Fig. 2)" in page
+    assert "Published: UAR of A 2020, Table 1. The note." in page
+    for text in ("## Environment", "bootstrap", "corpus `a`", "feature `byol`"):
+        assert text not in page
+    assert not results.holds_scores(page)

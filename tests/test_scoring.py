@@ -11,7 +11,7 @@ import torch
 
 from ser.methods.base import Prediction
 from ser.metrics import macro_f1, uar, wa
-from ser.scoring import confusion_counts, metrics, predictions_table
+from ser.scoring import by_shots, confusion_counts, metrics, predictions_table
 from ser.splits.lists import Split
 from ser.training.data import RunData
 
@@ -93,7 +93,7 @@ def test_confusion_counts_equal_a_slow_rewrite():
 
 def test_metrics_equal_scores_of_labels():
     table = predictions_table(predictions(), run_data())
-    result = metrics(table, CLASSES, SPEAKER_OF)
+    result = metrics(by_shots(table), CLASSES, SPEAKER_OF)
     assert list(result) == ["1", "2"]
     for shots, of_shots in result.items():
         part = table[table["shots"] == int(shots)]
@@ -120,7 +120,7 @@ def test_cells_with_a_single_predicted_class_are_counted():
         f1 1 t-3-a angry sad
         f1 1 t-3-b happy sad
     """)
-    result = metrics(table, CLASSES, SPEAKER_OF)["5"]
+    result = metrics(by_shots(table), CLASSES, SPEAKER_OF)["5"]
     assert (result["one_class_cells"], result["cells"]) == (3, 4)
 
 
@@ -132,10 +132,10 @@ def test_a_fold_without_a_class_is_not_scored_alone():
         f1 0 t-3-b happy happy
         f1 0 t-3-c sad sad
     """
-    result = metrics(table_of(rows), CLASSES, SPEAKER_OF)["5"]
+    result = metrics(by_shots(table_of(rows)), CLASSES, SPEAKER_OF)["5"]
     assert result["uar_mean_of_folds"] is None
     assert result["uar"] == pytest.approx((1 + 1 / 2 + 1) / 3)
-    whole = metrics(table_of(rows + "f0 0 t-1-c sad angry"), CLASSES, SPEAKER_OF)["5"]
+    whole = metrics(by_shots(table_of(rows + "f0 0 t-1-c sad angry")), CLASSES, SPEAKER_OF)["5"]
     assert whole["uar_mean_of_folds"] == pytest.approx((1 / 3 + 1) / 2)
 
 
@@ -148,7 +148,77 @@ def test_recalls_of_speakers():
         f0 0 t-2-a sad angry
         f0 1 t-2-a sad angry
     """)
-    assert metrics(table, CLASSES, SPEAKER_OF)["5"]["recall_per_speaker"] == {
+    assert metrics(by_shots(table), CLASSES, SPEAKER_OF)["5"]["recall_per_speaker"] == {
         "t-1": {"angry": 0.5, "happy": None, "sad": 1.0},
         "t-2": {"angry": None, "happy": None, "sad": 0.0},
     }
+
+
+# ---- The paper's sampled scorer -------------------------------------------------------------------------------
+
+
+def fold_lines(sizes: dict[str, int], draws: int, skill: float, seed: int = 0) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Predictions of some folds whose utterances take turns in class; two speakers in each."""
+    g = np.random.default_rng(seed)
+    lines, speaker_of = [], {}
+    for fold, n in sizes.items():
+        speaker_of |= {f"t-{fold}{i % 2}-{i:03d}": f"t-{fold}{i % 2}" for i in range(n)}
+        for draw in range(1, draws + 1):
+            for i in range(n):
+                true = CLASSES[i % 3]
+                pred = true if g.random() < skill else CLASSES[g.integers(3)]
+                lines.append((fold, 5, draw, f"t-{fold}{i % 2}-{i:03d}", true, pred))
+    return pd.DataFrame(lines, columns=["split", "shots", "draw", "utt_id", "true", "pred"]), speaker_of
+
+
+def test_episodic_scores_have_the_paper_s_denominators_and_are_those_of_their_counts():
+    table, speaker_of = fold_lines({"f0": 48, "f1": 39}, draws=3, skill=0.5)
+    episodic = metrics(by_shots(table), CLASSES, speaker_of)["5"]["episodic"]
+    counts = np.array(episodic["counts"])
+    assert counts.shape == (3, 3, 3)
+    assert (counts.sum(-1) == 5 * (4 + 3)).all()
+    recalls = counts[:, range(3), range(3)] / 35
+    assert episodic["uar"] == pytest.approx(recalls.mean(1).mean())
+    assert episodic["uar_mean_of_folds"] != pytest.approx(episodic["uar"])  # 20 queries here, 15 there
+
+
+def test_episodic_mean_of_folds():
+    """One fold is always right, the other never, and its episodes are fewer."""
+    table, speaker_of = fold_lines({"f0": 48, "f1": 39}, draws=2, skill=1)
+    wrong = table["split"] == "f1"
+    table.loc[wrong, "pred"] = table.loc[wrong, "true"].map(
+        dict(zip(CLASSES, CLASSES[1:] + CLASSES[:1], strict=True))
+    )
+    episodic = metrics(by_shots(table), CLASSES, speaker_of)["5"]["episodic"]
+    assert episodic["uar"] == pytest.approx(4 / 7)
+    assert episodic["uar_mean_of_folds"] == pytest.approx(1 / 2)
+
+
+def test_rows_seeds_and_shots_are_compared_on_the_same_queries():
+    """Where one row is right the other is wrong: their hits add up to all queries, in every draw."""
+    one, speaker_of = fold_lines({"f0": 60}, draws=4, skill=0.5)
+    other = one.copy()
+    right = one["true"] == one["pred"]
+    other["pred"] = np.where(
+        right, one["true"].map(dict(zip(CLASSES, CLASSES[1:] + CLASSES[:1], strict=True))), one["true"]
+    )
+    hits = [np.diagonal(metrics(by_shots(t), CLASSES, speaker_of)[k]["episodic"]["counts"], axis1=1, axis2=2)
+            for t, k in ((one, "5"), (other.assign(shots=10), "10"))]  # fmt: skip
+    assert (hits[0] + hits[1] == 5 * 6).all()
+    assert len({tuple(of_draw) for of_draw in hits[0].tolist()}) > 1  # but not from draw to draw
+
+
+def test_episodic_scores_of_folds_that_lack_a_class_or_are_too_small():
+    table, speaker_of = fold_lines({"f0": 30, "f1": 30}, draws=1, skill=1)
+    table = table[(table["split"] == "f0") | (table["true"] != "sad")]
+    episodic = metrics(by_shots(table), CLASSES, speaker_of)["5"]["episodic"]
+    assert (episodic["uar"], episodic["uar_mean_of_folds"]) == (1, None)
+    assert np.array(episodic["counts"])[0].sum(-1).tolist() == [25, 25, 15]
+    tiny, speaker_of = fold_lines({"f0": 9}, draws=1, skill=1)
+    episodic = metrics(by_shots(tiny), CLASSES, speaker_of)["5"]["episodic"]
+    assert (episodic["uar"], episodic["uar_mean_of_folds"]) == (None, None)
+
+
+def test_a_class_that_is_not_of_the_task_is_refused():
+    with pytest.raises(ValueError, match="'bored' is none of"):
+        confusion_counts(table_of("f0 0 t-1-a angry bored"), CLASSES, SPEAKER_OF)

@@ -17,6 +17,8 @@ def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
                         help="whether a feature without its checkpoint is an error")  # fmt: skip
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--mini", choices=("true", "false"), default="false")
+    parser.add_argument("--finetune", choices=("true", "false"), default="false",
+                        help="whether rows that train the encoder itself are trained too")  # fmt: skip
 
 
 def recipe_of(args: argparse.Namespace) -> Recipe:
@@ -31,4 +33,5 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
         strict=args.strict == "true",
         overrides=args.set,
         mini=args.mini == "true",
+        finetune=args.finetune == "true",
     )

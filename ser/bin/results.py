@@ -6,18 +6,48 @@ usage: python -m ser.bin.results RECIPE_OPTIONS --title TITLE --out RESULTS.md
 from __future__ import annotations
 
 import argparse
-from collections import Counter
-from collections.abc import Sequence
+import dataclasses
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ser.bin.make_splits import read_protocol
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.build import Recipe, Row, code_hash
+from ser.config import find, load
 from ser.environment import Environment
 from ser.errors import DataError, run_cli
 from ser.files import fingerprint, read_json, write_text
+from ser.published import Condition, Published, check_sizes, read_published
+from ser.splits.labels import LabelMap
 
 SEED = 1
 """Of bootstrap and permutations."""
+
+BESIDE_THE_PAPER = ("support_only", "in_domain")
+"""Rows that stand in the figures of UAR against shots, beside those of the paper and what they start from."""
+
+ONE_CLASS = "one_class_speakers"
+"""Key of what stage 2 counted: corpus -> speakers who have one class alone, and all speakers."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """What a page is about, whether or not anything was run.
+
+    Attributes:
+        title: of the recipe.
+        classes_of: table -> names in the order of their indices.
+        published: what the paper printed.
+        runs: name of a row -> `metrics.json` of its seeds, or nothing.
+        missing: corpora without which nothing can be run.
+    """
+
+    title: str
+    classes_of: Mapping[Condition, Sequence[str]]
+    published: Published | None
+    runs: dict[str, list[dict]]
+    missing: Sequence[str]
 
 
 def main(argv: Sequence[str]) -> None:
@@ -27,14 +57,19 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(argv)
     recipe = recipe_of(args)
-    runs = {row.name: _runs(recipe, row) for row in recipe.rows}
+    page = _page(recipe, args.title)
     made_from = fingerprint(
         {
-            "scores": {name: [run["made_from"] for run in of_row] for name, of_row in runs.items()},
-            "rows": [[row.name, row.label, row.feature, row.versus, row.needs] for row in recipe.rows],
-            "code": code_hash(("results.py", "figures.py", "bin/results.py", "metrics")),
+            "scores": {name: [run["made_from"] for run in of_row] for name, of_row in page.runs.items()},
+            "rows": [
+                [row.name, row.label, row.feature, row.init, row.versus, row.published, _hole(recipe, page, row)]
+                for row in recipe.rows
+            ],
+            "published": page.published and page.published.model_dump(),
+            "code": code_hash(("results.py", "published.py", "figures.py", "bin/results.py", "metrics")),
             "title": args.title,
-            "releases": recipe.splits_about["releases"],
+            "corpora": page.missing
+            or [recipe.splits_of(t).about.get(k) for t in recipe.tasks for k in ("releases", "stamps", ONE_CLASS)],
             "overrides": list(recipe.overrides),
         }
     )
@@ -42,11 +77,75 @@ def main(argv: Sequence[str]) -> None:
     if args.out.exists() and made_from in args.out.read_text(encoding="utf-8") and printed.exists():
         print(f"results: up to date in {args.out}")
         return
-    if not any(runs.values()):
-        raise DataError(f"{recipe.exp}: no row has scores; run stages 4 and 5")
-    write_text(printed, _write(recipe, runs, made_from, args.title, args.out))
+    _refuse_without_scores(recipe, page, args.out)
+    write_text(printed, _write(recipe, page, made_from, args.out))
     print(printed.read_text(encoding="utf-8"), end="")
-    print(f"wrote {args.out} and {recipe.exp / 'figures'}")
+    print(f"wrote {args.out} and {recipe.exp / 'figures'}" if any(page.runs.values()) else f"wrote {args.out}")
+
+
+def _page(recipe: Recipe, title: str) -> Page:
+    """Gather what the page is about: from the splits, or without the corpora from the protocol's settings."""
+    path = recipe.folder / "conf" / "protocol.yaml"
+    protocol = read_protocol(path, recipe.mini)
+    missing: list[str] = []
+    if not recipe.mini and not (recipe.splits / recipe.tasks[0] / "protocol.json").exists():
+        missing = sorted(name for name in protocol.corpora if not (recipe.data / name).exists())
+    runs = {row.name: [] if missing else _runs(recipe, row) for row in recipe.rows}
+    names = {row.label: row.published for row in recipe.rows}
+    published = read_published(path.with_name("published.yaml"), names)
+    classes_of: dict[Condition, Sequence[str]] = {}
+    for task in recipe.tasks:
+        if missing:
+            labels = protocol.tasks[task] if task else protocol.labels
+            classes = load(find("labels", labels, path.parent), LabelMap).classes
+        else:
+            classes = recipe.splits_of(task).classes
+        if task:
+            tested = {
+                c for row in recipe.rows if row.task == task for run in runs[row.name] for c in run["conditions"]
+            }
+            conditions = [f"{task}: {c}" for c in sorted(tested, key=lambda c: (c.endswith("rotation"), c))]
+            conditions = conditions or [c for c in _printed(published) if str(c).startswith(f"{task}: ")]
+        else:
+            conditions = sorted(protocol.shots)
+            if missing:
+                conditions = [shots for shots in conditions if shots in _printed(published)]
+        classes_of |= dict.fromkeys(conditions, classes)
+    if published:
+        check_sizes(path.with_name("published.yaml"), published, {c: len(names) for c, names in classes_of.items()})
+    return Page(title, classes_of, published, runs, missing)
+
+
+def _printed(published: Published | None) -> list[Condition]:
+    """List what a paper printed numbers of."""
+    return list(dict.fromkeys(c for of_row in published.uar.values() for c in of_row)) if published else []
+
+
+def _refuse_without_scores(recipe: Recipe, page: Page, out: Path) -> None:
+    """Let a page without scores pass only to show what a paper printed, and never over one that has scores.
+
+    Raises:
+        DataError: naming the stages that are missing.
+    """
+    from ser.results import holds_scores
+
+    if any(page.runs.values()):
+        return
+    if not page.missing:
+        raise DataError(f"{recipe.exp}: no row has scores; run stages 4 and 5")
+    if page.published is None or (out.exists() and holds_scores(out.read_text(encoding="utf-8"))):
+        raise DataError(f"{recipe.exp}: no row has scores; run stages 1 to 5, which need {_names(page.missing)}")
+
+
+def _names(corpora: Sequence[str]) -> str:
+    return " and ".join(name.upper() for name in corpora)  # as conf/db.sh writes them
+
+
+def _hole(recipe: Recipe, page: Page, row: Row) -> str:
+    """Tell why a row has no scores, if it has none."""
+    if page.missing:
+        return f"needs {_names(page.missing)}"
+    return recipe.left_out(row) or "not every seed was trained and scored; see the logs of stages 4 and 5"
 
 
 def _runs(recipe: Recipe, row: Row) -> list[dict]:
@@ -59,58 +158,93 @@ def _runs(recipe: Recipe, row: Row) -> list[dict]:
     return runs if all(fresh) else []
 
 
-def _write(recipe: Recipe, runs: dict[str, list[dict]], made_from: str, title: str, out: Path) -> str:
+def _write(recipe: Recipe, page: Page, made_from: str, out: Path) -> str:
     """Write RESULTS.md and the figures; return the text for the terminal."""
+    from ser import results
+
+    one_class_speakers = {} if page.missing else recipe.splits_about.get(ONE_CLASS, {})
+    stamps_of = {row.name: results.row_stamps(row.values, one_class_speakers) for row in recipe.rows}
+    tables = _tables(recipe, page, stamps_of)
+    scored = [row for row in recipe.rows if page.runs[row.name]]
+    stamps = [] if page.missing else _stamps(recipe)
+    if any(stamps_of[row.name] for row in scored):
+        stamps += results.page_stamps(one_class_speakers)
+    if scored:
+        _draw(recipe, page, tables)
+    text = results.markdown(
+        title=page.title,
+        made_from=made_from,
+        stamps=stamps,
+        environment=_environment(recipe, scored) if scored else None,
+        features=sorted({_feature(recipe, row) for row in scored}),
+        corpora=[_corpus(recipe, name) for name in recipe.corpora] if scored else [],
+        tables=tables,
+        classes_of=page.classes_of,
+        published=page.published,
+    )
+    write_text(out, text)
+    if not scored:
+        return f"{page.title}: not run, needs {_names(page.missing)}\n"
+    parts = [
+        f"{page.title}: {results.heading(c)}\n{results.text_table(entries, page.classes_of[c], page.published)}\n"
+        for c, entries in tables.items()
+    ]
+    return "".join(f"{stamp}\n" for stamp in stamps) + "\n".join(parts)
+
+
+def _tables(recipe: Recipe, page: Page, stamps_of: Mapping[str, Sequence[str]]) -> dict[Condition, list]:
+    """Score every row: lines of each table, by feature, those without scores last."""
+    from ser import results
+
+    order = list(dict.fromkeys(row.feature for row in recipe.rows))
+    lines, holes = defaultdict(list), defaultdict(list)
+    for row in sorted(recipe.rows, key=lambda row: order.index(row.feature)):
+        if page.runs[row.name]:
+            of_row = (row.label, row.feature, row.versus, page.runs[row.name], row.published, stamps_of[row.name])
+            lines[row.task] += results.line_of(*of_row, row.task)
+        elif row.published or not page.missing:  # without corpora, only what the paper printed is worth a line
+            hole = _hole(recipe, page, row)
+            holes[row.task].append(results.Line(row.label, row.feature, 0, published=row.published, hole=hole))
+    majority = {
+        task: Counter(sorted(recipe.splits_of(task).for_training()[0].train.values())).most_common(1)[0][0]
+        for task in lines
+    }
+    tables = {}
+    for condition, classes in page.classes_of.items():
+        task = condition.partition(": ")[0] if isinstance(condition, str) else ""
+        of_table = [line for line in lines[task] if line.condition in (0, condition)]
+        references = results.reference_lines(of_table[0], classes, majority[task]) if of_table else []
+        own_holes = (dataclasses.replace(hole, condition=condition) for hole in holes[task])
+        tables[condition] = results.score_lines([*references, *of_table, *own_holes], SEED)
+    return tables
+
+
+def _draw(recipe: Recipe, page: Page, tables: Mapping[Condition, list]) -> None:
+    """Draw the confusion matrices of the paper's methods, and UAR against shots where there are several."""
     from ser import figures, results
 
-    lines, holes = [], []
-    for row in recipe.rows:
-        if runs[row.name]:
-            lines += results.line_of(row.label, row.feature, row.versus, runs[row.name])
-        else:
-            hole = row.needs or "not every seed was trained and scored; see the logs of stages 4 and 5"
-            holes.append(results.Line(row.label, row.feature, 0, hole=hole))
-    order = list(dict.fromkeys(row.feature for row in recipe.rows))
-    classes = recipe.splits_about["labels"]["classes"]
-    first_split = recipe.splits_for_training()[0]
-    majority = Counter(sorted(first_split.train.values())).most_common(1)[0][0]
-    references = results.reference_lines(lines[0], classes, majority)
-    tables, text = {}, []
-    for shots in sorted({line.shots for line in lines} - {0}):
-        of_table = sorted(
-            (line for line in lines if line.shots in (0, shots)), key=lambda line: order.index(line.feature)
-        )
-        heading = f"{shots} shots"
-        tables[heading] = results.score_lines([*references, *of_table, *holes], SEED)
-        text += [f"{title}: {heading}", results.text_table(tables[heading], classes), ""]
-        for entry in tables[heading]:
-            if isinstance(entry, results.Scored) and entry.line.cells:
-                name = f"{entry.line.label}-{entry.line.feature}-{shots}"
-                figures.confusion_figure(
-                    recipe.exp / "figures" / f"{name}.png",
-                    results.confusion_shares(entry.line),
-                    classes,
-                    f"{entry.line.label}, {entry.line.feature}, {heading}\n"
-                    f"UAR {100 * float(entry.scores['uar']):.1f} %",
-                )
-    page = results.markdown(
-        title=title,
-        made_from=made_from,
-        stamps=_stamps(recipe),
-        environment=_environment(recipe, runs),
-        features=[_feature(recipe, name) for name in sorted({r.feature for r in recipe.rows if not r.needs})],
-        corpora=[_corpus(recipe, name) for name in recipe.corpora],
-        tables=tables,
-        classes=classes,
-    )
-    write_text(out, page)
-    stamps = "".join(f"{stamp}\n" for stamp in _stamps(recipe))
-    return stamps + "\n".join(text)
+    folder = recipe.exp / "figures"
+    for condition, entries in tables.items():
+        for entry in results.paper_rows(entries):
+            label, feature = entry.line.label, entry.line.feature
+            figures.confusion_figure(
+                folder / f"{label}-{feature}-{str(condition).replace(': ', '-').replace(', ', '-')}.png",
+                results.confusion_shares(entry.line),
+                page.classes_of[condition],
+                f"{label}, {feature}, {results.heading(condition)}\nUAR {100 * float(entry.scores['uar']):.1f} %",
+            )
+    if not all(isinstance(condition, int) for condition in tables):
+        return
+    for feature in dict.fromkeys(row.feature for row in recipe.rows if row.published) if len(tables) > 1 else ():
+        own = [row for row in recipe.rows if row.feature == feature]
+        started_from = {row.init for row in own if row.published}
+        labels = [r.label for r in own if r.published or r.name in started_from or r.label in BESIDE_THE_PAPER]
+        if curves := results.curves(tables, feature, labels, page.published):
+            figures.uar_by_shots_figure(folder / f"uar-by-shots-{feature}.png", curves, f"{page.title}\n{feature}")
 
 
-def _environment(recipe: Recipe, runs: dict[str, list[dict]]) -> Environment:
+def _environment(recipe: Recipe, trained: Sequence[Row]) -> Environment:
     """Describe where the rows were trained; several places are named together."""
-    trained = [row for row in recipe.rows if runs[row.name]]
     found = [read_json(recipe.run_dir(row, seed) / "env.json") for row in trained for seed in row.seeds]
     joined = {key: " and ".join(sorted({str(env[key]) for env in found})) for key in found[0] if key != "packages"}
     names = found[0]["packages"]
@@ -119,8 +253,10 @@ def _environment(recipe: Recipe, runs: dict[str, list[dict]]) -> Environment:
 
 
 def _stamps(recipe: Recipe) -> list[str]:
-    releases = recipe.splits_about["releases"]
-    stamps = []
+    """Tell what has to stand above every table of the recipe."""
+    about = recipe.splits_about
+    releases = about["releases"]
+    stamps = list(about.get("stamps", []))
     if partial := sorted(name for name, release in releases.items() if release == "subset"):
         stamps.append(f"PARTIAL CORPUS: {', '.join(partial)} (see corpus.json); not comparable")
     if "mini" in releases.values():
@@ -130,13 +266,20 @@ def _stamps(recipe: Recipe) -> list[str]:
     return stamps
 
 
-def _feature(recipe: Recipe, name: str) -> str:
-    config = recipe.feature_config(name)
-    info = read_json(recipe.dump_dir(name, recipe.corpora[0]) / "feats.json")
+def _feature(recipe: Recipe, row: Row) -> str:
+    """Describe what a row is trained on."""
+    config = recipe.feature_config(row.feature)
+    if row.finetunes:
+        ckpt = config.identity()["ckpt_hash"]
+        return f"encoder `{row.feature}`: upstream {config.upstream}{_checkpoint(ckpt)}, fine-tuned"
+    info = read_json(recipe.dump_dir(row.feature, recipe.corpora[0]) / "feats.json")
     ckpt = info["made_from"]["feature"]["ckpt_hash"]
-    source = f", checkpoint BLAKE2b {ckpt[:12]}" if ckpt else ""
-    return (f"feature `{name}`: upstream {config.upstream}{source}, layer {config.layer}, {config.pooling} pooling, "
-            f"{config.precision}, {info['dim']} dimensions")  # fmt: skip
+    return (f"feature `{row.feature}`: upstream {config.upstream}{_checkpoint(ckpt)}, layer {config.layer}, "
+            f"{config.pooling} pooling, {config.precision}, {info['dim']} dimensions")  # fmt: skip
+
+
+def _checkpoint(ckpt_hash: str | None) -> str:
+    return f", checkpoint BLAKE2b {ckpt_hash[:12]}" if ckpt_hash else ""
 
 
 def _corpus(recipe: Recipe, name: str) -> str:

@@ -23,12 +23,13 @@ def main(argv: Sequence[str]) -> None:
     recipe = recipe_of(args)
     runs = [(row, seed) for row in recipe.rows if row.needs is None for seed in row.seeds]
     trained = [(row, seed) for row, seed in runs if recipe.train_done(row, seed).holds()]
+    runs = [(row, seed) for row, seed in runs if recipe.left_out(row) is None or (row, seed) in trained]
     stale = [(row, seed) for row, seed in trained if not _is_scored(recipe, row, seed)]
     data = {}
-    for row, seed in stale:
-        if row.feature not in data:
-            data = {row.feature: recipe.run_data(row.feature, scoring=True)}
-        _score(recipe, row, seed, data[row.feature], args.device)
+    for row, seed in sorted(stale, key=lambda run: run[0].reads):  # so that features and lists are read once
+        if row.reads not in data:
+            data = {row.reads: recipe.run_data(row, scoring=True)}
+        _score(recipe, row, seed, data[row.reads], args.device)
     print(f"scored {len(stale)} of {len(runs)} runs" if stale else "scores: up to date")
     if len(trained) < len(runs):
         missing = sorted({row.name for row, seed in runs if (row, seed) not in trained})
@@ -47,7 +48,7 @@ def _is_scored(recipe: Recipe, row: Row, seed: int) -> bool:
 def _score(recipe: Recipe, row: Row, seed: int, data: object, device: str) -> None:
     from safetensors.torch import load_file
 
-    from ser.scoring import metrics, predictions_table
+    from ser.scoring import by_corpus, by_shots, metrics, predictions_table
 
     folder = recipe.run_dir(row, seed)
     _path(recipe, row, seed).unlink(missing_ok=True)
@@ -60,9 +61,12 @@ def _score(recipe: Recipe, row: Row, seed: int, data: object, device: str) -> No
         "made_from": recipe.score_inputs(row, seed),
         "classes": list(data.classes),
         "target_data": sorted(row.method.target_data(row.config)),
-        "shots": metrics(table, data.classes, speaker_of),
+        "conditions": metrics((by_corpus if row.task else by_shots)(table), data.classes, speaker_of, not row.task),
     }
     write_json(_path(recipe, row, seed), result)
+    names = {c: f"at {c} shots" if c.isdigit() else f"on {c}" for c in result["conditions"]}
+    uars = ", ".join(f"{100 * s['uar']:.1f} {names[c]}" for c, s in result["conditions"].items())
+    print(f"{row.name} seed {seed}: UAR {uars}", flush=True)
 
 
 if __name__ == "__main__":

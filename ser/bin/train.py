@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from pathlib import Path
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.build import Recipe, Row
 from ser.errors import ConfigError, SerError, run_cli
-from ser.files import replacing, write_text
+from ser.files import fingerprint, replacing, write_text
 
 
 def main(argv: Sequence[str]) -> None:
@@ -43,7 +44,7 @@ def plan(recipe: Recipe) -> None:
     families: dict[tuple[str, int], list[str]] = {}
     n_done = 0
     for row in sorted(recipe.rows, key=lambda row: len(_ancestors(recipe, row))):
-        for seed in row.seeds if row.needs is None else ():
+        for seed in row.seeds if recipe.left_out(row) is None else ():
             done = recipe.train_done(row, seed)
             if done.holds():
                 n_done += 1
@@ -61,6 +62,8 @@ def plan(recipe: Recipe) -> None:
     print(f"{n_runs} runs to do, {n_done} done before" if n_runs else "rows: up to date")
     for name, reason in {row.feature: row.needs for row in recipe.rows if row.needs}.items():
         print(f"{name}: its rows are left out: {reason}")
+    if asked := [row.label for row in recipe.rows if recipe.left_out(row) and not row.needs]:
+        print(f"rows that fine-tune ({', '.join(asked)}) are left out; ask for them with --finetune true")
 
 
 def _ancestors(recipe: Recipe, row: Row) -> list[Row]:
@@ -117,20 +120,22 @@ def _train(recipe: Recipe, row: Row, seed: int, device: str, data_of: dict[str, 
     from safetensors.torch import load_file, save_file
 
     from ser.environment import environment
+    from ser.methods.base import Job
 
     started = time.monotonic()
-    if row.feature not in data_of:
+    if row.reads not in data_of:
         data_of.clear()
-        data_of[row.feature] = recipe.run_data(row.feature, scoring=False)
+        data_of[row.reads] = recipe.run_data(row, scoring=False)
     init = None
     if row.init is not None:
         if not recipe.train_done(recipe.row(row.init), seed).holds():
             raise ConfigError(f"row {row.init}, which it starts from, is not trained; see its log and run again")
         init = load_file(recipe.run_dir(recipe.row(row.init), seed) / "model.safetensors")
-    state, history = row.method.train(row.config, data_of[row.feature], seed, init, device)
     folder, done = recipe.run_dir(row, seed), recipe.train_done(row, seed)
     done.clear()
     folder.mkdir(parents=True, exist_ok=True)
+    scratch = folder / f"scratch-{fingerprint(recipe.train_inputs(row, seed))[:10]}"
+    state, history = row.method.train(row.config, data_of[row.reads], seed, init, Job(device, scratch))
     with replacing(folder / "model.safetensors") as path:
         save_file({name: value.contiguous() for name, value in state.items()}, path)
     with replacing(folder / "history.tsv") as path:
@@ -138,6 +143,8 @@ def _train(recipe: Recipe, row: Row, seed: int, device: str, data_of: dict[str, 
     write_text(folder / "conf.yaml", yaml.safe_dump(row.config.model_dump(), sort_keys=False))
     environment().write(folder / "env.json")
     done.mark()
+    for old in folder.glob("scratch-*"):
+        shutil.rmtree(old)
     sys.stdout.write(f"{row.name} seed {seed}: trained in {time.monotonic() - started:.1f} s\n")  # one write a line
 
 

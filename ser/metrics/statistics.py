@@ -13,6 +13,9 @@ from ser.metrics.classification import scores_of_confusion
 
 N_RESAMPLES = 10_000
 
+TIE = 1e-12
+"""Two sums of the same shares in another order may differ by rounding."""
+
 
 class Interval(NamedTuple):
     """A 95 % interval."""
@@ -21,50 +24,59 @@ class Interval(NamedTuple):
     high: float
 
 
-def speaker_bootstrap(counts: np.ndarray, rng: np.random.Generator, n: int = N_RESAMPLES) -> Interval:
+def resample_speakers(n_speakers: int, rng: np.random.Generator, n: int = N_RESAMPLES) -> np.ndarray:
+    """Draw speakers with replacement; one draw serves all systems that were scored on these speakers.
+
+    Returns:
+        How often each speaker stands in each resample, (n, S).
+    """
+    return rng.multinomial(n_speakers, np.full(n_speakers, 1 / n_speakers), size=n).astype(float)
+
+
+def speaker_bootstrap(counts: np.ndarray, resamples: np.ndarray) -> Interval:
     """Bound a mean UAR by resampling speakers with replacement (percentile bootstrap).
 
     Args:
         counts: confusion counts per repetition (draw, seed) and speaker, (R, S, C, C), rows true.
-        rng: source of randomness.
-        n: resamples.
+        resamples: of `resample_speakers`, (n, S).
 
     Returns:
         The 2.5 % and 97.5 % points of the mean UAR over repetitions; resamples in which a class has no
         utterance left are drawn again by being left out.
     """
-    hits = np.diagonal(counts, axis1=-2, axis2=-1).mean(0)  # (S, C): UAR is linear in the hits
-    return _percentiles(hits, counts[0].sum(-1), rng, n)
+    return _percentiles(_mean_hits(counts), counts[0].sum(-1), resamples)
 
 
-def _percentiles(hits: np.ndarray, n_true: np.ndarray, rng: np.random.Generator, n: int) -> Interval:
-    """Resample speakers, (S, C) hits of (S, C) utterances each; the same generator draws the same speakers."""
-    n_speakers = len(hits)
-    weights = rng.multinomial(n_speakers, np.full(n_speakers, 1 / n_speakers), size=n)  # (n, S)
-    occurs = n_true.any(0)  # (C,)
-    totals = weights @ n_true[:, occurs]
-    complete = (totals > 0).all(-1)
-    uars = (weights @ hits[:, occurs])[complete] / totals[complete]
-    low, high = np.percentile(uars.mean(-1), [2.5, 97.5])
-    return Interval(float(low), float(high))
-
-
-def difference_bootstrap(a: np.ndarray, b: np.ndarray, rng: np.random.Generator, n: int = N_RESAMPLES) -> Interval:
+def difference_bootstrap(a: np.ndarray, b: np.ndarray, resamples: np.ndarray) -> Interval:
     """Bound the difference of two systems' mean UARs, both scored on the same resampled speakers.
 
     Args:
         a, b: confusion counts of two systems on the same utterances, (R, S, C, C) and (R', S, C, C).
-        rng: source of randomness.
-        n: resamples.
+        resamples: of `resample_speakers`, (n, S).
     """
-    differences = np.diagonal(a, axis1=-2, axis2=-1).mean(0) - np.diagonal(b, axis1=-2, axis2=-1).mean(0)
-    return _percentiles(differences, a[0].sum(-1), rng, n)
+    return _percentiles(_mean_hits(a) - _mean_hits(b), a[0].sum(-1), resamples)
+
+
+def _mean_hits(counts: np.ndarray) -> np.ndarray:
+    """Average the recognized utterances over repetitions, (S, C): UAR is linear in them."""
+    return np.diagonal(counts, axis1=-2, axis2=-1).mean(0)
+
+
+def _percentiles(hits: np.ndarray, n_true: np.ndarray, resamples: np.ndarray) -> Interval:
+    """Bound a UAR of (S, C) hits among (S, C) utterances."""
+    occurs = n_true.any(0)  # (C,)
+    totals = resamples @ n_true[:, occurs]
+    complete = (totals > 0).all(-1)
+    uars = (resamples @ hits[:, occurs])[complete] / totals[complete]
+    low, high = np.percentile(uars.mean(-1), [2.5, 97.5])
+    return Interval(float(low), float(high))
 
 
 def paired_speaker_test(a: np.ndarray, b: np.ndarray, rng: np.random.Generator) -> float:
     """Test whether two systems differ in mean UAR, by swapping their results speaker by speaker.
 
-    Exact (all 2^S swaps) up to 13 speakers, 10,000 random swaps above.
+    Exact (all 2^S swaps) up to 13 speakers, 10,000 random swaps above. scipy's `permutation_test` gives the same
+    and takes ten times as long.
 
     Args:
         a, b: confusion counts of two systems on the same utterances, (R, S, C, C) and (R', S, C, C).
@@ -73,20 +85,16 @@ def paired_speaker_test(a: np.ndarray, b: np.ndarray, rng: np.random.Generator) 
     Returns:
         Two-sided p. With S speakers it cannot be smaller than 2 / 2^S.
     """
-    from scipy.stats import permutation_test
-
-    shares_a, shares_b = _uar_shares(a), _uar_shares(b)
-    if len(shares_a) == 1 or np.array_equal(shares_a, shares_b):  # scipy asks for two speakers or more
-        return 1.0
-    result = permutation_test(
-        (shares_a, shares_b),
-        lambda x, y, axis: (x - y).sum(axis),
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=N_RESAMPLES,
-        rng=rng,
-    )
-    return float(result.pvalue)
+    differences = _uar_shares(a) - _uar_shares(b)  # a swap turns a speaker's sign
+    n_speakers = len(differences)
+    if exact := 2**n_speakers <= N_RESAMPLES:
+        swaps = np.arange(2**n_speakers)[:, None] >> np.arange(n_speakers) & 1
+    else:
+        swaps = rng.integers(2, size=(N_RESAMPLES, n_speakers))
+    found = (1.0 - 2 * swaps) @ differences
+    n_as_extreme = min(np.sum(found >= differences.sum() - TIE), np.sum(found <= differences.sum() + TIE))
+    share = n_as_extreme / len(found) if exact else (n_as_extreme + 1) / (len(found) + 1)  # + 1: the true pairing
+    return min(1.0, 2 * float(share))
 
 
 def _uar_shares(counts: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy.stats import permutation_test
 from sklearn.metrics import balanced_accuracy_score
 
 from ser.metrics.statistics import (
@@ -14,6 +15,7 @@ from ser.metrics.statistics import (
     holm,
     mean_scores,
     paired_speaker_test,
+    resample_speakers,
     speaker_bootstrap,
 )
 
@@ -48,23 +50,33 @@ def slow_uar(counts):
 # ---- Intervals ------------------------------------------------------------------------------------------------
 
 
+def interval_of(counts, seed=0, n=N_RESAMPLES):
+    return speaker_bootstrap(counts, resample_speakers(counts.shape[1], rng(seed), n))
+
+
+def test_resamples_hold_as_many_speakers_as_there_are():
+    drawn = resample_speakers(4, rng(3), n=60)
+    assert np.array_equal(drawn, rng(3).multinomial(4, [0.25] * 4, size=60))
+    assert (drawn.sum(1) == 4).all()
+
+
 def test_bootstrap_equals_a_slow_rewrite():
     counts = counts_of(n_speakers=4)
-    draws = rng(3).multinomial(4, [0.25] * 4, size=60)
+    draws = resample_speakers(4, rng(3), n=60).astype(int)
     uars = [slow_uar(np.stack([counts[:, s] for s in range(4) for _ in range(draw[s])], axis=1)) for draw in draws]
-    assert speaker_bootstrap(counts, rng(3), n=60) == pytest.approx(np.percentile(uars, [2.5, 97.5]))
+    assert interval_of(counts, 3, n=60) == pytest.approx(np.percentile(uars, [2.5, 97.5]))
 
 
-def test_bootstrap_is_decided_by_its_generator():
+def test_bootstrap_is_decided_by_its_resamples():
     counts = counts_of()
-    assert speaker_bootstrap(counts, rng(1), n=500) == speaker_bootstrap(counts, rng(1), n=500)
-    assert speaker_bootstrap(counts, rng(1), n=500) != speaker_bootstrap(counts, rng(2), n=500)
+    assert interval_of(counts, 1, n=500) == interval_of(counts, 1, n=500)
+    assert interval_of(counts, 1, n=500) != interval_of(counts, 2, n=500)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_interval_covers_the_point_estimate(seed):
     counts = counts_of(seed=seed)
-    low, high = speaker_bootstrap(counts, rng())
+    low, high = interval_of(counts)
     assert 0 <= low < slow_uar(counts) < high <= 1
 
 
@@ -75,8 +87,8 @@ def test_interval_of_alike_utterances_is_wider_than_if_they_were_independent():
     counts[0, 5:] = 20 * (1 - np.eye(2))
     utterances = np.concatenate([np.repeat(counts[0, s][None] // 20, 20, axis=0) for s in range(10)])[None]
     assert utterances.sum() == counts.sum()
-    low, high = speaker_bootstrap(counts, rng())
-    naive_low, naive_high = speaker_bootstrap(utterances, rng())
+    low, high = interval_of(counts)
+    naive_low, naive_high = interval_of(utterances)
     deviation = np.sqrt(0.25 / 10)  # of a mean of ten coins
     assert high - low == pytest.approx(2 * 1.96 * deviation, abs=0.1)
     assert naive_high - naive_low < 0.4 * (high - low)
@@ -84,7 +96,7 @@ def test_interval_of_alike_utterances_is_wider_than_if_they_were_independent():
 
 def test_one_speaker_gives_no_width():
     counts = counts_of(n_speakers=1)
-    low, high = speaker_bootstrap(counts, rng())
+    low, high = interval_of(counts)
     assert low == high == pytest.approx(slow_uar(counts))
 
 
@@ -93,7 +105,7 @@ def test_resamples_that_lack_a_class_are_left_out():
     counts = np.zeros((1, 2, 2, 2), dtype=int)
     counts[0, 0] = [[4, 0], [0, 4]]
     counts[0, 1] = [[0, 4], [0, 0]]
-    low, high = speaker_bootstrap(counts, rng())  # resamples {0, 0}: 1, {0, 1}: 3/4, {1, 1}: left out
+    low, high = interval_of(counts)  # resamples {0, 0}: 1, {0, 1}: 3/4, {1, 1}: left out
     assert (low, high) == (0.75, 1.0)
 
 
@@ -102,13 +114,13 @@ def test_a_class_that_no_speaker_has_is_left_out():
     counts = counts_of(n_speakers=4)
     counts[:, :, 1] = 0
     kept = counts[:, :, [0, 2]].copy()
-    low, high = speaker_bootstrap(counts, rng(), n=200)
+    low, high = interval_of(counts, n=200)
     assert low < slow_uar(counts) < high
     square = np.zeros_like(counts[:, :, :2, :2])
     square[..., 0, 0], square[..., 1, 1] = kept[..., 0, 0], kept[..., 1, 2]
     square[..., 0, 1] = kept[..., 0, :].sum(-1) - kept[..., 0, 0]
     square[..., 1, 0] = kept[..., 1, :].sum(-1) - kept[..., 1, 2]
-    assert (low, high) == pytest.approx(speaker_bootstrap(square, rng(), n=200))
+    assert (low, high) == pytest.approx(interval_of(square, n=200))
 
 
 # ---- Paired test ----------------------------------------------------------------------------------------------
@@ -134,6 +146,19 @@ def test_p_equals_all_swaps_by_hand(n_speakers, seed):
     p = paired_speaker_test(a, b, rng())
     assert p == pytest.approx(slow_p(a, b))
     assert paired_speaker_test(b, a, rng()) == pytest.approx(p)
+
+
+@pytest.mark.parametrize("n_speakers", [12, 13, 14, 24])
+def test_p_equals_that_of_scipy(n_speakers):
+    """Up to 13 speakers to the last digit, above up to the random swaps."""
+    a, b = (counts_of(3, n_speakers, seed=i) for i in (1, 2))
+    shares = [np.diagonal(x, axis1=-2, axis2=-1).mean((0, 2)) / (5 * n_speakers) for x in (a, b)]
+    reference = permutation_test(
+        shares, lambda x, y, axis: (x - y).sum(axis), permutation_type="samples", vectorized=True,
+        n_resamples=N_RESAMPLES, rng=rng(5),
+    ).pvalue  # fmt: skip
+    tolerance = 1e-12 if n_speakers <= 13 else 6 * np.sqrt(0.25 / N_RESAMPLES)
+    assert paired_speaker_test(a, b, rng(6)) == pytest.approx(reference, abs=tolerance)
 
 
 def test_p_is_smallest_where_one_system_wins_on_every_speaker():
@@ -167,7 +192,7 @@ def test_many_speakers_are_swapped_at_random():
     expected = np.mean(np.abs(signs @ differences) >= abs(differences.sum()) - 1e-9)
     assert p == pytest.approx(expected, abs=4 * np.sqrt(0.25 / N_RESAMPLES))
     best, worst = np.tile([[5, 0], [0, 5]], (1, 20, 1, 1)), np.tile([[0, 5], [5, 0]], (1, 20, 1, 1))
-    assert 0 < paired_speaker_test(best, worst, rng()) < 1e-3
+    assert paired_speaker_test(best, worst, rng()) == pytest.approx(2 / (N_RESAMPLES + 1))  # no random swap does it
 
 
 # ---- Several tests, and means ---------------------------------------------------------------------------------
@@ -211,8 +236,9 @@ def test_difference_is_bounded_on_the_same_speakers():
     a, b = (
         np.stack([np.diag([h, h]) + np.fliplr(np.diag([10 - h] * 2)) for h in hits + gain])[None] for gain in (1, 0)
     )
-    low, high = difference_bootstrap(a, b, np.random.default_rng(1), 500)
+    resamples = resample_speakers(4, rng(1), 500)
+    low, high = difference_bootstrap(a, b, resamples)
     assert (low, high) == (pytest.approx(0.1), pytest.approx(0.1))
-    assert difference_bootstrap(b, a, np.random.default_rng(1), 500).low == pytest.approx(-0.1)
-    spread = speaker_bootstrap(b, np.random.default_rng(1), 500)
+    assert difference_bootstrap(b, a, resamples).low == pytest.approx(-0.1)
+    spread = speaker_bootstrap(b, resamples)
     assert spread.high - spread.low > 0.2

@@ -1,0 +1,100 @@
+"""What a paper printed for a recipe (`conf/published.yaml`), to stand beside our numbers.
+
+Not here: open twins, whose corpora no paper has used; they have no such file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, model_validator
+
+from ser.config import ConfigModel, load
+from ser.errors import ConfigError, unknown
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Condition = int | str
+"""What a table is about: a number of shots, or `<task>: <corpus>`."""
+
+Percent = Annotated[float, Field(ge=0, le=100)]
+
+ROUNDING = 0.03
+"""How far a row of printed shares may be from 100: cells have two decimals."""
+
+
+class Published(ConfigModel):
+    """A paper's numbers, in per cent; names are those of the column `published` of `runs.tsv`.
+
+    Attributes:
+        source: paper, table and figure of the UARs.
+        uar: name -> condition -> UAR.
+        confusion: name -> condition -> matrix, rows true, classes in the order of their names.
+        confusion_source: paper and figure of the matrices.
+        note: where the paper contradicts itself.
+    """
+
+    source: str
+    uar: dict[str, dict[Condition, Percent]]
+    confusion: dict[str, dict[Condition, list[list[Percent]]]] = {}
+    confusion_source: str | None = None
+    note: str | None = None
+
+    @model_validator(mode="after")
+    def _matrices(self) -> Published:
+        if (self.confusion_source is None) == bool(self.confusion):
+            raise ValueError("'confusion' and 'confusion_source' need each other")
+        for name, matrices in self.confusion.items():
+            if name not in self.uar:
+                raise ValueError(f"confusion.{name}: {unknown(name, self.uar)}")
+            for condition, matrix in matrices.items():
+                if any(len(row) != len(matrix) for row in matrix):
+                    raise ValueError(f"confusion.{name}.{condition}: the matrix is not square")
+                for row in matrix:
+                    if abs(sum(row) - 100) > ROUNDING:
+                        raise ValueError(
+                            f"confusion.{name}.{condition}: row {row} adds up to {sum(row):.2f}, not to 100"
+                        )
+        return self
+
+    def uar_of(self, name: str | None, condition: Condition) -> float | None:
+        """Find a printed UAR, in per cent."""
+        return self.uar.get(name or "", {}).get(condition)
+
+    def confusion_of(self, name: str | None, condition: Condition) -> np.ndarray | None:
+        """Find a printed confusion matrix, shares of each true class, (C, C)."""
+        import numpy as np  # here, because a page that is up to date needs none
+
+        matrix = self.confusion.get(name or "", {}).get(condition)
+        return None if matrix is None else np.array(matrix) / 100
+
+
+def read_published(path: Path, names: Mapping[str, str | None]) -> Published | None:
+    """Read a recipe's published values, None where there is no such file.
+
+    Args:
+        path: `conf/published.yaml`.
+        names: label of a row -> its name in this file.
+
+    Raises:
+        ConfigError: for a file that does not fit the recipe's table.
+    """
+    if not path.exists():
+        return None
+    published = load(path, Published)
+    for label, name in names.items():
+        if name is not None and name not in published.uar:
+            raise ConfigError(f"{path}: uar: row '{label}' of runs.tsv asks for {unknown(name, published.uar)}")
+    return published
+
+
+def check_sizes(path: Path, published: Published, n_classes: Mapping[Condition, int]) -> None:
+    """Raise ConfigError for a matrix of another size than its table has classes."""
+    for name, matrices in published.confusion.items():
+        for condition, matrix in matrices.items():
+            if len(matrix) != n_classes.get(condition, len(matrix)):
+                where, n = f"{path}: confusion.{name}.{condition}", n_classes[condition]
+                raise ConfigError(f"{where}: {len(matrix)} rows, the recipe has {n} classes")
