@@ -1,5 +1,8 @@
 """Layers and networks that methods share."""
 
+from ser.nn.cnn_blstm import CnnBlstm
+from ser.nn.domain_heads import DomainHeads
 from ser.nn.embedding_classifier import EmbeddingClassifier
+from ser.nn.grad_reverse import grad_reverse
 
-__all__ = ["EmbeddingClassifier"]
+__all__ = ["CnnBlstm", "DomainHeads", "EmbeddingClassifier", "grad_reverse"]

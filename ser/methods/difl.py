@@ -1,0 +1,580 @@
+"""Domain-invariant feature learning (Gao, Okada, Wang, Liu, Dang: ICASSP 2022).
+
+A network learns emotions from labelled utterances, of one corpus or several, while adversaries D_k try to read domain
+factors k from its shared feature h = G(x); through a gradient reversal layer, one backward pass serves both sides:
+
+    L = L_E + gamma L_D (Eq. 1): the heads minimize gamma L_D, all the rest L_E - gamma L_D
+    L_D = sum of CE_k (Eq. 2)        L_E = S, or lambda S + (1 - lambda) C with center loss (Eq. 6)
+
+Baseline has no heads, DANN_1 speaker and corpus, DANN_2 gender, language and corpus. Where one corpus alone is
+labelled, unlabelled audio of the target corpora may take part in L_D (`target_audio: unlabelled`): the paper does not
+say whether it did. The input is spectrogram segments, or frames of an upstream, which skip the CNN.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field, field_validator
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from ser.config import ConfigModel
+from ser.devices import Device, Precision, make_fabric
+from ser.errors import ConfigError, DataError
+from ser.files import remove
+from ser.losses.center import CenterLoss
+from ser.methods.base import History, Job, Prediction, State
+from ser.metrics.classification import uar
+from ser.nn.cnn_blstm import CnnBlstm, CnnBlstmOutput
+from ser.progress import progress
+from ser.randomness import seed_of
+from ser.splits.lists import Split
+from ser.training.data import Normalization, RunData, class_weight
+from ser.training.domain_batches import (
+    UNKNOWN,
+    DomainBatches,
+    DomainLabels,
+    FrameStore,
+    Normalizer,
+    pools_of,
+    prefetched,
+    statistics,
+)
+from ser.training.micro_batches import micro_batches
+from ser.training.tensor_files import read_tensors, write_tensors
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+SAVE_EVERY_S = 60
+"""Seconds of work that a killed training may lose, and the epoch that it was in."""
+
+APPLY_BYTES = 1 << 26
+"""Padded input that the trained network takes at once."""
+
+Factor = Literal["speaker", "corpus", "gender", "language"]
+
+
+class ModelConfig(ConfigModel):
+    """Layer sizes of `CnnBlstm`; frames of an upstream skip those of the CNN."""
+
+    conv_maps: list[int] = Field(min_length=1)
+    kernel: int = Field(gt=0)
+    pool: int = Field(gt=0)
+    segment_dim: int = Field(gt=0)
+    dropout: float = Field(ge=0, lt=1)
+    blstm_units: int = Field(gt=0)
+    fc1_dim: int = Field(gt=0)
+    fc2_dim: int = Field(gt=0)
+
+
+class LossConfig(ConfigModel):
+    """Symbols of Eqs. 1 and 6; lambda is a word of Python, so it has an underscore.
+
+    Attributes:
+        gamma_schedule: `ramp` lets the reversal grow from 0 to 1 as in Ganin et al. 2016.
+        center: whether L_E holds the center loss; without it there is no lambda either.
+        center_on: FC2's output z, or the logits.
+        sum_softmax: S as a sum over the batch, as Eq. 3 prints it, beside C as a mean, as Eq. 4 does.
+    """
+
+    lambda_: float = Field(ge=0, le=1)
+    gamma: float = Field(ge=0)
+    gamma_schedule: Literal["constant", "ramp"]
+    center: bool
+    center_lr: float = Field(gt=0, le=1)
+    center_on: Literal["fc2", "logits"]
+    sum_softmax: bool
+
+
+class OptimizerConfig(ConfigModel):
+    """Adadelta."""
+
+    lr: float = Field(gt=0)
+    rho: float = Field(ge=0, lt=1)
+    eps: float = Field(gt=0)
+
+
+class Config(ConfigModel):
+    """A row of the paper's Tables 2 to 4.
+
+    Attributes:
+        domains: factors with a head; none for Baseline.
+        target_audio: whether the audio of `adapt` takes part in L_D, without labels of emotion.
+        normalization: whose statistics are taken off each frequency bin (of segments) or dimension (of frames):
+            `source`: of all labelled training utterances; `corpus`: of the corpus' own training audio, labelled or
+            not, and for a corpus without any, as `source`; `speaker`: of all the speaker's own utterances.
+        batch_size: utterances; with target audio half source, half target, drawn equally from the target corpora.
+        sampler: `corpus_balanced` draws the labelled utterances equally from their corpora, too.
+        patience: epochs without a better dev UAR after which training ends; null goes through all.
+        class_weights: of S, by inverse frequency or none.
+        max_segments: of an utterance in training; frames of an upstream are never cut, nor is anything in tests.
+    """
+
+    method: Literal["difl"]
+    domains: list[Factor]
+    target_audio: Literal["unlabelled", "none"]
+    normalization: Normalization
+    model: ModelConfig
+    loss: LossConfig
+    optimizer: OptimizerConfig
+    batch_size: int = Field(ge=2)
+    sampler: Literal["shuffle", "corpus_balanced"]
+    epochs: int = Field(gt=0)
+    patience: int | None = Field(default=None, gt=0)
+    class_weights: Literal["none", "balanced"]
+    max_segments: int | None = Field(default=None, gt=0)
+    precision: Precision
+
+    @field_validator("domains")
+    @classmethod
+    def _each_once(cls, domains: list[Factor]) -> list[Factor]:
+        if len(set(domains)) < len(domains):
+            raise ValueError(f"a factor stands twice in {', '.join(domains)}")
+        return domains
+
+
+def target_data(config: Config) -> frozenset[str]:
+    """Tell what target data a row sees: `adapt` may hold the audio of test utterances."""
+    sees = _uses_target(config) or config.normalization == "speaker"
+    return frozenset({"unlabelled-test"}) if sees else frozenset()
+
+
+def _uses_target(config: Config) -> bool:
+    return config.target_audio == "unlabelled" and bool(config.domains or config.normalization == "corpus")
+
+
+# ---- 1. Network and input (Fig. 1) ----------------------------------------------------------------------------
+
+
+class Difl(nn.Module):
+    """The network, and the class centers that are kept beside its weights."""
+
+    def __init__(
+        self, config: Config, n_classes: int, domains: Mapping[str, int], input_shape: Sequence[int], seed: int
+    ):
+        super().__init__()
+        c = config.model.model_dump()
+        self.network = CnnBlstm(n_classes, domains, seed_of("init", seed), input_shape=input_shape, **c)
+        dim = config.model.fc2_dim if config.loss.center_on == "fc2" else n_classes
+        self.center = CenterLoss(n_classes, dim, config.loss.center_lr) if config.loss.center else None
+
+    def forward(
+        self, x: Tensor, lengths: Tensor, scale: float = 1.0, generator: torch.Generator | None = None
+    ) -> CnnBlstmOutput:
+        """As `CnnBlstm.forward`."""
+        return self.network(x, lengths, scale, generator)
+
+    def copy(self) -> dict[str, Tensor]:
+        """Copy weights and centers to the CPU."""
+        return {name: value.to("cpu", copy=True) for name, value in self.state_dict().items()}
+
+
+@dataclass(frozen=True)
+class Input:
+    """Normalized frames or segments of utterances."""
+
+    store: FrameStore
+    normalize: Normalizer
+
+    def of(self, utts: Sequence[str], max_segments: int | None = None) -> tuple[Tensor, Tensor]:
+        """Give a padded batch (B, T, ...) and the valid lengths (B,); segments after the `max_segments`-th go."""
+        frames = []
+        for utt in utts:
+            stored = self.store.of(utt)
+            is_cut = max_segments is not None and stored.ndim > 2
+            frames.append(self.normalize(utt, stored[:max_segments] if is_cut else stored))
+        return pad_sequence(frames, batch_first=True), torch.tensor([len(f) for f in frames])
+
+
+def _fit_normalizer(config: Config, data: RunData, store: FrameStore, split: Split) -> Normalizer:
+    """Compute the statistics that the row's normalization takes from what it trains on."""
+    how, n_dims = config.normalization, store.of(next(iter(split.train))).shape[-1]
+    if how == "none":
+        return Normalizer(torch.tensor([[0.0], [1.0]]).expand(2, n_dims), {}, {})
+    of_all, group_of = statistics(store, split.train), {}
+    utts = [*split.train, *(split.adapt if _uses_target(config) else ())]
+    groups: Mapping[str, Sequence[str]] = {}
+    if how == "corpus":
+        group_of = data.factors["corpus"]
+        groups = pools_of(utts, group_of)
+    elif how == "speaker":
+        group_of = data.factors["speaker"]
+        groups = _own_utterances(data, {group_of[utt] for utt in (*utts, *split.dev)})
+    return Normalizer(of_all, {group: statistics(store, own) for group, own in groups.items()}, group_of)
+
+
+def _own_utterances(data: RunData, speakers: set[str]) -> dict[str, list[str]]:
+    """List all utterances of some speakers, whatever their lists and classes."""
+    speaker_of = data.factors["speaker"]
+    return pools_of((utt for utt in data.frames.lengths if speaker_of.get(utt) in speakers), speaker_of)
+
+
+# ---- 2. Losses (Eqs. 1 to 6) ----------------------------------------------------------------------------------
+
+
+def domain_losses(logits: Mapping[str, Tensor], domains: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Compute the terms of L_D (Eq. 2).
+
+    Args:
+        logits: factor -> scores behind gradient reversal, (B, number of domains).
+        domains: factor -> domains, (B,); utterances of unknown domain do not count.
+
+    Returns:
+        Factor -> mean cross-entropy; zero, with a gradient, where all are unknown.
+    """
+    return {
+        factor: F.cross_entropy(scores, domains[factor], ignore_index=UNKNOWN, reduction="sum")
+        / (domains[factor] != UNKNOWN).sum().clamp(min=1)
+        for factor, scores in logits.items()
+    }
+
+
+def emotion_losses(
+    config: LossConfig, output: CnnBlstmOutput, y: Tensor, center: CenterLoss | None, weight: Tensor | None = None
+) -> dict[str, Tensor]:
+    """Compute the terms of L_E.
+
+    Eq. 3 prints no logarithm: S is the usual cross-entropy. Eqs. 4 and 5 are read as `CenterLoss` tells.
+
+    Args:
+        output: of the labelled utterances, and maybe unlabelled ones behind them.
+        y: classes, (M,).
+        center: where L_E has it.
+        weight: of the classes in S, (C,).
+
+    Returns:
+        `softmax` S and maybe `center` C, unweighted.
+    """
+    reduction = "sum" if config.sum_softmax else "mean"
+    losses = {"softmax": F.cross_entropy(output.logits[: len(y)], y, weight=weight, reduction=reduction)}
+    if center is not None:
+        losses["center"] = center(centered(config, output, len(y)), y)
+    return losses
+
+
+def centered(config: LossConfig, output: CnnBlstmOutput, n: int) -> Tensor:
+    """Give what the center loss acts on, of the first n utterances."""
+    return (output.z if config.center_on == "fc2" else output.logits)[:n].float()
+
+
+def objective(config: LossConfig, emotion: Mapping[str, Tensor], domain: Mapping[str, Tensor]) -> Tensor:
+    """Add the losses up: L = L_E + gamma L_D (Eq. 1), L_E by Eq. 6."""
+    l_e = emotion["softmax"]
+    if "center" in emotion:
+        l_e = config.lambda_ * l_e + (1 - config.lambda_) * emotion["center"]
+    return l_e + config.gamma * sum(domain.values())
+
+
+def reversal_scale(config: LossConfig, progress: float) -> float:
+    """Scale the reversed gradient: 1, or 2 / (1 + exp(-10 p)) - 1 (Ganin et al. 2016), p from 0 to 1 over all epochs.
+
+    The heads' own gradient has the factor gamma from the beginning either way.
+    """
+    return 1.0 if config.gamma_schedule == "constant" else 2 / (1 + math.exp(-10 * progress)) - 1
+
+
+# ---- 3. Training ----------------------------------------------------------------------------------------------
+
+
+def train(config: Config, data: RunData, seed: int, init: State | None, job: Job) -> tuple[State, History]:
+    """Train one model per training set; a killed run goes on after the last saved epoch."""
+    fabric = make_fabric(job.device, config.precision)
+    store = FrameStore(data.frames)
+    state: dict[str, Tensor] = {}
+    history: list[Mapping[str, object]] = []
+    owners = _owners(config, data)
+    for split in (split for split in data.splits if owners[split.name] == split.name):
+        path = job.scratch / f"{split.name}.safetensors"
+        if not path.exists():
+            unfinished = job.scratch / f"{split.name}.unfinished"
+            tensors, epochs = _Training.of_split(fabric, config, data, store, split, seed).run(unfinished)
+            write_tensors(path, tensors, epochs)
+            remove(unfinished)
+        tensors, epochs = read_tensors(path)
+        state |= {f"{split.name}.{name}": value for name, value in tensors.items()}
+        history += [{"split": split.name, **epoch} for epoch in epochs]
+    return state, history
+
+
+def _owners(config: Config, data: RunData) -> dict[str, str]:
+    """Tell which split's model each split uses: splits that train on the same lists share that of the first."""
+    owner: dict[object, str] = {}
+    uses_target = _uses_target(config)
+    return {
+        split.name: owner.setdefault(
+            (tuple(split.train.items()), tuple(split.dev.items()), tuple(split.adapt) if uses_target else ()),
+            split.name,
+        )
+        for split in data.splits
+    }
+
+
+class Batch(NamedTuple):
+    """A mini-batch, its M labelled utterances first.
+
+    Attributes:
+        x: (B, T, ...), padded.
+        lengths: (B,), on the CPU.
+        y: classes, (M,).
+        domains: factor -> domains, (B,).
+    """
+
+    x: Tensor
+    lengths: Tensor
+    y: Tensor
+    domains: dict[str, Tensor]
+
+
+@dataclass
+class _Done:
+    """What of a training is done, and the weights of its best epoch."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_uar: float = -1.0
+    history: list[dict[str, object]] = field(default_factory=list)
+    best: State = field(default_factory=dict)
+
+
+@dataclass
+class _Training:
+    """The training of one model."""
+
+    fabric: Fabric
+    config: Config
+    seed: int
+    split: Split
+    targets: Mapping[str, int]
+    dev_y: Tensor
+    weight: Tensor | None
+    input: Input
+    batches: DomainBatches
+    labels: DomainLabels
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+
+    @classmethod
+    def of_split(
+        cls, fabric: Fabric, config: Config, data: RunData, store: FrameStore, split: Split, seed: int
+    ) -> _Training:
+        """Make everything that is trained with.
+
+        Raises:
+            ConfigError: if target audio is asked for and the split has none.
+        """
+        adapt = list(split.adapt) if _uses_target(config) else []
+        if _uses_target(config) and not adapt:
+            raise ConfigError(f"target_audio: 'unlabelled', but split {split.name} has none; set it to none")
+        corpus_of = data.factors["corpus"]
+        is_balanced = config.sampler == "corpus_balanced"
+        labels = DomainLabels.of_data(data.factors, config.domains, [*split.train, *adapt])
+        for factor, reason in labels.left_out.items():
+            print(f"{split.name}: no head for {factor}: {reason}")
+        target_pools = list(pools_of(adapt, corpus_of).values()) if labels.domains else []
+        y = data.targets(split.train)
+        weight = class_weight(y, len(data.classes))
+        model = Difl(config, len(data.classes), labels.sizes(), store.of(next(iter(split.train))).shape[1:], seed)
+        optimizer = torch.optim.Adadelta(model.parameters(), **config.optimizer.model_dump())
+        model, optimizer = fabric.setup(model, optimizer)
+        return cls(
+            fabric=fabric,
+            config=config,
+            seed=seed,
+            split=split,
+            targets=dict(zip(split.train, y.tolist(), strict=True)),
+            dev_y=data.targets(split.dev),
+            weight=fabric.to_device(weight) if config.class_weights == "balanced" else None,
+            input=Input(store, _fit_normalizer(config, data, store, split)),
+            batches=DomainBatches(
+                list(pools_of(split.train, corpus_of).values()) if is_balanced else [list(split.train)],
+                target_pools,
+                config.batch_size,
+                seed,
+            ),
+            labels=labels,
+            model=model,
+            optimizer=optimizer,
+        )
+
+    def run(self, unfinished: Path) -> tuple[dict[str, Tensor], list[dict[str, object]]]:
+        """Train until dev UAR stops rising, and give the best epoch's weights with the statistics of the input.
+
+        Args:
+            unfinished: file that the training is saved to, and goes on from if it is there.
+        """
+        done = self._load(unfinished) if unfinished.exists() else _Done()
+        saved = time.monotonic()
+        epochs = range(done.epoch, self.config.epochs)
+        with _deterministic():
+            for epoch in progress(epochs, f"training {self.split.name}", self.config.epochs, done.epoch):
+                if self.config.patience and epoch - done.best_epoch >= self.config.patience:
+                    break
+                losses = self._epoch(epoch)
+                dev = apply(self.fabric, self.model, self.input, list(self.split.dev))
+                dev_uar = uar(self.dev_y.numpy(), dev.logits.argmax(1).numpy())
+                done.epoch = epoch + 1
+                left_out = "; ".join(f"{factor}: {reason}" for factor, reason in self.labels.left_out.items())
+                done.history.append({"epoch": epoch + 1, **losses, "dev_uar": dev_uar, "left_out": left_out})
+                if dev_uar > done.best_uar:
+                    done.best_uar, done.best_epoch, done.best = dev_uar, epoch + 1, self.model.module.copy()
+                if time.monotonic() - saved > SAVE_EVERY_S:
+                    self._save(unfinished, done)
+                    saved = time.monotonic()
+        normalize = self.input.normalize
+        norms = {"norm": normalize.of_all, **{f"norm.{name}": value for name, value in normalize.of_group.items()}}
+        return {**done.best, **norms}, done.history
+
+    def _epoch(self, epoch: int) -> dict[str, float]:
+        """Go over all batches once and tell the mean of each loss."""
+        self.model.train()
+        total, n_total = 0.0, 0
+        names: list[str] = []
+        for number, batch in enumerate(prefetched(lambda n: self._batch(epoch, n), range(self.batches.n_batches))):
+            losses = self._step(batch, epoch, number)
+            names, n = list(losses), len(batch.y)
+            values = torch.stack(list(losses.values())).double().cpu()
+            if not values.isfinite().all():
+                raise DataError(f"training diverged: a loss of epoch {epoch + 1} is not finite; lower optimizer.lr")
+            total, n_total = total + values * n, n_total + n
+        return dict(zip(names, (total / n_total).tolist(), strict=True))
+
+    def _batch(self, epoch: int, number: int) -> Batch:
+        source, target = self.batches.of(epoch, number)
+        y = torch.tensor([self.targets[utt] for utt in source])
+        utts = source + target
+        return Batch(*self.input.of(utts, self.config.max_segments), y, self.labels.of(utts))
+
+    def _step(self, batch: Batch, epoch: int, number: int) -> dict[str, Tensor]:
+        """Take one step of Adadelta, then one of the centers; give the losses before them."""
+        c, n_batches = self.config, self.batches.n_batches
+        generator = torch.Generator().manual_seed(seed_of("dropout", self.seed, epoch, number))
+        x, y, domains = (self.fabric.to_device(part) for part in (batch.x, batch.y, batch.domains))
+        scale = reversal_scale(c.loss, (epoch * n_batches + number) / (c.epochs * n_batches))
+        output = self.model(x, batch.lengths, scale, generator)
+        center = self.model.module.center
+        emotion = emotion_losses(c.loss, output, y, center, self.weight)
+        domain = domain_losses(output.domains, domains)
+        loss = objective(c.loss, emotion, domain)
+        self.optimizer.zero_grad()
+        self.fabric.backward(loss)
+        self.optimizer.step()
+        if center is not None:
+            center.update(centered(c.loss, output, len(y)).detach(), y)
+        parts = {"loss": loss, **{f"loss_{name}": value for name, value in (emotion | domain).items()}}
+        return {name: value.detach() for name, value in parts.items()}
+
+    # The checkpoint: weights and centers now and of the best epoch, Adadelta's averages, and what is done.
+
+    def _save(self, path: Path, done: _Done) -> None:
+        tensors = {f"now.{name}": value for name, value in self.model.module.state_dict().items()}
+        tensors |= {f"best.{name}": value for name, value in done.best.items()}
+        for number, averages in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"adadelta.{number}.{name}": value for name, value in averages.items()}
+        write_tensors(path, tensors, {name: value for name, value in vars(done).items() if name != "best"})
+
+    def _load(self, path: Path) -> _Done:
+        tensors, about = read_tensors(path)
+        self.model.module.load_state_dict(_below(tensors, "now."))
+        averages: dict[int, dict[str, Tensor]] = {}
+        for name, value in _below(tensors, "adadelta.").items():
+            number, _, key = name.partition(".")
+            averages.setdefault(int(number), {})[key] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": averages, "param_groups": groups})
+        return _Done(**about, best=_below(tensors, "best."))
+
+
+def _below(tensors: State, prefix: str) -> dict[str, Tensor]:
+    """Take the tensors whose name begins with a prefix, without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _deterministic() -> AbstractContextManager[None]:
+    """Let a GPU compute the same digits every time."""
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
+
+
+# ---- 4. Test, on whole utterances -----------------------------------------------------------------------------
+
+
+class Outputs(NamedTuple):
+    """h (n, H) and emotion logits (n, C) of some utterances, on the CPU."""
+
+    h: Tensor
+    logits: Tensor
+
+
+@torch.no_grad()
+def apply(fabric: Fabric, model: nn.Module, inputs: Input, utts: Sequence[str]) -> Outputs:
+    """Apply a network to whole utterances.
+
+    Raises:
+        DataError: if an output is not finite.
+    """
+    model.eval()
+    lengths = [inputs.store.length(utt) for utt in utts]
+    step_bytes = 4 * math.prod(inputs.store.of(utts[0]).shape[1:])
+    parts = micro_batches(lengths, max(1, APPLY_BYTES // step_bytes))
+    rows = torch.tensor([row for part in parts for row in part])
+    outputs = []
+    for x, n in prefetched(lambda number: inputs.of([utts[r] for r in parts[number]]), range(len(parts))):
+        output = model(fabric.to_device(x), n)
+        outputs.append((output.h.float().cpu(), output.logits.float().cpu()))
+    order = rows.argsort()
+    h, logits = (torch.cat(values)[order] for values in zip(*outputs, strict=True))
+    if not logits.isfinite().all():
+        bad = utts[int((~logits.isfinite()).any(1).nonzero()[0])]
+        raise DataError(f"training diverged: the scores of {bad} are not finite")
+    return Outputs(h, logits)
+
+
+def predict(config: Config, data: RunData, state: State, device: Device) -> list[Prediction]:
+    """Score every test utterance by its posteriors."""
+    fabric, store = make_fabric(device, config.precision), FrameStore(data.frames)
+    predictions = []
+    for split in data.splits:
+        utts = list(split.test)
+        scores = _apply_trained(fabric, store, config, data, state, split, utts).logits.softmax(1)
+        predictions.append(Prediction(split.name, 0, 0, utts, scores))
+    return predictions
+
+
+def embeddings(
+    config: Config, data: RunData, state: State, split: Split, utts: Sequence[str], device: Device = "auto"
+) -> Tensor:
+    """Give h of some utterances under the model of a split, (n, fc1_dim), for domain probes."""
+    fabric, store = make_fabric(device, config.precision), FrameStore(data.frames)
+    return _apply_trained(fabric, store, config, data, state, split, utts).h
+
+
+def _apply_trained(
+    fabric: Fabric,
+    store: FrameStore,
+    config: Config,
+    data: RunData,
+    state: State,
+    split: Split,
+    utts: Sequence[str],
+) -> Outputs:
+    own = _below(state, f"{_owners(config, data)[split.name]}.")
+    group_of = data.factors.get(config.normalization, {})
+    of_group = _below(own, "norm.")
+    if config.normalization == "speaker":  # those of test speakers are not known from training
+        new = {group_of[utt] for utt in utts} - set(of_group)
+        of_group |= {name: statistics(store, theirs) for name, theirs in _own_utterances(data, new).items()}
+    weights = {name: value for name, value in own.items() if not name.startswith("norm")}
+    heads = _below(weights, "network.domain_heads.heads.")
+    sizes = {name.removesuffix(".bias"): len(value) for name, value in heads.items() if name.endswith(".bias")}
+    model = Difl(config, len(data.classes), sizes, store.of(utts[0]).shape[1:], seed=0)
+    model.load_state_dict(weights)
+    return apply(fabric, fabric.setup(model), Input(store, Normalizer(own["norm"], of_group, group_of)), utts)

@@ -1,0 +1,256 @@
+"""Training on several corpora at once: which utterances a mini-batch holds, the domains that they belong to, and
+their frames, read while the batch before is computed.
+
+A batch is a function of its epoch and number, so a killed training goes on with the one that it would have had.
+Not here: any loss or model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+from torch import Tensor
+
+from ser.errors import DataError
+from ser.randomness import seed_of
+from ser.training.data import MIN_DEVIATION
+
+if TYPE_CHECKING:
+    from ser.features.frames import Frames
+
+FRAME_BYTES = 1 << 30
+"""Frames that one process keeps in memory: all of a few hours of speech for most upstreams, part for spectrograms."""
+
+UNKNOWN = -1
+"""Domain of an utterance that no label is known for."""
+
+Item = TypeVar("Item")
+
+
+# ---- Which utterances come when -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DomainBatches:
+    """Mini-batches of one training.
+
+    An epoch is one pass over as many labelled utterances as there are. If there is target audio, a batch holds half
+    source, half target, and target audio begins anew as often as it has to.
+
+    Attributes:
+        source: pools of labelled utterances that take part equally: one pool for plain shuffling, one per corpus for
+            balance.
+        target: pools of unlabelled utterances, one per corpus; empty without target audio.
+        size: utterances of a batch; an epoch's last one may be smaller.
+        seed: of all orders.
+
+    Example:
+        >>> batches = DomainBatches([["a1", "a2", "a3"]], [["b1"], ["c1", "c2"]], size=4, seed=1)
+        >>> [[len(part) for part in batches.of(0, number)] for number in range(batches.n_batches)]
+        [[2, 2], [1, 1]]
+    """
+
+    source: Sequence[Sequence[str]]
+    target: Sequence[Sequence[str]]
+    size: int
+    seed: int
+
+    @property
+    def n_source(self) -> int:
+        """Labelled utterances of a full batch."""
+        return self.size // 2 if self.target else self.size
+
+    @property
+    def n_batches(self) -> int:
+        """Batches of an epoch."""
+        return -(-sum(map(len, self.source)) // self.n_source)
+
+    def of(self, epoch: int, number: int) -> tuple[list[str], list[str]]:
+        """List the source and the target utterances of a batch; epochs and batches count from 0."""
+        n_epoch = sum(map(len, self.source))
+        start = number * self.n_source
+        count = min(self.n_source, n_epoch - start)
+        parts = ("source", self.source), ("target", self.target)
+        return tuple(deal(pools, epoch * n_epoch + start, count, self.seed, part) for part, pools in parts)
+
+
+def deal(pools: Sequence[Sequence[str]], start: int, count: int, *names: object) -> list[str]:
+    """Fill places `start` to `start + count - 1` of an endless list from some pools in turn.
+
+    Place g goes to pool g mod P, so shares differ by one at most. Of each pool the list holds endless passes, every
+    one shuffled anew.
+
+    Args:
+        pools: of utterances; none of them empty.
+        start, count: places that are asked for.
+        names: of the random draws.
+    """
+    n_pools, utts = len(pools), []
+    for j, pool in enumerate(pools):
+        first, end = (-(-(g - j) // n_pools) for g in (start, start + count))  # places of this pool before g
+        for turn in range(first // len(pool), -(-end // len(pool))):
+            generator = torch.Generator().manual_seed(seed_of(*names, j, turn))
+            order = torch.randperm(len(pool), generator=generator)
+            own = order[max(first - turn * len(pool), 0) : end - turn * len(pool)]
+            utts += [pool[i] for i in own]
+    return utts
+
+
+def pools_of(utts: Iterable[str], group_of: Mapping[str, str]) -> dict[str, list[str]]:
+    """Group utterances, for example by corpus; groups in sorted order of names."""
+    pools: dict[str, list[str]] = {}
+    for utt in utts:
+        pools.setdefault(group_of[utt], []).append(utt)
+    return dict(sorted(pools.items()))
+
+
+# ---- Domains --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DomainLabels:
+    """What the domain heads of one training predict.
+
+    Attributes:
+        domains: factor -> its domains in the order of their indices, at least two.
+        left_out: factor without a head -> why.
+        factors: factor -> utterance -> domain.
+    """
+
+    domains: Mapping[str, Sequence[str]]
+    left_out: Mapping[str, str]
+    factors: Mapping[str, Mapping[str, str]]
+
+    @classmethod
+    def of_data(
+        cls, factors: Mapping[str, Mapping[str, str]], wanted: Sequence[str], utts: Sequence[str]
+    ) -> DomainLabels:
+        """Collect the domains of some utterances; a factor with one domain has nothing that a head could learn.
+
+        Args:
+            factors: factor -> utterance -> domain; an utterance may be missing.
+            wanted: factors that are to have a head.
+            utts: all utterances that are trained on, labelled or not.
+        """
+        domains: dict[str, list[str]] = {}
+        left_out: dict[str, str] = {}
+        for factor in wanted:
+            found = sorted({factors[factor][utt] for utt in utts if utt in factors[factor]})
+            if len(found) > 1:
+                domains[factor] = found
+            else:
+                left_out[factor] = f"{found[0]} alone" if found else "not known"
+        return cls(domains, left_out, factors)
+
+    def sizes(self) -> dict[str, int]:
+        """Count the domains of each factor with a head."""
+        return {factor: len(names) for factor, names in self.domains.items()}
+
+    def of(self, utts: Sequence[str]) -> dict[str, Tensor]:
+        """Give the indices of some utterances' domains, (B,) int64 per factor with a head."""
+        return {
+            factor: torch.tensor(
+                [names.index(known[utt]) if utt in (known := self.factors[factor]) else UNKNOWN for utt in utts],
+                dtype=torch.long,
+            )
+            for factor, names in self.domains.items()
+        }
+
+
+# ---- Frames ---------------------------------------------------------------------------------------------------
+
+
+class FrameStore:
+    """Frames of utterances: kept in memory while there is room, and read anew for each use after that.
+
+    Args:
+        frames: of all utterances.
+        max_bytes: what is kept at most.
+    """
+
+    def __init__(self, frames: Frames, max_bytes: int = FRAME_BYTES):
+        self.frames, self.room = frames, max_bytes
+        self._kept: dict[str, Tensor] = {}
+
+    def length(self, utt: str) -> int:
+        """Tell how many frames an utterance has, without reading them."""
+        try:
+            return self.frames.lengths[utt]
+        except KeyError:
+            raise _missing(utt) from None
+
+    def of(self, utt: str) -> Tensor:
+        """Give the frames of an utterance as they are stored.
+
+        Raises:
+            DataError: if it has none.
+        """
+        if utt in self._kept:
+            return self._kept[utt]
+        try:
+            frames = self.frames[utt]
+        except KeyError:
+            raise _missing(utt) from None
+        if frames.nbytes <= self.room:
+            self.room -= frames.nbytes
+            self._kept[utt] = frames
+        return frames
+
+
+def _missing(utt: str) -> DataError:
+    return DataError(f"no frames of '{utt}'; run stages 2 and 3 again")
+
+
+def statistics(store: FrameStore, utts: Iterable[str]) -> Tensor:
+    """Compute mean and deviation of each dimension, or frequency bin, over all frames of some utterances.
+
+    One utterance at a time: memory does not grow with their number.
+
+    Returns:
+        (2, D) float32: means, and deviations of at least 1e-5.
+    """
+    n, mean, squares = 0, 0.0, 0.0  # `squares` are sums of squared differences from the mean
+    for utt in utts:
+        x = store.of(utt).double().flatten(0, -2)  # (frames, D)
+        own_n, own_mean = len(x), x.mean(0)
+        move, n = own_mean - mean, n + own_n
+        squares = squares + (x - own_mean).square().sum(0) + move.square() * ((n - own_n) * own_n / n)
+        mean = mean + move * (own_n / n)
+    return torch.stack([mean, (squares / n).sqrt().clamp(min=MIN_DEVIATION)]).float()
+
+
+@dataclass(frozen=True)
+class Normalizer:
+    """Take a mean off frames, and divide them by a deviation: those of the utterance's group or else of all.
+
+    Attributes:
+        of_all: (2, D), as `statistics` gives it.
+        of_group: group -> (2, D).
+        group_of: utterance -> group.
+    """
+
+    of_all: Tensor
+    of_group: Mapping[str, Tensor]
+    group_of: Mapping[str, str]
+
+    def __call__(self, utt: str, frames: Tensor) -> Tensor:
+        """Normalize frames (..., D)."""
+        mean, deviation = self.of_group.get(self.group_of.get(utt, ""), self.of_all)
+        return (frames.float() - mean) / deviation
+
+
+def prefetched(make: Callable[[int], Item], numbers: Iterable[int]) -> Iterator[Item]:
+    """Make items in a thread, each while the one before is used."""
+    with ThreadPoolExecutor(1) as pool:
+        made: Future[Item] | None = None
+        for number in numbers:
+            coming = pool.submit(make, number)
+            if made is not None:
+                yield made.result()
+            made = coming
+        if made is not None:
+            yield made.result()

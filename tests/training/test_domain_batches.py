@@ -1,0 +1,193 @@
+"""Mini-batches over several corpora: shares and passes, domains, streaming statistics, and what stays in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ser.errors import DataError
+from ser.training import domain_batches
+from ser.training.domain_batches import (
+    UNKNOWN,
+    DomainBatches,
+    DomainLabels,
+    FrameStore,
+    Normalizer,
+    deal,
+    pools_of,
+    prefetched,
+    statistics,
+)
+
+# ---- Which utterances come when -------------------------------------------------------------------------------
+
+
+def pools(*sizes: int) -> list[list[str]]:
+    return [[f"{name}{i}" for i in range(size)] for name, size in zip("abc", sizes, strict=False)]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 7), min_size=1, max_size=3), st.integers(0, 30), st.integers(0, 20))
+def test_pools_have_equal_shares_and_every_pass_holds_everyone_once(sizes, start, count):
+    dealt = deal(pools(*sizes), 0, start + count, "seed")
+    share = Counter(utt[0] for utt in dealt)
+    assert len(dealt) == start + count
+    assert max(share.values(), default=0) - min((share[name] for name in "abc"[: len(sizes)]), default=0) <= 1
+    for name, size in zip("abc", sizes, strict=False):
+        own = [utt for utt in dealt if utt[0] == name]
+        for i in range(0, len(own) - size + 1, size):
+            assert len(set(own[i : i + size])) == size
+    parts = [deal(pools(*sizes), *part, "seed") for part in ((0, start), (start, count))]
+    for name in "abc":  # wherever a batch begins, the list is the same
+        assert [utt for part in parts for utt in part if utt[0] == name] == [u for u in dealt if u[0] == name]
+
+
+def test_passes_are_shuffled_by_name():
+    once, twice = deal(pools(20), 0, 20, 1), deal(pools(20), 20, 20, 1)
+    assert sorted(once) == sorted(twice) == sorted(pools(20)[0])
+    assert len({tuple(order) for order in (once, twice, deal(pools(20), 0, 20, 2), pools(20)[0])}) == 4
+
+
+def test_an_epoch_is_one_pass_over_the_labelled_utterances():
+    batches = DomainBatches(pools(10), [], size=4, seed=1)
+    for epoch in range(2):
+        parts = [batches.of(epoch, number) for number in range(batches.n_batches)]
+        assert [len(source) for source, _ in parts] == [4, 4, 2]
+        assert sorted(utt for source, _ in parts for utt in source) == sorted(pools(10)[0])
+        assert not any(target for _, target in parts)
+
+
+def test_a_batch_is_half_source_half_target_and_targets_are_drawn_equally():
+    source, *target = pools(11, 3, 40)
+    batches = DomainBatches([source], target, size=8, seed=1)
+    assert batches.n_batches == 3
+    drawn = [batches.of(*place) for place in ((0, 0), (0, 1), (0, 2), (1, 0))]
+    assert [(len(s), len(t)) for s, t in drawn] == [(4, 4), (4, 4), (3, 3), (4, 4)]
+    share = Counter(utt[0] for _, targets in drawn for utt in targets)
+    assert abs(share["b"] - share["c"]) <= 1
+    assert max(Counter(utt for _, t in drawn for utt in t if utt[0] == "c").values()) == 1  # goes on over epochs
+
+
+def test_target_audio_changes_no_order_of_the_source():
+    source, target = pools(10, 5)
+    alone, beside = DomainBatches([source], [], size=4, seed=3), DomainBatches([source], [target], size=8, seed=3)
+    assert [alone.of(e, n)[0] for e in (0, 1) for n in (0, 1, 2)] == [
+        beside.of(e, n)[0] for e in (0, 1) for n in (0, 1, 2)
+    ]
+
+
+def test_balanced_source_pools():
+    batches = DomainBatches(pools(2, 10), [], size=6, seed=1)
+    share = Counter(utt for number in range(2) for utt in batches.of(0, number)[0])
+    assert sum(n for utt, n in share.items() if utt[0] == "a") == 6 and share["a0"] == share["a1"] == 3
+
+
+def test_pools_by_group():
+    assert pools_of(["x1", "y1", "x2"], {"x1": "q", "x2": "q", "y1": "p"}) == {"p": ["y1"], "q": ["x1", "x2"]}
+
+
+# ---- Domains --------------------------------------------------------------------------------------------------
+
+
+def test_domains_have_the_order_of_their_names_and_may_be_unknown():
+    factors = {
+        "corpus": {"1": "msp", "2": "emodb", "3": "iemocap", "4": "aesdd"},
+        "gender": {"1": "m", "3": "f"},
+        "language": {"1": "en", "2": "en", "3": "en", "4": "el"},
+        "speaker": {},
+    }
+    labels = DomainLabels.of_data(factors, ["gender", "language", "corpus", "speaker"], ["1", "2", "3"])
+    assert labels.domains == {"gender": ["f", "m"], "corpus": ["emodb", "iemocap", "msp"]}
+    assert labels.sizes() == {"gender": 2, "corpus": 3}
+    assert labels.left_out == {"language": "en alone", "speaker": "not known"}
+    indices = labels.of(["1", "2", "3", "1"])
+    assert indices["gender"].tolist() == [1, UNKNOWN, 0, 1] and indices["corpus"].tolist() == [2, 0, 1, 2]
+
+
+# ---- Frames ---------------------------------------------------------------------------------------------------
+
+
+class Disk(dict):
+    """Frames that count how often they are read."""
+
+    def __init__(self, frames):
+        super().__init__(frames)
+        self.lengths = {utt: len(x) for utt, x in frames.items()}
+        self.reads = Counter()
+
+    def __getitem__(self, utt):
+        self.reads[utt] += 1
+        return super().__getitem__(utt)
+
+
+def random_frames(shape=(3,), n=5, shift=0.0) -> dict[str, torch.Tensor]:
+    g = torch.Generator().manual_seed(0)
+    return {f"u{i}": torch.randn(i + 1, *shape, generator=g) + shift for i in range(n)}
+
+
+@pytest.mark.parametrize(("shape", "shift"), [((3,), 0.0), ((4, 3), -13.8), ((3,), 1e3)])
+def test_statistics_equal_those_of_all_frames_at_once(shape, shift):
+    frames = random_frames(shape, shift=shift)
+    mean, deviation = statistics(FrameStore(Disk(frames)), frames).numpy()
+    together = np.concatenate([x.reshape(-1, 3).numpy().astype(np.float64) for x in frames.values()])
+    assert mean == pytest.approx(together.mean(0), rel=1e-6, abs=1e-7)
+    assert deviation == pytest.approx(together.std(0), rel=1e-6)
+
+
+def test_a_constant_bin_is_not_divided_by_zero():
+    store = FrameStore(Disk({"u": torch.tensor([[1.0, 2.0], [1.0, 4.0]])}))
+    assert statistics(store, ["u"]).tolist() == [[1.0, 3.0], [pytest.approx(1e-5), 1.0]]
+
+
+def test_normalizer_takes_the_group_or_all():
+    of_all, of_a = torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0], [4.0]])
+    normalize = Normalizer(of_all, {"a": of_a}, {"u1": "a", "u2": "b"})
+    x = torch.tensor([[7.0]], dtype=torch.float16)
+    assert [normalize(utt, x).item() for utt in ("u1", "u2", "u3")] == [1.0, 3.0, 3.0]
+    assert normalize("u1", x).dtype == torch.float32
+
+
+def test_frames_are_read_once_while_there_is_room():
+    disk = Disk(random_frames())  # 12, 24, 36, 48 and 60 bytes
+    store = FrameStore(disk, max_bytes=12 + 24 + 48)
+    for _ in range(3):
+        for utt in disk:
+            assert torch.equal(store.of(utt), dict(disk)[utt])
+    assert disk.reads == {"u0": 1, "u1": 1, "u2": 1, "u3": 3, "u4": 3}
+    assert store.length("u4") == 5 and disk.reads["u4"] == 3
+
+
+def test_missing_frames_name_the_utterance():
+    store = FrameStore(Disk({}))
+    for call in (store.of, store.length):
+        with pytest.raises(DataError, match="no frames of 'u7'; run stages 2 and 3 again"):
+            call("u7")
+
+
+def test_prefetching_is_one_ahead_in_another_thread_and_keeps_the_order():
+    made, threads = [], set()
+
+    def make(number: int) -> int:
+        made.append(number)
+        threads.add(threading.current_thread())
+        return number
+
+    for n, item in enumerate(prefetched(make, range(6))):
+        assert item == n and len(made) <= n + 3  # used, waiting, and being made
+    assert made == list(range(6)) and threads.isdisjoint({threading.main_thread()})
+    assert list(prefetched(make, [])) == []
+
+
+def test_an_error_in_the_thread_comes_out():
+    with pytest.raises(ZeroDivisionError):
+        list(prefetched(lambda number: 1 // (1 - number), range(3)))
+
+
+def test_frames_of_a_few_hours_stay_in_memory():
+    assert domain_batches.FRAME_BYTES >= 4 * 512 * 18 * 10_000  # 10 hours of BYOL-S
