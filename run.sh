@@ -10,6 +10,7 @@
 #   --db_root DIR         folder that holds the releases under their usual names; conf/db.sh names them one by one
 #   --mini true           miniature corpora, made on the spot; real data and results are not touched
 #   --features "A B"      names from conf/features, instead of those of the recipe
+#   --finetune true       also train the rows that fine-tune their encoder: hours on a GPU, days without
 #   --set KEY=VALUE       override a setting of the methods, as in --set loss.alpha=0.8; may be repeated
 #   --allow_partial true  go on with what is usable of a corpus; every table is stamped
 #   --nj N                processes (default: all cores)
@@ -21,10 +22,10 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 demo="ravdess2emodb" # one recipe per finished paper
 stage_names=(data_prep splits features train score results)
-stage=1 stop_stage=6 db_root="" mini=false features="" set="" allow_partial=false device=auto
+stage=1 stop_stage=6 db_root="" mini=false features="" finetune=false set="" allow_partial=false device=auto
 nj=$(env -u OMP_NUM_THREADS nproc 2> /dev/null || getconf _NPROCESSORS_ONLN) # nproc would count threads
 recipe="" title="" corpora="" recipe_features="" mini_features="" # set by a recipe's run.sh
-options="stage stop_stage db_root mini features set allow_partial nj device recipe title corpora recipe_features mini_features"
+options="stage stop_stage db_root mini features finetune set allow_partial nj device recipe title corpora recipe_features mini_features"
 help_from="$root/run.sh"
 if [ $# -gt 0 ]; then parse_options "$@"; fi
 
@@ -67,7 +68,7 @@ if [ -n "$features$set" ]; then results=$exp/RESULTS.md; fi
 if [ -z "$features" ]; then features=$recipe_features strict=false; fi
 
 recipe_options=(--recipe "$folder" --data "$data" --dump "$dump" --splits "$splits" --exp "$exp" --features "$features"
-  --strict "$strict" --mini "$mini")
+  --strict "$strict" --mini "$mini" --finetune "$finetune")
 for override in $set; do recipe_options+=(--set "$override"); done
 
 step() { # step NAME MODULE ARGUMENTS...: one Python command line with its own log

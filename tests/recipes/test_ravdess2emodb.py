@@ -13,7 +13,7 @@ import pytest
 
 from ser.bin import features, make_splits, prepare_corpus, score, train
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
-from ser.build import Recipe
+from ser.build import COLUMNS, Recipe
 from ser.corpora import synthetic
 from ser.errors import SerError
 
@@ -46,13 +46,15 @@ def test_ends_in_a_table_of_all_rows(finished):
         "shortcut",
     } <= rows
     assert "MINIATURE CORPORA" in page
-    assert len(list((finished.exp / "figures").glob("*.png"))) == len(recipe(finished).rows)
+    drawn = {path.stem for path in (finished.exp / "figures").glob("*.png")}
+    assert {f"{m}-fbank_no_cmvn-{k}" for m in ("btl", "fstl", "emofsl") for k in (5, 10)} <= drawn
 
 
 def test_numbers_of_the_table_are_those_of_the_predictions(finished):
     from sklearn.metrics import balanced_accuracy_score
 
     table = pd.read_csv(finished.exp / "emofsl-fbank_no_cmvn" / "seed1" / "predictions.tsv", sep="\t")
+    table = table[table["shots"] == 5]
     uars = [100 * balanced_accuracy_score(d["true"], d["pred"]) for _, d in table.groupby("draw")]
     line = next(x for x in (finished.exp / "RESULTS.md").read_text().splitlines() if x.startswith("| emofsl "))
     assert line.split("|")[4].strip() == f"{sum(uars) / len(uars):.1f}"
@@ -115,7 +117,7 @@ def test_same_digits_every_time(own, finished):
 
 SETTINGS = [
     "normalization=corpus", "model.hidden=128", "model.normalize=false", "source.lr=1e-2", "source.batch_size=32",
-    "source.epochs=3", "adapt.lr=1e-2", "adapt.lr_decay=0.5", "adapt.steps=7", "loss.alpha=0.9", "loss.beta=0.5",
+    "source.epochs=3", "adapt.lr=1e-2", "adapt.lr_decay=0.5", "adapt.epochs=7", "loss.alpha=0.9", "loss.beta=0.5",
     "loss.kappa=0.5", "loss.kappa1=0.5", "loss.kappa2=0.5", "loss.weight=0.5", "loss.reduction=sum",
     "predictor=classifier",
 ]  # fmt: skip
@@ -153,26 +155,25 @@ def test_only_what_a_setting_affects_runs_again(own):
     result = own.run("--stage", "train", "--set", "loss.alpha=0.8", "--set", "loss.kappa1=0.5")
     assert result.returncode == 0, result.stderr
     again = set(re.findall(r"^(\S+) seed 1: trained in", result.stdout, re.M))
-    kept = {"support_only-fbank_no_cmvn", "shortcut-shortcut"}
-    assert again == {row.name for row in recipe(own).rows} - kept
+    kept = {"support_only-fbank_no_cmvn", "in_domain-fbank_no_cmvn", "shortcut-shortcut"}
+    assert again == {row.name for row in recipe(own).rows if not row.finetunes} - kept
     assert "OVERRIDDEN: loss.alpha=0.8, loss.kappa1=0.5" in (own.exp / "RESULTS.md").read_text()
     conf = (own.exp / "emofsl-fbank_no_cmvn" / "seed1" / "conf.yaml").read_text()
     assert "alpha: 0.8" in conf and "kappa1: 0.5" in conf
 
 
 def test_a_row_keeps_what_it_sets_itself(finished):
-    changed = recipe(finished, "adapt.steps=100")
-    steps = {row.label: row.values["adapt"]["steps"] for row in changed.rows if "adapt" in row.values}
+    changed = recipe(finished, "adapt.epochs=100")
+    steps = {row.label: row.values["adapt"]["epochs"] for row in changed.rows if "adapt" in row.values}
     assert (steps["btl"], steps["emofsl"], steps["btl_ten_steps"]) == (100, 100, 10)
 
 
 def test_a_failed_run_leaves_a_hole_and_a_code(own):
     """A row whose parent cannot be trained: siblings go on, the table tells, the code is not zero."""
     table = own.recipe / "conf" / "runs.tsv"
-    rows = table.read_text().splitlines()
-    bad = "broken\temofsl.yaml\t*\t1\tsupport_only\t-\tobjective=emofsl"
-    table.write_text("\n".join([*rows, bad]) + "\n")
-    (own.recipe / "conf" / "emofsl.yaml").write_text("base: ../../../conf/methods/emofsl.yaml\nadapt: {steps: 2}\n")
+    bad = "broken\temofsl.yaml\t*\t1\tsupport_only\t-\t-\tobjective=emofsl"
+    table.write_text(table.read_text() + "\t".join(COLUMNS) + f"\n{bad}\n")
+    (own.recipe / "conf" / "emofsl.yaml").write_text("base: ../../../conf/methods/emofsl.yaml\nadapt: {epochs: 2}\n")
     model = own.exp / "support_only-fbank_no_cmvn" / "seed1" / "model.safetensors"
     (model.parent / ".done").unlink()
     os.chmod(model, 0o644)
@@ -195,7 +196,7 @@ def uars(tmp_path: Path, shift: float) -> dict[str, float]:
     conf = Path(__file__).parents[2] / "egs" / "ravdess2emodb" / "conf"
     shutil.copytree(conf.parents[2] / "conf", tmp_path / "conf")
     shutil.copytree(conf, out / "conf")
-    table = (out / "conf" / "runs.tsv").read_text().splitlines()
+    table = (tmp_path / "conf" / "rows" / "emofsl.tsv").read_text().splitlines()
     keep = [line for line in table if line.split("\t")[0] in ("row", "source_only", "btl", "fstl", "emofsl")]
     (out / "conf" / "runs.tsv").write_text("\n".join(keep) + "\n")
     splits = str(out / "splits")
@@ -208,7 +209,7 @@ def uars(tmp_path: Path, shift: float) -> dict[str, float]:
     score.main(options)
     return {
         row: next(iter(json.loads((out / "exp" / f"{row}-fbank_no_cmvn" / "seed1" / "metrics.json").read_text())[
-            "shots"].values()))["uar"]
+            "conditions"].values()))["uar"]
         for row in ("source_only", "btl", "fstl", "emofsl")
     }  # fmt: skip
 
@@ -275,9 +276,9 @@ def test_dashes_equal_underscores_and_names_equal_numbers(finished):
 
 
 def test_unknown_yaml_key(own):
-    (own.recipe / "conf" / "emofsl.yaml").write_text("base: ../../../conf/methods/emofsl.yaml\nadapt: {stepz: 3}\n")
+    (own.recipe / "conf" / "emofsl.yaml").write_text("base: ../../../conf/methods/emofsl.yaml\nadapt: {epoch: 3}\n")
     fails(
-        own.run("--stage", "train"), "conf/emofsl.yaml: adapt.stepz: unknown key", "did you mean 'steps'", "lr_decay"
+        own.run("--stage", "train"), "conf/emofsl.yaml: adapt.epoch: unknown key", "did you mean 'epochs'", "lr_decay"
     )
 
 

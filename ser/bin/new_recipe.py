@@ -1,0 +1,169 @@
+"""Write a recipe for corpora that are prepared, your own included.
+
+usage: utils/new_recipe.sh NAME SOURCE TARGET [METHOD ...]
+
+NAME: folder to make below egs/. SOURCE, TARGET: folders below data/, as `prepare_corpus` wrote them. METHOD: few-shot
+methods, that is emofsl. What the shared settings do not know of your corpora (classes, folds) is
+decided here and written into the recipe's conf/, to be looked at and changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ser.config import load
+from ser.errors import ConfigError, DataError, ProtocolError, run_cli, unknown
+from ser.files import read_json, replacing
+from ser.kaldi_io import read_data_dir
+from ser.splits.few_shot import FewShotProtocol, make_splits
+from ser.splits.labels import CorpusLabels, LabelMap
+from ser.types import Utterance
+
+RUN_SH = """#!/usr/bin/env bash
+# {title}. Written by utils/new_recipe.sh.
+# Settings: conf/protocol.yaml (splits), conf/<method>.yaml, conf/labels/ (classes), conf/runs.tsv (rows).
+set -euo pipefail
+here=$(cd "$(dirname "${{BASH_SOURCE[0]}}")" && pwd)
+exec "$here/../../run.sh" \\
+  --recipe "$(basename "$here")" \\
+  --title "{title}" \\
+  --corpora "{source} {target}" \\
+  --recipe_features "fbank_no_cmvn byol_s" \\
+  --mini_features "fbank_no_cmvn" \\
+  "$@"
+"""
+
+SHARED = "../../../conf"
+
+METHODS = ("emofsl",)
+"""Tables of conf/rows/ whose rows follow the few-shot protocol, the one that is written here."""
+
+
+def main(argv: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("source", metavar="SOURCE")
+    parser.add_argument("target", metavar="TARGET")
+    parser.add_argument("methods", metavar="METHOD", nargs="*", default=["emofsl"])
+    parser.add_argument("--root", type=Path, required=True, help="of the repository")
+    args = parser.parse_args(argv)
+    folder = args.root / "egs" / args.name
+    for name in (args.name, args.source, args.target):
+        if not re.fullmatch(r"[A-Za-z0-9_]+", name):
+            raise ConfigError(f"'{name}': a recipe or corpus is named by letters, digits and '_'")
+    if folder.exists():
+        raise ConfigError(f"{folder} exists already; choose another NAME")
+    if args.source == args.target:
+        raise ConfigError(f"SOURCE and TARGET are both '{args.source}'; a few-shot recipe needs two corpora")
+    for method in args.methods:
+        if method not in METHODS:
+            raise ConfigError(f"METHOD: {unknown(method, METHODS)}")
+    settings = _settings(args.root, args.source, args.target)
+    title = f"{args.source} to {args.target}, k labelled utterances per emotion"
+    with replacing(folder) as part:
+        _write(args.root, part, settings, args.methods)
+        script = part / "run.sh"
+        script.write_text(RUN_SH.format(title=title, source=args.source, target=args.target))
+        script.chmod(0o755)
+    print(f"wrote {folder}; look at its conf/, then type: egs/{args.name}/run.sh")
+
+
+def _write(root: Path, folder: Path, settings: dict[str, Any], methods: Sequence[str]) -> None:
+    """Write a recipe's conf/."""
+    conf = folder / "conf"
+    conf.mkdir(parents=True)
+    _dump(conf / "protocol.yaml", {"base": f"{SHARED}/protocols/few_shot.yaml", **settings["protocol"]})
+    if settings["corpora"]:
+        text = "class: the emotions that count as it, as in `happy: [happy, excited]`; the others are dropped"
+        (conf / "labels").mkdir()
+        _dump(
+            conf / "labels" / "four_class.yaml",
+            {"base": f"../{SHARED}/labels/four_class.yaml", "corpora": settings["corpora"]},
+            comment=text,
+        )
+    for name in (path.name for method in methods for path in sorted((root / "conf" / "methods").glob(f"{method}*"))):
+        _dump(conf / name, {"base": f"{SHARED}/methods/{name}"})
+    (conf / "runs.tsv").write_text("".join(f"base\t{SHARED}/rows/{method}.tsv\n" for method in methods))
+
+
+def _dump(path: Path, values: dict[str, Any], comment: str | None = None) -> None:
+    text = yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=118)
+    path.write_text((f"# {comment}\n" if comment else "") + text)
+
+
+def _settings(root: Path, source: str, target: str) -> dict[str, Any]:
+    """Decide what the shared settings do not tell of two corpora: classes, folds of the target, shots.
+
+    Raises:
+        DataError: for a corpus that is not prepared.
+        ProtocolError: if no few-shot protocol fits them.
+    """
+    label_map = load(root / "conf" / "labels" / "four_class.yaml", LabelMap)
+    corpora: dict[str, CorpusLabels] = dict(label_map.corpora)
+    utterances: dict[str, list[Utterance]] = {}
+    labels: dict[str, str] = {}
+    for name in (source, target):
+        if not (root / "data" / name / "corpus.json").exists():
+            raise DataError(f"data/{name}: no data directory; python -m ser.bin.prepare_corpus makes it")
+        corpus = read_data_dir(root / "data" / name)
+        if name not in corpora:
+            corpora[name] = _labels(name, corpus, label_map.classes)
+        own = LabelMap(classes=label_map.classes, corpora=corpora)
+        labels |= own.apply(name, corpus, read_json(root / "data" / name / "corpus.json")["release"])
+        utterances[name] = [u for u in corpus if u.utt_id in labels]
+    base = load(root / "conf" / "protocols" / "few_shot.yaml", FewShotProtocol,
+                [f"source={source}", f"target={target}"])  # fmt: skip
+    return {
+        "protocol": {"source": source, "target": target} | _folds_and_shots(base, utterances, labels),
+        "corpora": {n: corpora[n].model_dump(exclude_defaults=True) for n in (source, target)
+                    if n not in label_map.corpora},
+    }  # fmt: skip
+
+
+def _labels(name: str, corpus: Sequence[Utterance], classes: Sequence[str]) -> CorpusLabels:
+    """Map each class to the emotion of its name, and drop the others."""
+    found = Counter(u.emotion for u in corpus)
+    if missing := [c for c in classes if not found[c]]:
+        raise ProtocolError(
+            f"data/{name}: no utterance is '{missing[0]}'; a few-shot recipe needs {', '.join(classes)}, each in "
+            "both corpora"
+        )
+    return CorpusLabels(
+        map={c: [c] for c in classes},
+        drop=sorted(set(found) - set(classes)),
+        expected={c: found[c] for c in classes},
+    )
+
+
+def _folds_and_shots(
+    base: FewShotProtocol, utterances: dict[str, list[Utterance]], labels: dict[str, str]
+) -> dict[str, Any]:
+    """Choose folds for a target that the shared protocol does not know, and shots that every fold can give."""
+    target = base.target
+    rules = [{"rule": "sessions"}, *({"rule": "stratified_speakers", "folds": n} for n in (5, 4, 3, 2))]
+    failure: ProtocolError | None = None
+    for rule in [{}] if target in base.folds else rules:
+        for n in range(len(base.shots), 0, -1):
+            changed = ({"folds": {target: rule}} if rule else {}) | (
+                {"shots": base.shots[:n]} if n < len(base.shots) else {}
+            )
+            folds = {**base.model_dump()["folds"], **changed.get("folds", {})}
+            protocol = FewShotProtocol(**base.model_dump() | changed | {"folds": folds, "draws": 1})
+            try:
+                make_splits(protocol, utterances, labels)
+            except ProtocolError as error:
+                failure = failure or error
+            else:
+                return changed
+    raise failure
+
+
+if __name__ == "__main__":
+    run_cli(main)

@@ -1,0 +1,190 @@
+"""The nine few-shot recipes on miniature corpora, killed at every stage, and one for a corpus of the user's own."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+import yaml
+
+from ser.bin import prepare_corpus
+from ser.kaldi_io import read_map
+from tests.recipes.conftest import RECIPE, ROOT, Checkout, copy_tree
+from tests.recipes.test_difl_recipes import RECIPES as DIFL
+
+OTHERS = ["iemocap2ravdess", "iemocap2msp", "ravdess2msp", "ravdess2iemocap", "msp2iemocap", "msp2ravdess",
+          "emodb2ravdess", "ravdess2urdu"]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory) -> Checkout:
+    """A checkout in which several recipes run one after another."""
+    return copy_tree(tmp_path_factory.mktemp("shared") / "checkout")
+
+
+def table_rows(page: str) -> dict[str, dict[str, str]]:
+    """Read the first table of a RESULTS.md: row name -> column -> cell."""
+    lines = page.split("## 5 shots")[1].split("\n\n")[1].splitlines()
+    names, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {re.split(r"[ †]", cells[0])[0]: dict(zip(names, cells, strict=True)) for cells in rows}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_runs_end_to_end_on_miniatures(shared, name):
+    script = shared.root / "egs" / name / "run.sh"
+    result = shared.run(script=script)
+    assert result.returncode == 0, result.stdout + result.stderr
+    page = (script.parent / "exp_mini" / "RESULTS.md").read_text()
+    rows = table_rows(page)
+    # the miniatures are easy: with labels one gets far above chance, and the ceiling is the ceiling
+    assert float(rows["in_domain"]["UAR"]) > 60
+    assert float(rows["emofsl"]["UAR"]) > 35
+    assert float(rows["in_domain"]["UAR"]) > float(rows["support_only"]["UAR"]) - 5
+    assert rows["btl_finetune"]["UAR"].startswith("not run: fine-tunes wav2vec2_base")
+    assert "MINIATURE CORPORA" in page
+    assert ("speaker ~ emotion" in page) == (name == "ravdess2urdu")
+    is_published = (script.parent / "conf" / "published.yaml").exists()
+    assert ("published" in page.split("## 5 shots")[1]) == is_published
+
+
+def test_every_recipe_with_a_run_sh_is_known_to_the_tests():
+    """A recipe that no test runs would rot."""
+    assert {path.parent.name for path in (ROOT / "egs").glob("*/run.sh")} == {*OTHERS, RECIPE, *DIFL}
+
+
+# ---- Killed -----------------------------------------------------------------------------------------------------
+
+
+KILLED_AT = {  # stage -> what it has just said when it is killed
+    "data_prep": r"wrote .*/data_mini/ravdess",
+    "splits": "stage 2: splits",
+    "features": "stage 3: features",
+    "train": r"seed 1: trained in",
+    "score": r"seed 1: UAR",
+    "results": "stage 6: results",
+}
+
+
+def kill_when(checkout: Checkout, said: str) -> None:
+    """Run the recipe until it says something, and kill it and all its children."""
+    process = subprocess.Popen(
+        [str(checkout.recipe / "run.sh"), "--mini", "true"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, start_new_session=True,
+    )  # fmt: skip
+    heard = []
+    for line in process.stdout:
+        heard.append(line)
+        if re.search(said, line):
+            break
+    else:
+        raise AssertionError(f"it never said '{said}': {''.join(heard)}")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+
+def test_killed_in_every_stage_it_ends_in_the_same_table(finished, tmp_path):
+    checkout = copy_tree(tmp_path / "killed")
+    for said in KILLED_AT.values():
+        kill_when(checkout, said)
+        assert not (checkout.exp / "RESULTS.md").exists()
+    result = checkout.run()
+    assert result.returncode == 0, result.stdout + result.stderr
+    tables = [(c.exp / "RESULTS.md").read_text().split("## 5 shots")[1] for c in (checkout, finished)]
+    assert tables[0] == tables[1]
+
+
+# ---- Without the corpora ----------------------------------------------------------------------------------------
+
+
+def test_without_its_corpora_a_recipe_shows_the_published_values(tmp_path):
+    checkout = copy_tree(tmp_path / "bare")
+    folder = checkout.root / "egs" / "iemocap2msp"
+    (folder / "RESULTS.md").unlink(missing_ok=True)
+    result = checkout.run("--stage", "results", script=folder / "run.sh", mini=False)
+    assert result.returncode == 0, result.stderr
+    page = (folder / "RESULTS.md").read_text()
+    assert "not run: needs IEMOCAP and MSP_IMPROV" in page
+    assert re.search(r"\| emofsl .*48\.48", page)
+    committed = (ROOT / "egs" / "iemocap2msp" / "RESULTS.md").read_text()
+    pages = [text.split("\n", 1)[1] for text in (page, committed)]  # the first line is about the code, too
+    assert pages[0] == pages[1], "renew it: egs/iemocap2msp/run.sh --stage results"
+
+
+def test_results_are_never_replaced_by_holes(tmp_path):
+    checkout = copy_tree(tmp_path / "bare")
+    before = (checkout.recipe / "RESULTS.md").read_text()
+    result = checkout.run("--stage", "results", mini=False)
+    assert result.returncode == 2
+    assert "run stage" in result.stderr
+    assert (checkout.recipe / "RESULTS.md").read_text() == before
+
+
+# ---- A recipe of one's own --------------------------------------------------------------------------------------
+
+
+def own_table(checkout: Checkout, emotions: dict[str, str]) -> None:
+    """Write data/mylab from a CSV that names the miniature EMO-DB's files, and data/ravdess."""
+    source = checkout.root / "data_mini" / "emodb"
+    emotion, speaker = read_map(source / "utt2emo"), read_map(source / "utt2spk")
+    with open(checkout.root / "my.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "speaker", "emotion"])
+        for utt, wav in read_map(source / "wav.scp").items():
+            wav = str(checkout.root) + wav[wav.index("/data_mini/") :]
+            writer.writerow([wav, speaker[utt].split("-")[1], emotions.get(emotion[utt], emotion[utt])])
+    data = checkout.root / "data"
+    prepare_corpus.main(["table", str(checkout.root / "my.csv"), str(data / "mylab")])
+    release = next((checkout.root / "data_mini" / "corpora").glob("RAVDESS*"))
+    prepare_corpus.main(["ravdess", str(release), str(data / "ravdess")])
+
+
+def new_recipe(checkout: Checkout, *args: str):
+    return checkout.run(*args, script=checkout.root / "utils" / "new_recipe.sh", mini=False)
+
+
+def test_new_recipe_for_a_table_of_one_s_own_runs(own):
+    own_table(own, {})
+    result = new_recipe(own, "ravdess2mylab", "ravdess", "mylab")
+    assert result.returncode == 0, result.stderr
+    folder = own.root / "egs" / "ravdess2mylab"
+    assert (folder / "conf" / "runs.tsv").read_text() == "base\t../../../conf/rows/emofsl.tsv\n"
+    protocol = yaml.safe_load((folder / "conf" / "protocol.yaml").read_text())
+    assert protocol["folds"] == {"mylab": {"rule": "stratified_speakers", "folds": 5}}
+    labels = yaml.safe_load((folder / "conf" / "labels" / "four_class.yaml").read_text())["corpora"]["mylab"]
+    assert labels["map"] == {c: [c] for c in ("angry", "happy", "neutral", "sad")}
+    assert labels["drop"] == ["bored", "disgusted", "fearful"]
+    # few rows and draws, so that the test is short
+    rows = (own.root / "conf" / "rows" / "emofsl.tsv").read_text().replace("\t3\t", "\t1\t").splitlines()
+    keep = [row for row in rows if row.split("\t")[0] in ("row", "source_only", "btl", "emofsl", "in_domain")]
+    (folder / "conf" / "runs.tsv").write_text("\n".join(keep) + "\n")
+    (folder / "conf" / "protocol.yaml").write_text(yaml.safe_dump(protocol | {"draws": 2, "shots": [5]}))
+    result = own.run("--features", "fbank_no_cmvn", script=folder / "run.sh", mini=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    rows = table_rows((folder / "exp" / "RESULTS.md").read_text())
+    assert float(rows["in_domain"]["UAR"]) > 60
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["x", "ravdess", "nolab"], "data/nolab: no data directory"),
+        (["x", "ravdess", "ravdess"], "needs two corpora"),
+        (["a/b", "ravdess", "mylab"], "'a/b': a recipe or corpus is named by"),
+        ([RECIPE, "ravdess", "mylab"], "exists already"),
+        (["x", "ravdess", "mylab", "emofs"], "METHOD: unknown 'emofs'; did you mean 'emofsl'"),
+        (["x", "ravdess", "mylab", "difl_cross"], "METHOD: unknown 'difl_cross'"),  # of another protocol
+        (["x", "ravdess", "mylab"], "data/mylab: no utterance is 'sad'"),
+    ],
+)
+def test_new_recipe_tells_what_is_wrong(own, args, said):
+    own_table(own, {"sad": "other"})
+    result = new_recipe(own, *args)
+    assert result.returncode == 2
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not (own.root / "egs" / "x").exists()

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Write a recipe for prepared corpora, your own included.
+#
+# usage: utils/new_recipe.sh NAME SOURCE TARGET [METHOD ...]
+#
+# NAME: folder below egs/. SOURCE, TARGET: folders below data/. METHOD: emofsl (default). --help tells more.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$root/utils/path.sh"
+exec python3 -m ser.bin.new_recipe --root "$root" "$@"
