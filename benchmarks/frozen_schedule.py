@@ -40,7 +40,7 @@ def main(data_dir: Path, dump_dir: Path) -> None:
         for lr in RATES:
             print(f"{lr:>8.0e}", end="")
             for steps in STEPS:
-                adapt = config.adapt.model_copy(update={"lr": lr, "steps": steps})
+                adapt = config.adapt.model_copy(update={"lr": lr, "epochs": steps})
                 row = config.model_copy(update={"objective": objective, "adapt": adapt})
                 state, _ = emofsl.train(row, data, 1, source, "cpu")
                 table = predictions_table(emofsl.predict(row, data, state, "cpu"), data)
