@@ -52,7 +52,7 @@ def predictions_table(predictions: Sequence[Prediction], data: RunData) -> pd.Da
 def confusion_counts(
     table: pd.DataFrame, classes: Sequence[str], speaker_of: Mapping[str, str]
 ) -> tuple[np.ndarray, list[int], list[str]]:
-    """Count how often each class was taken for each, by support draw and speaker; folds are pooled.
+    """Count how often each class was taken for each, by fold, support draw and speaker.
 
     Args:
         table: predictions for one number of shots.
@@ -60,16 +60,8 @@ def confusion_counts(
         speaker_of: utterance id -> speaker.
 
     Returns:
-        Counts (R, S, C, C), rows true; the draws (R,) and the speakers (S,).
+        Counts (F, R, S, C, C), folds in the order of their names, rows true; the draws (R,) and the speakers (S,).
     """
-    counts, draws, speakers = _counts_of_folds(table, classes, speaker_of)
-    return counts.sum(0), draws, speakers
-
-
-def _counts_of_folds(
-    table: pd.DataFrame, classes: Sequence[str], speaker_of: Mapping[str, str]
-) -> tuple[np.ndarray, list[int], list[str]]:
-    """Count as `confusion_counts`, but (F, R, S, C, C), folds in the order of their names."""
     speaker = table["utt_id"].map(speaker_of)
     columns = (table["split"], table["draw"], speaker)
     names = [sorted(column.unique().tolist()) for column in columns]
@@ -123,7 +115,7 @@ def metrics(
     """
     result = {}
     for name, part in conditions.items():
-        of_folds, draws, speakers = _counts_of_folds(part, classes, speaker_of)
+        of_folds, draws, speakers = confusion_counts(part, classes, speaker_of)
         counts = of_folds.sum(0)
         scores = mean_scores(counts)
         n_predicted = (of_folds.sum((2, 3)) > 0).sum(-1)  # classes in each cell, (F, R)

@@ -111,12 +111,3 @@ class Frames(Mapping[str, Tensor]):
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_open": {}}  # an open archive would be pickled with all that is in it
-
-
-def read_frames(dump_dir: Path) -> Frames:
-    """Open an archive of frames.
-
-    Raises:
-        DataError: if stage 3 has not finished it, it holds no frames, or is cut off.
-    """
-    return Frames.of([dump_dir])

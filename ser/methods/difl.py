@@ -50,7 +50,14 @@ from ser.training.domain_batches import (
     statistics,
 )
 from ser.training.micro_batches import micro_batches
-from ser.training.tensor_files import read_tensors, write_tensors
+from ser.training.tensor_files import (
+    below,
+    optimizer_tensors,
+    prefixed,
+    read_tensors,
+    set_optimizer_tensors,
+    write_tensors,
+)
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -301,7 +308,7 @@ def train(config: Config, data: RunData, seed: int, init: State | None, job: Job
             write_tensors(path, tensors, epochs)
             remove(unfinished)
         tensors, epochs = read_tensors(path)
-        state |= {f"{split.name}.{name}": value for name, value in tensors.items()}
+        state |= prefixed(tensors, f"{split.name}.")
         history += [{"split": split.name, **epoch} for epoch in epochs]
     return state, history
 
@@ -431,7 +438,7 @@ class _Training:
                     self._save(unfinished, done)
                     saved = time.monotonic()
         normalize = self.input.normalize
-        norms = {"norm": normalize.of_all, **{f"norm.{name}": value for name, value in normalize.of_group.items()}}
+        norms = {"norm": normalize.of_all, **prefixed(normalize.of_group, "norm.")}
         return {**done.best, **norms}, done.history
 
     def _epoch(self, epoch: int) -> dict[str, float]:
@@ -476,27 +483,15 @@ class _Training:
     # The checkpoint: weights and centers now and of the best epoch, Adadelta's averages, and what is done.
 
     def _save(self, path: Path, done: _Done) -> None:
-        tensors = {f"now.{name}": value for name, value in self.model.module.state_dict().items()}
-        tensors |= {f"best.{name}": value for name, value in done.best.items()}
-        for number, averages in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"adadelta.{number}.{name}": value for name, value in averages.items()}
+        tensors = prefixed(self.model.module.state_dict(), "now.") | prefixed(done.best, "best.")
+        tensors |= prefixed(optimizer_tensors(self.optimizer), "adadelta.")
         write_tensors(path, tensors, {name: value for name, value in vars(done).items() if name != "best"})
 
     def _load(self, path: Path) -> _Done:
         tensors, about = read_tensors(path)
-        self.model.module.load_state_dict(_below(tensors, "now."))
-        averages: dict[int, dict[str, Tensor]] = {}
-        for name, value in _below(tensors, "adadelta.").items():
-            number, _, key = name.partition(".")
-            averages.setdefault(int(number), {})[key] = value
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": averages, "param_groups": groups})
-        return _Done(**about, best=_below(tensors, "best."))
-
-
-def _below(tensors: State, prefix: str) -> dict[str, Tensor]:
-    """Take the tensors whose name begins with a prefix, without it."""
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+        self.model.module.load_state_dict(below(tensors, "now."))
+        set_optimizer_tensors(self.optimizer, below(tensors, "adadelta."))
+        return _Done(**about, best=below(tensors, "best."))
 
 
 def _deterministic() -> AbstractContextManager[None]:
@@ -566,14 +561,14 @@ def _apply_trained(
     split: Split,
     utts: Sequence[str],
 ) -> Outputs:
-    own = _below(state, f"{_owners(config, data)[split.name]}.")
+    own = below(state, f"{_owners(config, data)[split.name]}.")
     group_of = data.factors.get(config.normalization, {})
-    of_group = _below(own, "norm.")
+    of_group = below(own, "norm.")
     if config.normalization == "speaker":  # those of test speakers are not known from training
         new = {group_of[utt] for utt in utts} - set(of_group)
         of_group |= {name: statistics(store, theirs) for name, theirs in _own_utterances(data, new).items()}
     weights = {name: value for name, value in own.items() if not name.startswith("norm")}
-    heads = _below(weights, "network.domain_heads.heads.")
+    heads = below(weights, "network.domain_heads.heads.")
     sizes = {name.removesuffix(".bias"): len(value) for name, value in heads.items() if name.endswith(".bias")}
     model = Difl(config, len(data.classes), sizes, store.of(utts[0]).shape[1:], seed=0)
     model.load_state_dict(weights)

@@ -33,6 +33,7 @@ from ser.randomness import seed_of
 from ser.splits.lists import Split
 from ser.training.data import NORMALIZATION_SEES, Normalization, RunData, class_weight
 from ser.training.stacked import Params, repeat, train_stacked
+from ser.training.tensor_files import below
 
 Objective = Literal["btl", "fstl", "emofsl"]
 
@@ -249,16 +250,12 @@ def predict(config: Config, data: RunData, state: State, device: Device) -> list
         for k in data.shots():
             episodes = data.episodes(k)
             for i in (i for i, e in enumerate(episodes) if e.split == number):
-                params = {name: state[f"k{k}.{name}"][i] for name in _names(state, k)}
+                params = {name: of_episode[i] for name, of_episode in below(state, f"k{k}.").items()}
                 support = split.support[k, episodes[i].draw]
                 x_support = x[data.rows(support)]
                 scores = _scores(config, params, x_query, x_support, data.targets(support))
                 predictions.append(Prediction(split.name, k, episodes[i].draw, queries, scores))
     return predictions
-
-
-def _names(state: State, k: int) -> list[str]:
-    return [name.removeprefix(f"k{k}.") for name in state if name.startswith(f"k{k}.")]
 
 
 def _scores(config: Config, params: Params, query: Tensor, support: Tensor, y: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ from ser.randomness import seed_of
 from ser.splits.lists import Split
 from ser.training.data import RunData, class_weight
 from ser.training.finetune import Frames, MaskConfig, Schedule, Trainer, copy_weights, set_weights
-from ser.training.tensor_files import read_tensors, write_tensors
+from ser.training.tensor_files import below, prefixed, read_tensors, write_tensors
 from ser.upstreams import TransformerEncoder, load_trainable
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _train_sources(fabric: Fabric, config: Config, data: RunData, seed: int, scr
                 if source == number
             }
             if fabric.is_global_zero:
-                write_tensors(path, {**_named(copy_weights(trainer.model), number), **scores}, epochs)
+                write_tensors(path, prefixed(copy_weights(trainer.model), f"source{number}.") | scores, epochs)
                 unfinished.unlink()
 
 
@@ -194,7 +194,7 @@ def _adapt_all(fabric: Fabric, config: Config, data: RunData, seed: int, scratch
     for split, k, draw in todo:
         if split.name != fold:  # frames of the last fold make room
             fold, trainer = split.name, replace(trainer, frames=Frames(trainer.model.encoder, data.audio))
-        set_weights(trainer.model, _of_source(init, source_of_split[fold]))
+        set_weights(trainer.model, below(init, f"source{source_of_split[fold]}."))
         support = split.support[k, draw]
         losses = _adapt(trainer, config, data, support, seed_of("adapt", seed, fold, k, draw))
         scores = _scores(trainer, config, data, support, tested(data, split))
@@ -256,15 +256,6 @@ def _source_path(scratch: Path, number: int) -> Path:
 
 def _episode_path(scratch: Path, split: Split, k: int, draw: int) -> Path:
     return scratch / f"k{k}.{split.name}.{draw}.safetensors"
-
-
-def _named(weights: State, source: int) -> dict[str, Tensor]:
-    return {f"source{source}.{name}": value for name, value in weights.items()}
-
-
-def _of_source(state: State, source: int) -> dict[str, Tensor]:
-    prefix = f"source{source}."
-    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
 def _collect_sources(data: RunData, scratch: Path) -> tuple[State, History]:

@@ -33,7 +33,14 @@ from ser.nn.span_mask import span_mask
 from ser.progress import progress
 from ser.randomness import seed_of
 from ser.training.micro_batches import micro_batches
-from ser.training.tensor_files import read_tensors, write_tensors
+from ser.training.tensor_files import (
+    below,
+    optimizer_tensors,
+    prefixed,
+    read_tensors,
+    set_optimizer_tensors,
+    write_tensors,
+)
 from ser.upstreams import TransformerEncoder
 
 if TYPE_CHECKING:
@@ -411,10 +418,8 @@ def _masks(config: MaskConfig, frames: Tensor, seed: int, epoch: int, utt: str) 
 
 
 def _save(path: Path, params: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer, done: _Progress) -> None:
-    tensors = {f"now.{name}": p.detach() for name, p in params.items()}
-    tensors |= {f"best.{name}": value for name, value in done.best_weights.items()}
-    for number, moments in optimizer.state_dict()["state"].items():
-        tensors |= {f"adam.{number}.{key}": value for key, value in moments.items()}
+    tensors = prefixed({name: p.detach() for name, p in params.items()}, "now.")
+    tensors |= prefixed(done.best_weights, "best.") | prefixed(optimizer_tensors(optimizer), "adam.")
     write_tensors(path, tensors, {key: value for key, value in vars(done).items() if key != "best_weights"})
 
 
@@ -423,10 +428,5 @@ def _load(path: Path, params: Mapping[str, nn.Parameter], optimizer: torch.optim
     with torch.no_grad():
         for name, param in params.items():
             param.copy_(tensors[f"now.{name}"])
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name in (name for name in tensors if name.startswith("adam.")):
-        _, number, key = name.split(".")
-        moments.setdefault(int(number), {})[key] = tensors[name]
-    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
-    best = {name.removeprefix("best."): value for name, value in tensors.items() if name.startswith("best.")}
-    return _Progress(**about, best_weights=best)
+    set_optimizer_tensors(optimizer, below(tensors, "adam."))
+    return _Progress(**about, best_weights=below(tensors, "best."))

@@ -18,7 +18,7 @@ from ser.errors import DataError
 from ser.features import extract as module
 from ser.features.config import FeatureConfig, Segments
 from ser.features.extract import read_features
-from ser.features.frames import Frames, read_frames
+from ser.features.frames import Frames
 from ser.features.spectrogram import spectrogram_segments
 from ser.files import read_json, write_json
 from ser.kaldi_io import read_map, write_map
@@ -53,7 +53,7 @@ def test_frames_are_those_of_each_utterance_alone(upstream, tmp_path):
     ckpt = str(WRITERS[upstream](tmp_path / "ckpt.pt")) if upstream in WRITERS else None
     config = FeatureConfig(upstream=upstream, ckpt=ckpt, layer=0, pooling="none")
     folder = extract(data_dir, tmp_path / "dump", config)
-    frames, matrices = read_frames(folder), read_scp(folder)
+    frames, matrices = Frames.of([folder]), read_scp(folder)
     alone = upstreams.load(upstream, ckpt, None, torch.device("cpu"))
     assert list(frames) == list(matrices) == sorted(wavs)
     for utt in reversed(list(frames)):
@@ -66,7 +66,7 @@ def test_frames_are_those_of_each_utterance_alone(upstream, tmp_path):
 @pytest.mark.parametrize("config", [SPECTROGRAM, TINY], ids=["default", "tiny"])
 def test_spectrogram_segments_come_back_in_their_shape(config, tmp_path):
     data_dir, wavs = write_corpus(tmp_path, 3, n_samples=8000)
-    frames = read_frames(extract(data_dir, tmp_path / "dump", config))
+    frames = Frames.of([extract(data_dir, tmp_path / "dump", config)])
     settings = config.segment_settings.model_dump()
     for utt, wav in wavs.items():
         assert torch.equal(frames[utt], spectrogram_segments(audio.load(wav), **settings))
@@ -133,7 +133,7 @@ def test_parts_of_a_recording_have_their_own_frames(tmp_path):
     wav = write_wav(tmp_path / "long.wav", n_samples=20_000)
     data_dir = write_data_dir(tmp_path / "data" / "c", {"c-s-a": wav, "c-s-b": wav})
     write_map(data_dir / "segments", {"c-s-a": "c-s-a 0.000000 0.300000", "c-s-b": "c-s-b 0.500000 1.250000"})
-    frames = read_frames(extract(data_dir, tmp_path / "dump", SPECTROGRAM))
+    frames = Frames.of([extract(data_dir, tmp_path / "dump", SPECTROGRAM)])
     samples = audio.load(wav)
     assert torch.equal(frames["c-s-a"], spectrogram_segments(samples[:4800]))
     assert torch.equal(frames["c-s-b"], spectrogram_segments(samples[8000:]))
@@ -173,7 +173,7 @@ def test_several_corpora_are_one_mapping(tmp_path):
 def test_what_is_read_is_a_copy(tmp_path):
     """Archives hold ids of any length, so numbers begin at any byte: a view would not even be aligned."""
     matrices = matrices_of("u", "ut", "utt", "utte")
-    frames = read_frames(write_archive(tmp_path / "c", matrices, [6]))
+    frames = Frames.of([write_archive(tmp_path / "c", matrices, [6])])
     before = (tmp_path / "c" / "feats.ark").read_bytes()
     for utt, matrix in matrices.items():
         read = frames[utt]
@@ -186,9 +186,9 @@ def test_what_is_read_is_a_copy(tmp_path):
 def test_a_moved_folder_is_read_where_it_is(whole, tmp_path):
     _, finished = whole
     moved = shutil.copytree(finished, tmp_path / "elsewhere" / "c")
-    expected = read_frames(finished)["c-s-u02"]
+    expected = Frames.of([finished])["c-s-u02"]
     (moved / "feats.scp").write_text((moved / "feats.scp").read_text().replace(str(finished), "/no/where"))
-    assert torch.equal(read_frames(moved)["c-s-u02"], expected)
+    assert torch.equal(Frames.of([moved])["c-s-u02"], expected)
 
 
 def total(frames: Frames) -> float:
@@ -197,7 +197,7 @@ def total(frames: Frames) -> float:
 
 def test_other_processes_open_archives_by_themselves(tmp_path):
     matrices = {f"u{i}": matrix for i, matrix in enumerate(np.ones((10, 1000, 50), np.float32))}
-    frames = read_frames(write_archive(tmp_path / "c", matrices, [50]))
+    frames = Frames.of([write_archive(tmp_path / "c", matrices, [50])])
     assert total(frames) == 500_000
     assert len(pickle.dumps(frames)) < 2000  # of the 2 MB that it has open
     assert total(pickle.loads(pickle.dumps(frames))) == 500_000
@@ -211,7 +211,7 @@ def test_lengths_are_known_without_opening_an_archive(whole, monkeypatch):
         raise AssertionError("an archive was opened")
 
     monkeypatch.setattr(np, "memmap", no_memmap)
-    frames = read_frames(whole[1])
+    frames = Frames.of([whole[1]])
     assert frames.lengths == {"c-s-u00": 2, "c-s-u01": 2, "c-s-u02": 3}
     assert len(frames) == 3 and "c-s-u00" in frames and list(frames) == list(frames.lengths)
     with pytest.raises(AssertionError, match="an archive was opened"):
@@ -250,7 +250,7 @@ def resident_bytes(path: Path) -> int:
 @pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="needs Linux to look into its own memory")
 def test_one_utterance_is_read_without_the_others(sparse):
     folder, matrices = sparse
-    frames = read_frames(folder)
+    frames = Frames.of([folder])
     assert frames.lengths["b"] == HUGE
     for utt, matrix in matrices.items():  # before and behind the hole, beyond 4 GiB
         np.testing.assert_array_equal(frames[utt], matrix)
@@ -276,7 +276,7 @@ def test_an_archive_of_the_other_kind_is_refused(whole, tmp_path):
     with pytest.raises(DataError, match="c: holds frames, not one vector per utterance; name a feature that pools"):
         read_features(whole[1])
     with pytest.raises(DataError, match="c: holds one vector per utterance, not frames; .* 'pooling: none'"):
-        read_frames(extract(whole[0], tmp_path))
+        Frames.of([extract(whole[0], tmp_path)])
 
 
 def test_archives_that_do_not_go_together_are_refused(tmp_path):
@@ -292,15 +292,15 @@ def test_archives_that_do_not_go_together_are_refused(tmp_path):
 
 def test_an_unfinished_or_damaged_archive_is_refused(tmp_path):
     with pytest.raises(DataError, match="c: no finished features; run stage 3"):
-        read_frames(tmp_path / "c")
+        Frames.of([tmp_path / "c"])
     folder = write_archive(tmp_path / "c", matrices_of("u1", "u2"), [6])
     whole = (folder / "feats.ark").read_bytes()
     (folder / "feats.ark").write_bytes(whole[:-1])
     with pytest.raises(DataError, match=rf"ark: {len(whole) - 1} bytes, expected {len(whole)}; delete its folder"):
-        read_frames(folder)
+        Frames.of([folder])
     for damaged in (whole.replace(b"FM \4\3", b"FM \4\2"), whole[: len(whole) // 4]):  # 3 rows, or cut off later
         (folder / "feats.ark").write_bytes(whole)
-        frames = read_frames(folder)
+        frames = Frames.of([folder])
         (folder / "feats.ark").write_bytes(damaged)
         with pytest.raises(DataError, match=r"ark: no frames of 'u1' where they should be; delete its folder"):
             frames["u1"]
