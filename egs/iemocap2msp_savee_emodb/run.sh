@@ -9,5 +9,5 @@ exec "$here/../../run.sh" \
   --title "IEMOCAP to MSP-IMPROV, SAVEE and EMO-DB, binary arousal and valence" \
   --corpora "iemocap msp_improv savee emodb" \
   --recipe_features "spectrogram byol_s_frames" \
-  --mini_features "spectrogram" \
+  --mini_features "spectrogram_coarse" \
   "$@"

@@ -9,5 +9,5 @@ exec "$here/../../run.sh" \
   --title "RAVDESS to EMO-DB and URDU, binary arousal and valence" \
   --corpora "ravdess emodb urdu" \
   --recipe_features "byol_s_frames" \
-  --mini_features "spectrogram" \
+  --mini_features "spectrogram_coarse" \
   "$@"

@@ -103,7 +103,8 @@ class CnnBlstm(nn.Module):
             self.fc1 = nn.Linear(2 * blstm_units, fc1_dim)
             self.fc2 = nn.Linear(fc1_dim, fc2_dim)
             self.classify = nn.Linear(fc2_dim, n_classes)
-            self.domain_heads = DomainHeads(fc1_dim, domains)  # last, so that they change no other weight
+            self.apply(_start)
+            self.domain_heads = DomainHeads(fc1_dim, domains).apply(_start)  # last: they change no other weight
 
     def forward(
         self, x: Tensor, lengths: Tensor, scale: float = 1.0, generator: torch.Generator | None = None
@@ -177,6 +178,20 @@ class SegmentCnn(nn.Module):
         for conv in self.convs:
             x = F.max_pool2d(conv(x), self.pool).relu()  # equals pooling after ReLU, on a quarter of the numbers
         return x.flatten(1)  # (N, maps * time * frequency)
+
+
+def _start(layer: nn.Module) -> None:
+    """Draw first weights as Glorot and Bengio (2010) do, which is not in the paper.
+
+    PyTorch's own shrink what passes each layer: of this network's depth so much that Adadelta stays where it starts.
+    """
+    if isinstance(layer, (nn.Conv2d, nn.Linear)):
+        nn.init.xavier_uniform_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    elif isinstance(layer, nn.LSTM):
+        for name, values in layer.named_parameters():
+            start = {"weight_ih": nn.init.xavier_uniform_, "weight_hh": nn.init.orthogonal_}
+            start.get(name[:9], nn.init.zeros_)(values)
 
 
 def _drop(x: Tensor, share: float, generator: torch.Generator | None) -> Tensor:

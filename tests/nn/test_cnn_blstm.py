@@ -232,7 +232,20 @@ def test_seed_decides_the_weights_and_global_random_state_is_left_alone():
     assert torch.equal(torch.get_rng_state(), before)
     for name in one:
         assert torch.equal(one[name], same[name])
-        assert not torch.equal(one[name], other[name])
+        assert torch.equal(one[name], other[name]) == ("bias" in name)  # which all start at zero
+
+
+def test_weights_start_in_glorots_bounds_so_that_signals_pass_all_layers():
+    net = CnnBlstm(2, {"corpus": 4}, seed=1)
+    for name, layer in net.named_modules():
+        if isinstance(layer, (torch.nn.Conv2d, torch.nn.Linear)):
+            fan_out, fan_in = layer.weight.shape[:2]
+            bound = (6 / ((fan_in + fan_out) * layer.weight[0, 0].numel())) ** 0.5
+            assert 0.8 * bound < layer.weight.abs().max() <= 1.0001 * bound, name
+            assert layer.bias.abs().max() == 0
+    recurrent = net.blstm.weight_hh_l0_reverse
+    torch.testing.assert_close(recurrent.T @ recurrent, torch.eye(recurrent.shape[1]), atol=1e-5, rtol=0)
+    assert net.blstm.bias_ih_l0.abs().max() == 0
 
 
 def test_networks_of_one_seed_differ_in_their_heads_alone():
