@@ -25,6 +25,7 @@ setup(
         "matplotlib",
         "soundfile",
         "scikit-learn",
+        "threadpoolctl",
         "pydantic>=2",
         "PyYAML",
         "tqdm",

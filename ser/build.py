@@ -45,7 +45,7 @@ COLUMNS = ["row", "conf", "feature", "seeds", "init", "versus", "published", "se
 RESULT_ROOMS = ("losses", "nn", "methods", "training", "metrics", "randomness", "upstreams", "audio")
 """Where the code stands that decides what a row predicts; when what its method imports changes, it runs again."""
 
-SCORE_CODE = ("metrics/classification.py", "metrics/episodic.py", "metrics/statistics.py", "scoring.py")
+SCORE_CODE = ("metrics", "probing.py", "scoring.py")
 """Code that decides scores from predictions."""
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
+import pandas as pd
 
 from ser.files import replacing
 from ser.results import Curve
@@ -97,6 +98,26 @@ def uar_by_shots_figure(path: Path, curves: Sequence[Curve], title: str) -> None
     axes.tick_params(labelsize=8)
     axes.set_title(title, fontsize=9)
     _legend(axes, curves)
+    _write(figure, path)
+
+
+def plane_figure(path: Path, table: Path, title: str) -> None:
+    """Draw embeddings in the plane twice, colored by emotion and by corpus.
+
+    Args:
+        path: PNG file.
+        table: `plane.tsv`, see `ser.probing.plane_table`.
+        title: above both.
+    """
+    points = pd.read_csv(table, sep="\t")
+    figure = _figure(7.2, 3.6)
+    figure.suptitle(f"{title} (t-SNE, seed 1)", fontsize=9)
+    for axes, column, what in zip(figure.subplots(1, 2), ("class", "corpus"), ("emotion", "corpus"), strict=True):
+        for i, (name, own) in enumerate(points.groupby(column)):
+            axes.scatter(own["x"], own["y"], s=5, color=COLORS[i % len(COLORS)], linewidths=0, alpha=0.7, label=name)
+        axes.set(xticks=[], yticks=[], title=f"by {what}")
+        axes.title.set_fontsize(9)
+        axes.legend(fontsize=7, markerscale=2, frameon=False, handletextpad=0.1)
     _write(figure, path)
 
 

@@ -37,9 +37,17 @@ that was recognised. Difference: UAR minus that of the row named, with its own i
 the p of a two-sided paired permutation test that swaps the two rows' results speaker by speaker, Holm-corrected over
 the tests of one feature; before correction p cannot be below 2 / 2^S with S speakers. Target data: what of the target
 corpus a row has seen before it is tested; unlabelled data are utterances of the task's classes for `corpus`
-statistics and all of a speaker's for `speaker` statistics. Chance guesses evenly; majority always says the source's
-most frequent class; shortcut sees duration, level and silence alone. ▼: worse than the row it is compared with. †: in
-that many of all folds and draws only one class was predicted.
+statistics and all of a speaker's for `speaker` statistics; where domains are adversaries, unlabelled-test is the
+audio of the test utterances in the domain loss. Chance guesses evenly; majority always says the source's most
+frequent class; shortcut sees duration, level and silence alone. ▼: worse than the row it is compared with. †: in that
+many of all folds and draws only one class was predicted.
+""".strip()
+
+PROBE_DEFINITIONS = """
+Balanced accuracy, per cent, of a logistic regression that reads a domain from the embeddings of other utterances
+(five folds; for all but the speaker, of other speakers), mean ± standard deviation over seeds; on up to 600
+utterances of training and test. Proxy A-distance between source and target: 2 where they can be told apart without
+error, 0 where only by guessing. baseline is before adaptation.
 """.strip()
 
 
@@ -124,6 +132,38 @@ def line_of(
         )
         for name, first in runs[0]["conditions"].items()
     ]
+
+
+def probe_table(rows: Sequence[tuple[str, str, Sequence[Mapping[str, Any]]]]) -> str:
+    """Lay out what embeddings tell of domains.
+
+    Args:
+        rows: label, feature and `domains` of each seed's `metrics.json`, see `ser.probing.domain_measures`.
+    """
+    first = rows[0][2][0]
+    heads = [f"{factor} ({_percent(probe['chance'])} by chance)" for factor, probe in first["probes"].items()]
+    table = [["row", "feature", *heads, *([] if first["proxy_a_distance"] is None else ["proxy A-distance"])]]
+    for label, feature, seeds in rows:
+        shares = [[100 * seed["probes"][factor]["uar"] for seed in seeds] for factor in first["probes"]]
+        cells = [f"{np.mean(of_seed):.1f} ± {np.std(of_seed):.1f}" for of_seed in shares]
+        if first["proxy_a_distance"] is not None:
+            cells.append(f"{np.mean([seed['proxy_a_distance'] for seed in seeds]):.2f}")
+        table.append([label, feature, *cells])
+    return _pipes(table, 2)
+
+
+def notes_of(rows: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> str:
+    """Tell which factors had no domain head, as training told of each row; "" where all had one.
+
+    Args:
+        rows: label and `metrics.json` of each seed.
+    """
+    labels: dict[str, list[str]] = {}
+    for label, seeds in rows:
+        for note in seeds[0]["notes"]:
+            labels.setdefault(note, []).append(label)
+    heads = {note.partition(": ")[::2]: ", ".join(own) for note, own in labels.items()}
+    return _wrapped(" ".join(f"No head for {name} ({why}) in {own}." for (name, why), own in heads.items()))
 
 
 def _mean_over_seeds(scores: Sequence[float | None]) -> float | None:
@@ -476,7 +516,8 @@ def markdown(
     tables: Tables,
     classes_of: Mapping[Condition, Sequence[str]],
     published: Published | None = None,
-    notes: Sequence[str] = (),
+    notes: Mapping[str, str] | None = None,
+    probes: Mapping[str, str] | None = None,
 ) -> str:
     """Write a recipe's RESULTS.md.
 
@@ -489,7 +530,8 @@ def markdown(
         tables: scored lines.
         classes_of: names of each table's classes in the order of their indices.
         published: what the paper printed.
-        notes: what has to be known of single rows, below every table.
+        notes: task -> what has to be known of single rows, below each of its tables.
+        probes: task -> table of what embeddings tell of domains.
     """
     parts = [
         f"<!-- Written by `python -m ser.bin.results` from {made_from}; do not edit. -->",
@@ -508,9 +550,13 @@ def markdown(
     for name, group in groups(tables).items():
         if len(group) > 1 and isinstance(next(iter(group)), str):  # what one comes to read stands first
             parts += [f"## {name}", "UAR [95 %].", overview(group, published)]
+        if probes and name in probes:
+            parts += [f"### Domains, {name}", probes[name], _wrapped(PROBE_DEFINITIONS)]
     for condition, entries in tables.items():
         classes = classes_of[condition]
-        parts += [f"## {heading(condition)}", markdown_table(entries, classes, published), *notes, *definitions]
+        own = (notes or {}).get(heading(condition).partition(": ")[0])
+        parts += [f"## {heading(condition)}", markdown_table(entries, classes, published)]
+        parts += [*([own] if own else []), *definitions]
         if matrices := confusions(entries, condition, classes, published):
             parts += [f"### Confusion matrices, {heading(condition)}", "Per cent of each true class.", *matrices]
     for name, group in groups(tables).items():

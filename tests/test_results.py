@@ -380,7 +380,9 @@ def test_curves():
 ENVIRONMENT = Environment("2023-10-31", "3.10.1", "Linux x86_64", "0.1", "abc (2023-10-30)", {"torch": "2.8.0"})
 
 
-def page_of(tables: dict, environment: Environment | None = ENVIRONMENT, published: Published | None = None) -> str:
+def page_of(
+    tables: dict, environment: Environment | None = ENVIRONMENT, published: Published | None = None, **more
+) -> str:
     return results.markdown(
         title="A to B",
         made_from="0123abcd",
@@ -391,6 +393,7 @@ def page_of(tables: dict, environment: Environment | None = ENVIRONMENT, publish
         tables=tables,
         classes_of=dict.fromkeys(tables, CLASSES),
         published=published,
+        **more,
     )
 
 
@@ -431,3 +434,40 @@ def test_page_of_what_was_not_run_shows_the_paper_alone():
     for text in ("## Environment", "bootstrap", "corpus `a`", "feature `byol`"):
         assert text not in page
     assert not results.holds_scores(page)
+
+
+def test_probes_are_means_and_deviations_over_seeds():
+    def seed(corpus: float, distance: float | None) -> dict:
+        probes = {"speaker": {"uar": 0.25, "chance": 0.02}, "corpus": {"uar": corpus, "chance": 0.5}}
+        return {"n_utts": 600, "probes": probes, "proxy_a_distance": distance}
+
+    table = cells_of(results.probe_table([("baseline", "byol", [seed(0.9, 1.6), seed(0.7, 0.8)])]))
+    head = ["row", "feature", "speaker (2.0 by chance)", "corpus (50.0 by chance)", "proxy A-distance"]
+    assert table[0] == head
+    assert table[2] == ["baseline", "byol", "25.0 ± 0.0", "80.0 ± 10.0", "1.20"]
+    assert cells_of(results.probe_table([("baseline", "byol", [seed(0.9, None)])]))[0] == head[:-1]
+
+
+def test_heads_that_were_left_out_are_told_once_for_all_their_rows():
+    runs = {
+        "baseline": [],
+        "dann_1": ["corpus: ravdess alone"],
+        "dann_2": ["corpus: ravdess alone", "language: not known"],
+    }
+    rows = [(label, [{"notes": notes}]) for label, notes in runs.items()]
+    note = "No head for corpus (ravdess alone) in dann_1, dann_2. No head for language (not known) in dann_2."
+    assert results.notes_of(rows) == note
+    assert results.notes_of(rows[:1]) == ""
+
+
+def test_notes_and_probes_stand_with_the_tables_of_their_task():
+    tables = {
+        f"{task}: {corpus}": [entry for entry in entries() if isinstance(entry, Line)]
+        for task in ("arousal", "valence")
+        for corpus in ("a", "b")
+    }
+    page = page_of(tables, notes={"arousal": "No head."}, probes={"arousal": "| probe |"})
+    parts = {part.split("\n")[0]: part for part in page.split("\n## ")}
+    assert "### Domains, arousal\n\n| probe |" in parts["arousal"] and "Proxy A-distance" in parts["arousal"]
+    assert "### Domains" not in parts["valence"]
+    assert ["No head." in parts[name] for name in tables] == [True, True, False, False]

@@ -138,7 +138,8 @@ def _refuse_without_scores(recipe: Recipe, page: Page, out: Path) -> None:
 
 
 def _names(corpora: Sequence[str]) -> str:
-    return " and ".join(name.upper() for name in corpora)  # as conf/db.sh writes them
+    *others, last = (name.upper() for name in corpora)  # as conf/db.sh writes them
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _hole(recipe: Recipe, page: Page, row: Row) -> str:
@@ -181,6 +182,8 @@ def _write(recipe: Recipe, page: Page, made_from: str, out: Path) -> str:
         tables=tables,
         classes_of=page.classes_of,
         published=page.published,
+        notes={task: results.notes_of(rows) for task, rows in _by_task(recipe, page).items()},
+        probes=_probes(recipe, page),
     )
     write_text(out, text)
     if not scored:
@@ -190,6 +193,25 @@ def _write(recipe: Recipe, page: Page, made_from: str, out: Path) -> str:
         for c, entries in tables.items()
     ]
     return "".join(f"{stamp}\n" for stamp in stamps) + "\n".join(parts)
+
+
+def _by_task(recipe: Recipe, page: Page) -> dict[str, list[tuple[str, list[dict]]]]:
+    """Gather labels and scores of each task's rows."""
+    return {
+        task: [(row.label, page.runs[row.name]) for row in recipe.rows if row.task == task and page.runs[row.name]]
+        for task in recipe.tasks
+    }
+
+
+def _probes(recipe: Recipe, page: Page) -> dict[str, str]:
+    """Lay out what the embeddings of each task's rows tell of domains."""
+    from ser import results
+
+    probed = defaultdict(list)
+    for row in recipe.rows:
+        if (runs := page.runs[row.name]) and "domains" in runs[0]:
+            probed[row.task].append((row.label, row.feature, [run["domains"] for run in runs]))
+    return {task: results.probe_table(rows) for task, rows in probed.items()}
 
 
 def _tables(recipe: Recipe, page: Page, stamps_of: Mapping[str, Sequence[str]]) -> dict[Condition, list]:
@@ -233,6 +255,11 @@ def _draw(recipe: Recipe, page: Page, tables: Mapping[Condition, list]) -> None:
                 page.classes_of[condition],
                 f"{label}, {feature}, {results.heading(condition)}\nUAR {100 * float(entry.scores['uar']):.1f} %",
             )
+    for row in recipe.rows:
+        plane = recipe.run_dir(row, row.seeds[0]) / "plane.tsv"
+        if row.published and page.runs[row.name] and plane.exists():
+            name = f"{row.label}-{row.feature}-{row.task}" if row.task else f"{row.label}-{row.feature}"
+            figures.plane_figure(folder / f"plane-{name}.png", plane, f"{row.label}, {row.feature}, {row.task}")
     if not all(isinstance(condition, int) for condition in tables):
         return
     for feature in dict.fromkeys(row.feature for row in recipe.rows if row.published) if len(tables) > 1 else ():

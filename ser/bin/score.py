@@ -6,13 +6,19 @@ usage: python -m ser.bin.score RECIPE_OPTIONS
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.build import Recipe, Row
 from ser.errors import SerError, run_cli
 from ser.files import read_json, replacing, write_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ser.training.data import RunData
 
 
 def main(argv: Sequence[str]) -> None:
@@ -45,28 +51,58 @@ def _is_scored(recipe: Recipe, row: Row, seed: int) -> bool:
     return path.exists() and read_json(path)["made_from"] == recipe.score_inputs(row, seed)
 
 
-def _score(recipe: Recipe, row: Row, seed: int, data: object, device: str) -> None:
+def _score(recipe: Recipe, row: Row, seed: int, data: RunData, device: str) -> None:
     from safetensors.torch import load_file
 
     from ser.scoring import by_corpus, by_shots, metrics, predictions_table
 
     folder = recipe.run_dir(row, seed)
     _path(recipe, row, seed).unlink(missing_ok=True)
-    predictions = row.method.predict(row.config, data, load_file(folder / "model.safetensors"), device)
+    state = load_file(folder / "model.safetensors")
+    predictions = row.method.predict(row.config, data, state, device)
     table = predictions_table(predictions, data)
     with replacing(folder / "predictions.tsv") as path:
         table.to_csv(path, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
     speaker_of = dict(zip(data.utts, data.speakers, strict=True))
+    domains = {}
+    if hasattr(row.method, "embeddings"):
+        domains["domains"] = _probe(row, seed, data, state, device, folder)
     result = {
         "made_from": recipe.score_inputs(row, seed),
         "classes": list(data.classes),
         "target_data": sorted(row.method.target_data(row.config)),
+        "notes": _notes(folder / "history.tsv"),
+        **domains,
         "conditions": metrics((by_corpus if row.task else by_shots)(table), data.classes, speaker_of, not row.task),
     }
     write_json(_path(recipe, row, seed), result)
     names = {c: f"at {c} shots" if c.isdigit() else f"on {c}" for c in result["conditions"]}
     uars = ", ".join(f"{100 * s['uar']:.1f} {names[c]}" for c, s in result["conditions"].items())
     print(f"{row.name} seed {seed}: UAR {uars}", flush=True)
+
+
+def _probe(row: Row, seed: int, data: RunData, state: Mapping[str, Tensor], device: str, folder: Path) -> dict:
+    """Probe the embeddings of the first split; lay those of the paper's rows out in the plane, for the first seed."""
+    from ser.probing import domain_measures, embedded_utts, plane_table
+
+    split = data.splits[0]
+    utts = embedded_utts(split)
+    h = row.method.embeddings(row.config, data, state, split, utts, device).numpy()
+    corpus_of = data.factors["corpus"]
+    if row.published and seed == row.seeds[0]:
+        with replacing(folder / "plane.tsv") as path:
+            table = plane_table(h, utts, split, corpus_of, seed)
+            table.to_csv(path, sep="\t", index=False, float_format="%.4g", lineterminator="\n")
+    return domain_measures(h, utts, data.factors, {corpus_of[utt] for utt in split.train})
+
+
+def _notes(history: Path) -> list[str]:
+    """Gather what training left out."""
+    import pandas as pd
+
+    table = pd.read_csv(history, sep="\t", keep_default_na=False, dtype=str) if history.stat().st_size else {}
+    told = {text for cell in table["left_out"] for text in cell.split("; ")} if "left_out" in table else set()
+    return sorted(text for text in told if text)
 
 
 if __name__ == "__main__":

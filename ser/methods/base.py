@@ -52,7 +52,11 @@ class Job:
 
 
 class Method(Protocol):
-    """A module of this package."""
+    """A module of this package.
+
+    One whose embeddings are to be probed for domains and drawn also has `embeddings(config, data, state, split, utts,
+    device)`, which gives (n, D) under the model of a split.
+    """
 
     Config: type[ConfigModel]
 

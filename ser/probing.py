@@ -1,0 +1,86 @@
+"""What the embeddings of a trained model tell beside emotion, and where they lie in the plane.
+
+Embedded are utterances of one split: those that its model was trained on and those that it is tested on. Not here:
+the measures (`ser.metrics.domain`), and what an embedding is, which is each method's own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from ser.metrics.domain import Probe, domain_probe, proxy_a_distance
+from ser.splits.lists import Split
+
+MAX_UTTS = 600
+"""Utterances that are embedded at most, evenly spaced among all in the order of their ids."""
+
+
+def embedded_utts(split: Split) -> list[str]:
+    """Choose the utterances of a split that are embedded, each corpus and speaker by its share."""
+    utts = sorted({*split.train, *split.dev, *split.test})
+    return [utts[i] for i in np.linspace(0, len(utts) - 1, min(len(utts), MAX_UTTS)).round().astype(int)]
+
+
+def domain_measures(
+    h: np.ndarray, utts: Sequence[str], factors: Mapping[str, Mapping[str, str]], sources: set[str]
+) -> dict[str, Any]:
+    """Measure how well domains can be read from embeddings.
+
+    Args:
+        h: embeddings, (N, D).
+        utts: utterances, (N,).
+        factors: speaker, gender, language and corpus -> utterance -> its own, where it is known.
+        sources: corpora with labels in training.
+
+    Returns:
+        `n_utts`; `probes`, factor -> `uar` and `chance` in [0, 1], where two domains or more can be probed;
+        `proxy_a_distance` between sources and the other corpora, None where there are no others.
+    """
+    speakers = np.array([factors["speaker"][utt] for utt in utts])
+    is_target = np.array([factors["corpus"][utt] not in sources for utt in utts])
+    distance = None
+    with threadpool_limits(1):  # what several threads would share is too small for them
+        probes = {name: _probe(h, [own.get(utt) for utt in utts], speakers, name) for name, own in factors.items()}
+        if is_target.any():
+            distance = proxy_a_distance(h[~is_target], h[is_target], speakers[~is_target], speakers[is_target])
+    return {
+        "n_utts": len(utts),
+        "probes": {factor: {"uar": p.balanced_accuracy, "chance": p.chance} for factor, p in probes.items() if p},
+        "proxy_a_distance": distance,
+    }
+
+
+def _probe(h: np.ndarray, domains: Sequence[str | None], speakers: np.ndarray, factor: str) -> Probe | None:
+    """Probe the domains that have two utterances, or for any factor but the speaker two speakers."""
+    units = np.arange(len(h)) if factor == "speaker" else speakers
+    n_units = Counter(name for name, _ in {(name, unit) for name, unit in zip(domains, units.tolist(), strict=True)})
+    rows = np.array([name is not None and n_units[name] > 1 for name in domains])
+    names = np.array(domains, dtype=object)[rows].astype(str)
+    if len(set(names)) < 2:
+        return None
+    return domain_probe(h[rows], names, None if factor == "speaker" else units[rows])
+
+
+def plane(h: np.ndarray, seed: int) -> np.ndarray:
+    """Lay embeddings (N, D) out in the plane by t-SNE, (N, 2), whose axes and distances across have no unit."""
+    from sklearn.manifold import TSNE
+
+    perplexity = min(30.0, (len(h) - 1) / 3)
+    with threadpool_limits(1):
+        return TSNE(init="pca", perplexity=perplexity, random_state=seed, n_jobs=1).fit_transform(h)
+
+
+def plane_table(
+    h: np.ndarray, utts: Sequence[str], split: Split, corpora: Mapping[str, str], seed: int
+) -> pd.DataFrame:
+    """Write down where utterances lie, with what colors them: columns utt_id, corpus, class, x and y."""
+    label = {**split.train, **split.dev, **split.test}
+    x, y = plane(h, seed).T
+    names = {"utt_id": utts, "corpus": [corpora[utt] for utt in utts], "class": [label[utt] for utt in utts]}
+    return pd.DataFrame(names | {"x": x, "y": y})
