@@ -19,7 +19,8 @@ from ser.config import load
 from ser.features.extract import read_features
 from ser.kaldi_io import read_data_dir
 from ser.methods import emofsl
-from ser.scoring import metrics, predictions_table
+from ser.methods.base import Job
+from ser.scoring import by_shots, metrics, predictions_table
 from ser.splits.few_shot import FewShotProtocol, make_splits
 from ser.splits.folds import FoldRule
 from ser.training.data import RunData
@@ -27,6 +28,7 @@ from ser.training.data import RunData
 EMOTIONS = ("disgusted", "fearful", "surprised")
 RATES = (1e-4, 3e-4, 1e-3, 3e-3)
 STEPS = (10, 20, 50, 100, 200)
+JOB = Job("cpu", Path())
 
 
 def main(data_dir: Path, dump_dir: Path) -> None:
@@ -34,7 +36,7 @@ def main(data_dir: Path, dump_dir: Path) -> None:
     data = _data(data_dir, dump_dir)
     speaker_of = dict(zip(data.utts, data.speakers, strict=True))
     config = load(Path(__file__).parents[1] / "conf" / "methods" / "emofsl.yaml", emofsl.Config)
-    source = emofsl.train(config.model_copy(update={"objective": "source_only"}), data, 1, None, "cpu")[0]
+    source = emofsl.train(config.model_copy(update={"objective": "source_only"}), data, 1, None, JOB)[0]
     for objective in ("btl", "fstl"):
         print(f"{objective:>8}" + "".join(f"{steps:>8}" for steps in STEPS))
         for lr in RATES:
@@ -42,9 +44,13 @@ def main(data_dir: Path, dump_dir: Path) -> None:
             for steps in STEPS:
                 adapt = config.adapt.model_copy(update={"lr": lr, "epochs": steps})
                 row = config.model_copy(update={"objective": objective, "adapt": adapt})
-                state, _ = emofsl.train(row, data, 1, source, "cpu")
+                state, _ = emofsl.train(row, data, 1, source, JOB)
                 table = predictions_table(emofsl.predict(row, data, state, "cpu"), data)
-                print(f"{100 * metrics(table, data.classes, speaker_of)['5']['uar']:>8.1f}", end="", flush=True)
+                print(
+                    f"{100 * metrics(by_shots(table), data.classes, speaker_of)['5']['uar']:>8.1f}",
+                    end="",
+                    flush=True,
+                )
             print()
 
 
