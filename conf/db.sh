@@ -11,5 +11,9 @@ URDU=${URDU:-}             # https://github.com/siddiquelatif/URDU-Dataset, rese
 AESDD=${AESDD:-}           # http://m3c.web.auth.gr/research/aesdd-speech-emotion-recognition/
 CASIA=${CASIA:-}           # ChineseLDC; the free subset of 1,200 files
 
+# Folder of the ratings of Das et al. 2022 (EMO_DB.csv and others), where they do not lie beside the releases:
+# utils/download_corpus.sh das2022 DIR
+export DAS2022=${DAS2022:-}
+
 # Checkpoint files of upstreams that have no download of their own.
 export BYOL_S=${BYOL_S:-} # default512_BYOLAs64x96-...pth from github.com/Neclow/serab, MIT

@@ -232,7 +232,7 @@ class Recipe:
 
     def _needs(self, feature: str) -> str | None:
         try:
-            self.feature_config(feature).ckpt_file()
+            self.feature_config(feature).check_usable()
         except ConfigError as error:
             if self.strict:
                 raise
