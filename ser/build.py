@@ -30,9 +30,11 @@ if TYPE_CHECKING:
     from ser.training.data import RunData
 
 METHODS = {
+    "continuous_metric": "ser.methods.continuous_metric",
     "difl": "ser.methods.difl",
     "emofsl": "ser.methods.emofsl",
     "emofsl_finetune": "ser.methods.emofsl_finetune",
+    "linear_svc": "ser.methods.linear_svc",
     "logistic_regression": "ser.methods.logistic_regression",
 }
 """Value of `method:` in a configuration -> the module that holds the method."""
@@ -45,7 +47,8 @@ COLUMNS = ["row", "conf", "feature", "seeds", "init", "versus", "published", "se
 RESULT_ROOMS = ("losses", "nn", "methods", "training", "metrics", "randomness", "upstreams", "audio")
 """Where the code stands that decides what a row predicts; when what its method imports changes, it runs again."""
 
-SCORE_CODE = ("metrics/classification.py", "metrics/episodic.py", "metrics/statistics.py", "scoring.py")
+SCORE_CODE = ("metrics/classification.py", "metrics/episodic.py", "metrics/linear_fit.py", "metrics/statistics.py",
+              "scoring.py")  # fmt: skip
 """Code that decides scores from predictions."""
 
 

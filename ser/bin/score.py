@@ -8,11 +8,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.build import Recipe, Row
 from ser.errors import SerError, run_cli
 from ser.files import read_json, replacing, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ser.training.data import RunData
 
 
 def main(argv: Sequence[str]) -> None:
@@ -48,7 +54,7 @@ def _is_scored(recipe: Recipe, row: Row, seed: int) -> bool:
 def _score(recipe: Recipe, row: Row, seed: int, data: object, device: str) -> None:
     from safetensors.torch import load_file
 
-    from ser.scoring import by_corpus, by_shots, metrics, predictions_table
+    from ser.scoring import by_corpus, by_shots, fits, metrics, predictions_table
 
     folder = recipe.run_dir(row, seed)
     _path(recipe, row, seed).unlink(missing_ok=True)
@@ -57,16 +63,29 @@ def _score(recipe: Recipe, row: Row, seed: int, data: object, device: str) -> No
     with replacing(folder / "predictions.tsv") as path:
         table.to_csv(path, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
     speaker_of = dict(zip(data.utts, data.speakers, strict=True))
+    conditions = (by_corpus if row.task else by_shots)(table)
     result = {
         "made_from": recipe.score_inputs(row, seed),
         "classes": list(data.classes),
         "target_data": sorted(row.method.target_data(row.config)),
-        "conditions": metrics((by_corpus if row.task else by_shots)(table), data.classes, speaker_of, not row.task),
+        "conditions": metrics(conditions, data.classes, speaker_of, not row.task),
+        "fits": fits(conditions, data.ratings, speaker_of),
+        "speaker_dependent": sorted(name for name, part in conditions.items() if _knows_speakers(part, data)),
     }
     write_json(_path(recipe, row, seed), result)
     names = {c: f"at {c} shots" if c.isdigit() else f"on {c}" for c in result["conditions"]}
     uars = ", ".join(f"{100 * s['uar']:.1f} {names[c]}" for c, s in result["conditions"].items())
     print(f"{row.name} seed {seed}: UAR {uars}", flush=True)
+
+
+def _knows_speakers(table: pd.DataFrame, data: RunData) -> bool:
+    """Tell whether a tested speaker stands in the training part of the split that tests them."""
+    speaker_of = dict(zip(data.utts, data.speakers, strict=True))
+    for split in data.splits:
+        known = {speaker_of[utt] for utt in (*split.train, *split.labelled)}
+        if any(speaker_of[utt] in known for utt in table.loc[table["split"] == split.name, "utt_id"]):
+            return True
+    return False
 
 
 if __name__ == "__main__":

@@ -52,7 +52,9 @@ def find(corpus: str, release: Path) -> Path | None:
         places = [root, root.parent]
         if named := os.environ.get(VARIABLE):
             if not Path(named).is_dir():
-                raise DataError(f"{VARIABLE}: '{named}' is no folder; set it in conf/db.sh to that of {FILES[corpus]}")
+                raise DataError(
+                    f"{VARIABLE}: '{named}' is no folder; set it in conf/db.sh to that of {FILES[corpus]}"
+                )
             places.append(Path(named))
     return next((p / FILES[corpus] for p in places if (p / FILES[corpus]).is_file()), None)
 

@@ -21,8 +21,8 @@ class ContinuousMetricLoss(nn.Module):
     p     = (l_d' l_d)^-1 l_d' z_d                                  least squares through the origin
     L_met = L_res + L_sl,   L_res = mean_k (z_d - p l_d)^2,   L_sl = |p - 1|                             Das 2022
 
-    The paper prints L_sl = ||(z^_d(a) - z^_d(b)) / (l_d(a) - l_d(b)) - 1|| with z^_d = p l_d, in which the quotient is
-    p for any a and b. p's own derivative drops out of L_res, since p minimizes it.
+    The paper prints L_sl = ||(z^_d(a) - z^_d(b)) / (l_d(a) - l_d(b)) - 1|| with z^_d = p l_d, in which the quotient
+    is p for any a and b. p's own derivative drops out of L_res, since p minimizes it.
 
     `euclidean`: z_d = ||z_i - z_j|| / D and l_d = |l_i - l_j|, which fits the published tables. `signed_mean`, as in
     the authors' released code: z_d = mean_c (z_ic - z_jc) and l_d = l_i - l_j; with all pairs, p is then the slope of
