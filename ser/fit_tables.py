@@ -96,8 +96,17 @@ def bootstrap(fit: Fit, seed: int) -> np.ndarray:
     return _mean(adjusted(*r2_of(totals.reshape(*totals.shape[:2], size, size))))
 
 
-def score(lines: Sequence[FitLine], rating: str, seed: int) -> dict[tuple[str, str], Scored]:
-    """Score one rating of a table's lines, by label and feature; those without fits are left out."""
+ScoredRatings = Mapping[str, Mapping[tuple[str, str], Scored]]
+"""Rating -> label and feature of a line -> its scores."""
+
+
+def score(lines: Sequence[FitLine], seed: int) -> ScoredRatings:
+    """Score a table's lines; those without fits are left out."""
+    ratings = dict.fromkeys(rating for line in lines for rating in line.fits)
+    return {rating: _score(lines, rating, seed) for rating in ratings}
+
+
+def _score(lines: Sequence[FitLine], rating: str, seed: int) -> dict[tuple[str, str], Scored]:
     scored, resampled = {}, {}
     for line in lines:
         if rating in line.fits:
@@ -137,9 +146,11 @@ def _interval(values: np.ndarray) -> Interval:
 # ---- Rendering ------------------------------------------------------------------------------------------------
 
 
-def table(lines: Sequence[FitLine], condition: Condition, published: Published | None, seed: int) -> list[list[str]]:
+def table(
+    lines: Sequence[FitLine], scored: ScoredRatings, condition: Condition, published: Published | None
+) -> list[list[str]]:
     """Print a table's cells, names first; columns that no row fills are left out. Empty without any number."""
-    ratings = list(dict.fromkeys(rating for line in lines for rating in line.fits))
+    ratings = list(scored)
     if not ratings and published:
         ratings = list(dict.fromkeys(r for f in published.r2.values() for r in f.get(condition, ())))
     columns: list[list[str]] = [
@@ -148,7 +159,7 @@ def table(lines: Sequence[FitLine], condition: Condition, published: Published |
         ["target data", *(", ".join(line.target_data) or ("none" if line.fits else "") for line in lines)],
     ]
     for rating in ratings:
-        columns += _rating_columns(lines, rating, condition, published, score(lines, rating, seed))
+        columns += _rating_columns(lines, rating, condition, published, scored.get(rating, {}))
     filled = [column for column in columns if any(column[1:])]
     rows = [row for i, row in enumerate(zip(*filled, strict=True)) if i == 0 or any(row[3:])] if ratings else []
     return [list(row) for row in rows] if len(rows) > 1 else []
@@ -178,14 +189,13 @@ def _rating_columns(
     return [[f"{rating}: {name}", *column] for name, column in zip(names, zip(*rows, strict=True), strict=True)]
 
 
-def overview(lines_of: Mapping[Condition, Sequence[FitLine]], seed: int) -> list[list[str]]:
+def overview(scored_of: Mapping[Condition, ScoredRatings]) -> list[list[str]]:
     """Lay the R2 of several corpora side by side, names first; rows without fits are left out."""
-    keys = dict.fromkeys((line.label, line.feature) for lines in lines_of.values() for line in lines if line.fits)
+    keys = dict.fromkeys(key for ratings in scored_of.values() for scored in ratings.values() for key in scored)
     columns: list[list[str]] = [["row", *(label for label, _ in keys)], ["feature", *(name for _, name in keys)]]
-    for condition, lines in lines_of.items():
+    for condition, ratings in scored_of.items():
         corpus = str(condition).rpartition(": ")[2]
-        for rating in dict.fromkeys(rating for line in lines for rating in line.fits):
-            scored = score(lines, rating, seed)
+        for rating, scored in ratings.items():
             texts = [
                 f"{_number(s.r2)}{'' if s.is_significant else '*'} {_bounds(s.interval)}"
                 if (s := scored.get(key))

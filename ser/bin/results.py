@@ -239,14 +239,15 @@ def _fits(recipe: Recipe, page: Page) -> dict[Condition | str, list[str]]:
                 [results.SPEAKER_DEPENDENT] if stamped else [], fit_tables.fit_of(runs, corpus),
             )  # fmt: skip
             lines_of.setdefault(condition, []).append(line)
+    scored_of = {condition: fit_tables.score(lines, SEED) for condition, lines in lines_of.items()}
     beside: dict[Condition | str, list[str]] = {}
     for condition, lines in lines_of.items():
-        if rows := fit_tables.table(lines, condition, page.published, SEED):
+        if rows := fit_tables.table(lines, scored_of[condition], condition, page.published):
             heading = f"### Ratings on the latent space, {results.heading(condition)}"
             beside[condition] = [heading, results.pipes(rows, 3), results.wrapped(fit_tables.DEFINITIONS)]
     for task in recipe.tasks:
-        of_task = {c: lines for c, lines in lines_of.items() if str(c).partition(": ")[0] == task}
-        if rows := fit_tables.overview(of_task, SEED):
+        of_task = {c: scored for c, scored in scored_of.items() if str(c).partition(": ")[0] == task}
+        if rows := fit_tables.overview(of_task):
             beside[task] = ["Adjusted R2 [95 %] of ratings on the latent space.", results.pipes(rows, 2)]
     return beside
 
@@ -277,13 +278,19 @@ def _draw_latent(recipe: Recipe, page: Page) -> None:
 
 
 def _draw(recipe: Recipe, page: Page, tables: Mapping[Condition, list]) -> None:
-    """Draw the confusion matrices of the paper's methods, and UAR against shots where there are several."""
+    """Draw the confusion matrices of the paper's methods, and UAR against shots where there are several.
+
+    Rows with a latent plane have that as their figure.
+    """
     from ser import figures, results
 
     folder = recipe.exp / "figures"
+    with_plane = {row.label for row in recipe.rows if any(run["fits"] for run in page.runs[row.name])}
     for condition, entries in tables.items():
         for entry in results.paper_rows(entries):
             label, feature = entry.line.label, entry.line.feature
+            if label in with_plane:
+                continue
             figures.confusion_figure(
                 folder / f"{label}-{feature}-{str(condition).replace(': ', '-').replace(', ', '-')}.png",
                 results.confusion_shares(entry.line),

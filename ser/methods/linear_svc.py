@@ -24,7 +24,7 @@ class Config(ConfigModel):
 
     method: Literal["linear_svc"]
     train_on: Literal["source", "labelled"]
-    normalization: Literal["source", "corpus"]
+    normalization: Literal["source", "corpus", "speaker"]
     cost: float = Field(gt=0)
 
 
@@ -32,7 +32,7 @@ def target_data(config: Config) -> frozenset[str]:
     """Tell what target data a row sees."""
     if config.train_on == "labelled":
         return frozenset({"labelled"})
-    return frozenset({"unlabelled-test"} if config.normalization == "corpus" else set())
+    return frozenset(set() if config.normalization == "source" else {"unlabelled-test"})
 
 
 def _trained_on(config: Config, data: RunData) -> list[tuple[Split, Mapping[str, str]]]:

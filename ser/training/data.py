@@ -155,27 +155,26 @@ class RunData:
             return self._by_group(self.speakers)
         keep = torch.ones(len(self.utts), dtype=torch.bool) if without is None else ~without
         rows = self.rows(split.train or split.labelled)
-        normalized = self._standardized(self.x, rows[keep[rows]])
+        normalized = self._standardized(self.x, self.x[rows[keep[rows]]])
         if how == "source":
             return normalized
-        corpora = [utt.split("-")[0] for utt in self.utts]
         adapt, of_adapt = self.rows(split.adapt), [utt.split("-")[0] for utt in split.adapt]
+        corpora = [utt.split("-")[0] for utt in self.utts]
         for name in dict.fromkeys(of_adapt):
-            own = torch.tensor([corpus == name for corpus in of_adapt])
-            target = self._standardized(self.x, adapt[own & keep[adapt]])
-            of_target = torch.tensor([corpus == name for corpus in corpora])
-            normalized = torch.where(of_target.unsqueeze(1), target, normalized)
+            seen = adapt[torch.tensor([corpus == name for corpus in of_adapt])]
+            own = torch.tensor([i for i, corpus in enumerate(corpora) if corpus == name])
+            normalized[own] = self._standardized(self.x[own], self.x[seen[keep[seen]]])
         return normalized
 
     @staticmethod
-    def _standardized(x: Tensor, rows: Tensor) -> Tensor:
-        mean, deviation = x[rows].mean(0), x[rows].std(0, correction=0)
+    def _standardized(x: Tensor, seen: Tensor) -> Tensor:
+        mean, deviation = seen.mean(0), seen.std(0, correction=0)
         return (x - mean) / deviation.clamp(min=MIN_DEVIATION)
 
     def _by_group(self, groups: Sequence[str]) -> Tensor:
         out = torch.empty_like(self.x)
         for rows in _rows_of(groups):
-            out[rows] = self._standardized(self.x[rows], torch.arange(len(rows)))
+            out[rows] = self._standardized(self.x[rows], self.x[rows])
         return out
 
 

@@ -35,7 +35,7 @@ def fit_linear_svc(x: Tensor, y: Tensor, n_classes: int, cost: float) -> tuple[T
     n_pairs = n_classes * (n_classes - 1) // 2
     weight, bias = torch.zeros(n_pairs, x.shape[1]), torch.zeros(n_pairs)
     pairs = list(combinations(range(n_classes), 2))
-    coef, intercept = torch.from_numpy(model.coef_).float(), torch.from_numpy(model.intercept_).float()
+    coef, intercept = torch.tensor(model.coef_).float(), torch.tensor(model.intercept_).float()
     sign = -1 if len(present) == 2 else 1  # scikit-learn turns the one hyperplane of two classes around
     for row, pair in enumerate(combinations(present, 2)):
         weight[pairs.index(pair)], bias[pairs.index(pair)] = sign * coef[row], sign * intercept[row]
