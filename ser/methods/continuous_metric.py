@@ -267,8 +267,8 @@ class _Stack:
             device,
         )
         self.noises = _Shared(
-            [(m.seed,) for m in models],
-            lambda seed: _noise((size, self.x.shape[1]), seed_of("noise", seed)),
+            [(m.seed, m.config.optimizer.batch_size) for m in models],
+            lambda seed, batch_size: _noise((batch_size, self.x.shape[1]), size, seed_of("noise", seed)),
             device,
         )
         self.kinds = {
@@ -344,10 +344,11 @@ def _order(n: int, batch_size: int, padded: int, seed: int) -> Iterator[Tensor]:
             yield F.pad(rows, (0, padded - len(rows)), value=-1)
 
 
-def _noise(shape: tuple[int, int], seed: int) -> Iterator[Tensor]:
+def _noise(shape: tuple[int, int], padded: int, seed: int) -> Iterator[Tensor]:
+    """Draw standard normal numbers for the rows of a batch, filled up with zeros, (padded, dim)."""
     generator = torch.Generator().manual_seed(seed)
     while True:
-        yield torch.randn(shape, generator=generator)
+        yield F.pad(torch.randn(shape, generator=generator), (0, 0, 0, padded - shape[0]))
 
 
 def _finished(

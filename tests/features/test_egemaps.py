@@ -51,7 +51,9 @@ def test_without_opensmile_one_is_told_what_to_install(monkeypatch):
     monkeypatch.setattr(module, "version", version)
     FeatureConfig(upstream="shortcut").check_usable()
     for ask in (EGEMAPS.check_usable, EGEMAPS.identity):
-        with pytest.raises(ConfigError, match=r"pip install '\.\[egemaps\]' \(.* licence allows research, no products"):
+        with pytest.raises(
+            ConfigError, match=r"pip install '\.\[egemaps\]' \(.* licence allows research, no products"
+        ):
             ask()
 
 
