@@ -16,4 +16,6 @@ CASIA=${CASIA:-}           # ChineseLDC; the free subset of 1,200 files
 export DAS2022=${DAS2022:-}
 
 # Checkpoint files of upstreams that have no download of their own.
+export HUBERT_LARGE=${HUBERT_LARGE:-} # hubert_large_ll60k.pt from huggingface.co/s3prl/converted_ckpts
+export SUPERB_ER=${SUPERB_ER:-}       # pytorch_model.bin from huggingface.co/superb/hubert-large-superb-er, Apache-2.0
 export BYOL_S=${BYOL_S:-} # default512_BYOLAs64x96-...pth from github.com/Neclow/serab, MIT

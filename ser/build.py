@@ -36,6 +36,7 @@ METHODS = {
     "emofsl_finetune": "ser.methods.emofsl_finetune",
     "linear_svc": "ser.methods.linear_svc",
     "logistic_regression": "ser.methods.logistic_regression",
+    "superb": "ser.methods.superb",
 }
 """Value of `method:` in a configuration -> the module that holds the method."""
 

@@ -73,7 +73,8 @@ class FeatureConfig(ConfigModel):
         upstream: s3prl's name, `byol_s` (512 dimensions, from a file), `shortcut`, `egemaps` or
             `spectrogram_segments`.
         ckpt: checkpoint file; `$NAME` stands for a line of `conf/db.sh`.
-        layer: which hidden state, 0 the front end's output, or `last`.
+        layer: which hidden state, 0 the front end's output, or `last`; `all` puts the means of all one behind the
+            other.
         pooling: over the valid frames; `none` keeps them all.
         precision: of the upstream; features are stored as float32.
         hop_ms: hop between windows, for `byol_s`.
@@ -82,7 +83,7 @@ class FeatureConfig(ConfigModel):
 
     upstream: str
     ckpt: str | None = Field(default=None, min_length=1)
-    layer: int | Literal["last"] = "last"
+    layer: int | Literal["last", "all"] = "last"
     pooling: Pooling = "mean"
     precision: Literal["fp32", "bf16"] = "fp32"
     hop_ms: int | None = Field(default=None, gt=0)
@@ -94,6 +95,8 @@ class FeatureConfig(ConfigModel):
             raise ValueError("hop_ms is for byol_s alone; other upstreams have their own hop")
         if self.segments is not None and self.upstream != SPECTROGRAM:
             raise ValueError(f"segments is for {SPECTROGRAM} alone, not for {self.upstream}")
+        if self.layer == "all" and self.pooling != "mean":
+            raise ValueError(f"pooling: found '{self.pooling}'; layer 'all' takes 'mean' alone")
         if self.is_sequence and self.upstream in ("shortcut", EGEMAPS):
             raise ValueError(f"pooling: 'none' is not for {self.upstream}, which is one vector")
         if not self.is_sequence and self.upstream == SPECTROGRAM:

@@ -1,4 +1,4 @@
-"""Continuous metric learning for transferable SER (Das, Lund, Lønfeldt, Pagsberg, Clemmensen: NLDL 2022).
+"""Continuous metric learning for transferable SER (Das et al., NLDL 2022).
 
 A denoising autoencoder of utterance features whose latent space is to follow a rating, activation or valence:
 
