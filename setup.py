@@ -32,5 +32,8 @@ setup(
         "safetensors",
         "lightning-fabric>=2.4",
     ],
-    extras_require={"test": ["pytest>=8", "pytest-xdist", "hypothesis", "ruff"]},
+    extras_require={
+        "egemaps": ["opensmile>=2.6"],  # audEERING's licence: research, no products
+        "test": ["pytest>=8", "pytest-xdist", "hypothesis", "ruff", "opensmile>=2.6"],
+    },
 )

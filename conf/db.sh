@@ -11,5 +11,11 @@ URDU=${URDU:-}             # https://github.com/siddiquelatif/URDU-Dataset, rese
 AESDD=${AESDD:-}           # http://m3c.web.auth.gr/research/aesdd-speech-emotion-recognition/
 CASIA=${CASIA:-}           # ChineseLDC; the free subset of 1,200 files
 
+# Folder of the ratings of Das et al. 2022 (EMO_DB.csv and others), where they do not lie beside the releases:
+# utils/download_corpus.sh das2022 DIR
+export DAS2022=${DAS2022:-}
+
 # Checkpoint files of upstreams that have no download of their own.
+export HUBERT_LARGE=${HUBERT_LARGE:-} # hubert_large_ll60k.pt from huggingface.co/s3prl/converted_ckpts
+export SUPERB_ER=${SUPERB_ER:-}       # pytorch_model.bin from huggingface.co/superb/hubert-large-superb-er, Apache-2.0
 export BYOL_S=${BYOL_S:-} # default512_BYOLAs64x96-...pth from github.com/Neclow/serab, MIT

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 RATE_HZ = 16_000
-"""The one rate at which features are computed."""
+"""The one rate at which features are computed; openSMILE alone takes each file's own."""
 
 RESAMPLER = "torchaudio.functional.resample sinc_interp_hann width=6 rolloff=0.99"
 """Part of every feature's key: resamplers differ in what they leave of 44.1 kHz speech."""
@@ -138,9 +138,16 @@ def load(
     Raises:
         DataError: if the file cannot be decoded, or holds no samples or one that is not finite.
     """
+    import torchaudio.functional as F
+
+    mono, native_hz = load_native(path, start, end)
+    return F.resample(mono, native_hz, rate_hz)
+
+
+def load_native(path: str | Path, start: float | None = None, end: float | None = None) -> tuple[torch.Tensor, int]:
+    """Decode as `load` does, but leave the file's own rate, which is the second value."""
     import soundfile
     import torch
-    import torchaudio.functional as F
 
     try:
         with soundfile.SoundFile(str(path)) as file:
@@ -155,4 +162,4 @@ def load(
     if not len(mono) or not mono.isfinite().all():
         what = "a sample that is no finite number" if len(mono) else "no samples"
         raise DataError(f"{path}: holds {what}; restore the file and run stage 1 again")
-    return F.resample(mono, native_hz, rate_hz)
+    return mono, native_hz

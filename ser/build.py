@@ -30,10 +30,13 @@ if TYPE_CHECKING:
     from ser.training.data import RunData
 
 METHODS = {
+    "continuous_metric": "ser.methods.continuous_metric",
     "difl": "ser.methods.difl",
     "emofsl": "ser.methods.emofsl",
     "emofsl_finetune": "ser.methods.emofsl_finetune",
+    "linear_svc": "ser.methods.linear_svc",
     "logistic_regression": "ser.methods.logistic_regression",
+    "superb": "ser.methods.superb",
 }
 """Value of `method:` in a configuration -> the module that holds the method."""
 
@@ -232,7 +235,7 @@ class Recipe:
 
     def _needs(self, feature: str) -> str | None:
         try:
-            self.feature_config(feature).ckpt_file()
+            self.feature_config(feature).check_usable()
         except ConfigError as error:
             if self.strict:
                 raise

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,6 +119,48 @@ def plane_figure(path: Path, table: Path, title: str) -> None:
         axes.set(xticks=[], yticks=[], title=f"by {what}")
         axes.title.set_fontsize(9)
         axes.legend(fontsize=7, markerscale=2, frameon=False, handletextpad=0.1)
+    _write(figure, path)
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Latent vectors, (n, 2), and the activation of each, (n,)."""
+
+    z: np.ndarray
+    activation: np.ndarray
+
+
+def latent_figure(path: Path, panels: Mapping[str, Mapping[str, Plane]], title: str) -> None:
+    """Draw latent planes, models in rows and corpora in columns, colored by activation (as Das 2022, Fig. 3).
+
+    The panels of a model share their axes, which show the middle 98 % of its vectors.
+
+    Args:
+        path: PNG file.
+        panels: model -> corpus -> plane; at least one.
+        title: above all.
+    """
+    corpora = list(dict.fromkeys(corpus for planes in panels.values() for corpus in planes))
+    figure = _figure(1.2 + 1.9 * len(corpora), 0.7 + 1.8 * len(panels))
+    grid = figure.subplots(len(panels), len(corpora), squeeze=False)
+    for axes_of_row, (model, planes) in zip(grid, panels.items(), strict=True):
+        low, high = np.percentile(np.concatenate([plane.z for plane in planes.values()]), [1, 99], axis=0)
+        margin = 0.1 * (high - low) + 1e-3
+        for axes, corpus in zip(axes_of_row, corpora, strict=True):
+            axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
+            axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
+            axes.tick_params(labelsize=6, length=2)
+            axes.spines[["top", "right"]].set_visible(False)
+            if corpus in planes:
+                plane = planes[corpus]
+                dots = axes.scatter(*plane.z.T, c=plane.activation, cmap="viridis", vmin=1, vmax=5, s=4, linewidth=0)
+        axes_of_row[0].set_ylabel(f"{model}\nDim 2", fontsize=7)
+    for axes, corpus in zip(grid[0], corpora, strict=True):
+        axes.set_title(corpus, fontsize=8)
+    for axes in grid[-1]:
+        axes.set_xlabel("Dim 1", fontsize=7)
+    figure.colorbar(dots, ax=grid, shrink=0.6, label="activation").ax.tick_params(labelsize=6)
+    figure.suptitle(title, fontsize=9)
     _write(figure, path)
 
 

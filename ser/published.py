@@ -22,6 +22,8 @@ Condition = int | str
 
 Percent = Annotated[float, Field(ge=0, le=100)]
 
+WithSd = Annotated[list[float], Field(min_length=2, max_length=2)]
+
 ROUNDING = 0.03
 """How far a row of printed shares may be from 100: cells have two decimals."""
 
@@ -32,6 +34,10 @@ class Published(ConfigModel):
     Attributes:
         source: paper, table and figure of the UARs.
         uar: name -> condition -> UAR.
+        uar_sd: name -> condition -> the standard deviation that stands behind it.
+        r2: name -> condition -> rating -> adjusted R2 of the rating on a latent space, each with its standard
+            deviation, in the order of the versions that `source` names.
+        distances: the same of latent distances on rating distances.
         confusion: name -> condition -> matrix, rows true, classes in the order of their names.
         confusion_source: paper and figure of the matrices.
         note: where the paper contradicts itself.
@@ -39,6 +45,9 @@ class Published(ConfigModel):
 
     source: str
     uar: dict[str, dict[Condition, Percent]]
+    uar_sd: dict[str, dict[Condition, Percent]] = {}
+    r2: dict[str, dict[Condition, dict[str, list[WithSd]]]] = {}
+    distances: dict[str, dict[Condition, dict[str, list[WithSd]]]] = {}
     confusion: dict[str, dict[Condition, list[list[Percent]]]] = {}
     confusion_source: str | None = None
     note: str | None = None
@@ -64,12 +73,29 @@ class Published(ConfigModel):
         """Find a printed UAR, in per cent."""
         return self.uar.get(name or "", {}).get(condition)
 
+    def uar_text(self, name: str | None, condition: Condition) -> str:
+        """Print a UAR as the paper does, with its standard deviation where there is one."""
+        sd = self.uar_sd.get(name or "", {}).get(condition)
+        return f"{self.uar_of(name, condition):.2f}" + ("" if sd is None else f" ± {sd:.2f}")
+
+    def r2_of(self, name: str | None, condition: Condition, rating: str) -> str:
+        """Print the adjusted R2 of a rating, all versions; nothing if there is none."""
+        return _versions(self.r2.get(name or "", {}).get(condition, {}).get(rating, []))
+
+    def distances_of(self, name: str | None, condition: Condition, rating: str) -> str:
+        """Print the adjusted R2 of latent distances on those of a rating; nothing if there is none."""
+        return _versions(self.distances.get(name or "", {}).get(condition, {}).get(rating, []))
+
     def confusion_of(self, name: str | None, condition: Condition) -> np.ndarray | None:
         """Find a printed confusion matrix, shares of each true class, (C, C)."""
         import numpy as np  # here, because a page that is up to date needs none
 
         matrix = self.confusion.get(name or "", {}).get(condition)
         return None if matrix is None else np.array(matrix) / 100
+
+
+def _versions(values: list[list[float]]) -> str:
+    return ", ".join(f"{mean:.2f} ± {sd:.2f}" for mean, sd in values)
 
 
 def read_published(path: Path, names: Mapping[str, str | None]) -> Published | None:
@@ -86,8 +112,8 @@ def read_published(path: Path, names: Mapping[str, str | None]) -> Published | N
         return None
     published = load(path, Published)
     for label, name in names.items():
-        if name is not None and name not in published.uar:
-            raise ConfigError(f"{path}: uar: row '{label}' of runs.tsv asks for {unknown(name, published.uar)}")
+        if name is not None and name not in (known := {*published.uar, *published.r2}):
+            raise ConfigError(f"{path}: uar: row '{label}' of runs.tsv asks for {unknown(name, known)}")
     return published
 
 

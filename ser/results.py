@@ -9,6 +9,7 @@ import dataclasses
 import textwrap
 from collections.abc import Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,9 @@ from ser.randomness import rng
 DEFINITIONS = """
 UAR: mean of the per-class recalls, every test utterance once, all folds of one support draw and source seed scored
 together (a fold that lacks a class is never scored alone), then averaged over draws and seeds. Interval: 95 %
-percentile bootstrap of that mean, resampling test speakers (10,000 times). sd: standard deviation over draws and
-seeds. Folds: mean of the UARs of single folds. Episodic: the paper's sampling of test utterances, 5 random queries
+percentile bootstrap of that mean, resampling test speakers (10,000 times). sd: standard deviation over draws,
+seeds and, where each tests all utterances, fold models. Folds: mean (± standard deviation) of the UARs of single
+folds. Episodic: the paper's sampling of test utterances, 5 random queries
 per class in each of floor(n / 10) episodes of a fold with n test utterances, the same for all rows with support sets;
 it estimates what UAR estimates, with more noise. WA: accuracy. F1: mean of the classes' F1. Recall: share of a class
 that was recognised. Difference: UAR minus that of the row named, with its own interval from the same resamples, and
@@ -61,7 +63,7 @@ class Line:
         target_data: what of the target it has seen.
         counts: confusion counts, (R, S, C, C), over draws and seeds, or None.
         speakers: (S,) names.
-        folds: mean over folds of their own UARs, or None where a fold lacks a class.
+        folds: mean over folds of their own UARs, or None where a fold lacks a class; `folds_sd` their sd.
         one_class, cells: in how many (fold, draw, seed) cells only one class was predicted, of how many.
         versus: label of the row that it is tested against.
         published: its name in the paper's numbers; only such lines have confusion matrices and figures.
@@ -77,6 +79,7 @@ class Line:
     counts: np.ndarray | None = None
     speakers: Sequence[str] = ()
     folds: float | None = None
+    folds_sd: float | None = None
     one_class: int = 0
     cells: int = 0
     versus: str | None = None
@@ -122,13 +125,14 @@ def line_of(
             counts=np.concatenate([run["conditions"][name]["counts"] for run in runs]),
             speakers=first["speakers"],
             folds=_mean_over_seeds([run["conditions"][name]["uar_mean_of_folds"] for run in runs]),
+            folds_sd=_mean_over_seeds([run["conditions"][name].get("uar_sd_of_folds") for run in runs]),
             episodic=first["episodic"]
             and _mean_over_seeds([run["conditions"][name]["episodic"]["uar"] for run in runs]),
             one_class=sum(run["conditions"][name]["one_class_cells"] for run in runs),
             cells=sum(run["conditions"][name]["cells"] for run in runs),
             versus=versus,
             published=published,
-            stamps=stamps,
+            stamps=[*stamps, *([SPEAKER_DEPENDENT] if name in runs[0].get("speaker_dependent", ()) else [])],
         )
         for name, first in runs[0]["conditions"].items()
     ]
@@ -149,7 +153,7 @@ def probe_table(rows: Sequence[tuple[str, str, Sequence[Mapping[str, Any]]]]) ->
         if first["proxy_a_distance"] is not None:
             cells.append(f"{np.mean([seed['proxy_a_distance'] for seed in seeds]):.2f}")
         table.append([label, feature, *cells])
-    return _pipes(table, 2)
+    return pipes(table, 2)
 
 
 def notes_of(rows: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> str:
@@ -163,13 +167,16 @@ def notes_of(rows: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> str:
         for note in seeds[0]["notes"]:
             labels.setdefault(note, []).append(label)
     heads = {note.partition(": ")[::2]: ", ".join(own) for note, own in labels.items()}
-    return _wrapped(" ".join(f"No head for {name} ({why}) in {own}." for (name, why), own in heads.items()))
+    return wrapped(" ".join(f"No head for {name} ({why}) in {own}." for (name, why), own in heads.items()))
 
 
 def _mean_over_seeds(scores: Sequence[float | None]) -> float | None:
     """Average a score that the test utterances either have, for all seeds, or have not."""
     return None if scores[0] is None else float(np.mean(scores))
 
+
+SPEAKER_DEPENDENT = "SPEAKER-DEPENDENT"
+"""Beside rows some of whose tested speakers were trained on."""
 
 SPEAKER_TELLS = "speaker ~ emotion"
 
@@ -269,7 +276,7 @@ def cells(entry: Scored | Line, classes: Sequence[str], published: Published | N
     line = entry if isinstance(entry, Line) else entry.line
     value = published and published.uar_of(line.published, line.condition)
     if value is not None:
-        of_column["published"] = f"{value:.2f}"
+        of_column["published"] = published.uar_text(line.published, line.condition)
         if isinstance(entry, Scored):
             of_column["UAR - published"] = f"{100 * entry.scores['uar'] - value:+.1f}"
     return [of_column.get(name, "") for name in header(classes, published)]
@@ -299,6 +306,8 @@ def _scored_cells(entry: Scored, classes: Sequence[str]) -> dict[str, str]:
     of_column |= {
         name: _percent(v) for name, v in (("folds", line.folds), ("episodic", line.episodic)) if v is not None
     }
+    if line.folds is not None and line.folds_sd is not None:
+        of_column["folds"] += f" ± {_percent(line.folds_sd)}"
     if entry.difference is not None:
         low, high = (100 * bound for bound in entry.difference_interval)
         worse = " ▼" if entry.difference <= -0.0005 else ""  # what is printed as a difference
@@ -323,7 +332,7 @@ def _columns(
     return [[row[i] for i in keep] for row in rows]
 
 
-def _pipes(rows: Sequence[Sequence[str]], n_texts: int) -> str:
+def pipes(rows: Sequence[Sequence[str]], n_texts: int) -> str:
     """Lay out a Markdown table whose first row is its header and whose first columns hold text."""
     lines = [rows[0], ["---"] * n_texts + ["---:"] * (len(rows[0]) - n_texts), *rows[1:]]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
@@ -335,7 +344,7 @@ def markdown_table(
     """Lay out a pipe table; without any score, only the columns that can be filled."""
     any_scores = any(isinstance(entry, Scored) for entry in entries)
     names = header(classes, published) if any_scores else WITHOUT_SCORES
-    return _pipes(_columns(names, entries, classes, published), 3 if any_scores else 2)
+    return pipes(_columns(names, entries, classes, published), 3 if any_scores else 2)
 
 
 def text_table(entries: Sequence[Scored | Line], classes: Sequence[str], published: Published | None = None) -> str:
@@ -353,7 +362,7 @@ def confusion_text(shares: np.ndarray, classes: Sequence[str]) -> str:
     """Print a confusion matrix, (C, C) shares of each true class, in per cent as Yue 2023 does (Figs. 3 and 4)."""
     rows = [["true \\ predicted", *classes]]
     rows += [[name, *(f"{100 * share:.2f}" for share in row)] for name, row in zip(classes, shares, strict=True)]
-    return _pipes(rows, 1)
+    return pipes(rows, 1)
 
 
 def confusion_shares(line: Line) -> np.ndarray:
@@ -451,8 +460,11 @@ def overview(tables: Tables, published: Published | None = None) -> str:
     rows = [["row", "feature", *map(heading, tables), *(["mean"] if are_corpora else [])]]
     if published:
         rows[0].append("published")
-    for of_row in zip(*tables.values(), strict=True):
-        lines = [entry if isinstance(entry, Line) else entry.line for entry in of_row]
+    lines_of = [{(_line(e).label, _line(e).feature): e for e in entries} for entries in tables.values()]
+    for key in dict.fromkeys(key for of_table in lines_of for key in of_table):
+        # a row that was not made for a corpus, as a reference of another one, is empty there
+        of_row = [of_table.get(key, Line(*key, 0)) for of_table in lines_of]
+        lines = [_line(entry) for entry in of_row]
         theirs = [published and published.uar_of(lines[0].published, condition) for condition in tables]
         if any(line.cells for line in lines) or any(value is not None for value in theirs):
             texts = [f"{value:.2f}" if value is not None else "-" for value in theirs]
@@ -461,7 +473,11 @@ def overview(tables: Tables, published: Published | None = None) -> str:
                 rows[-1].append(_mean_uar(of_row))
             if published:
                 rows[-1].append(" / ".join(texts) if set(texts) != {"-"} else "")
-    return _pipes(rows, 2)
+    return pipes(rows, 2)
+
+
+def _line(entry: Scored | Line) -> Line:
+    return entry if isinstance(entry, Line) else entry.line
 
 
 def _mean_uar(entries: Sequence[Scored | Line]) -> str:
@@ -472,7 +488,7 @@ def _mean_uar(entries: Sequence[Scored | Line]) -> str:
 
 def _uar_with_interval(entry: Scored | Line) -> str:
     if isinstance(entry, Line):
-        return "not run"
+        return "not run" if entry.hole else ""
     return f"{_percent(entry.scores['uar'])} [{_percent(entry.interval.low)}-{_percent(entry.interval.high)}]"
 
 
@@ -516,8 +532,8 @@ def markdown(
     tables: Tables,
     classes_of: Mapping[Condition, Sequence[str]],
     published: Published | None = None,
-    notes: Mapping[str, str] | None = None,
-    probes: Mapping[str, str] | None = None,
+    notes: Mapping[str, str] = MappingProxyType({}),
+    beside: Mapping[Condition | str, Sequence[str]] = MappingProxyType({}),
 ) -> str:
     """Write a recipe's RESULTS.md.
 
@@ -531,7 +547,7 @@ def markdown(
         classes_of: names of each table's classes in the order of their indices.
         published: what the paper printed.
         notes: task -> what has to be known of single rows, below each of its tables.
-        probes: task -> table of what embeddings tell of domains.
+        beside: what else is told of a condition, below its table, or of a group, below its overview.
     """
     parts = [
         f"<!-- Written by `python -m ser.bin.results` from {made_from}; do not edit. -->",
@@ -550,15 +566,15 @@ def markdown(
     for name, group in groups(tables).items():
         if len(group) > 1 and isinstance(next(iter(group)), str):  # what one comes to read stands first
             parts += [f"## {name}", "UAR [95 %].", overview(group, published)]
-        if probes and name in probes:
-            parts += [f"### Domains, {name}", probes[name], _wrapped(PROBE_DEFINITIONS)]
+        parts += beside.get(name, ())
     for condition, entries in tables.items():
         classes = classes_of[condition]
-        own = (notes or {}).get(heading(condition).partition(": ")[0])
+        own = notes.get(heading(condition).partition(": ")[0])
         parts += [f"## {heading(condition)}", markdown_table(entries, classes, published)]
         parts += [*([own] if own else []), *definitions]
         if matrices := confusions(entries, condition, classes, published):
             parts += [f"### Confusion matrices, {heading(condition)}", "Per cent of each true class.", *matrices]
+        parts += beside.get(condition, ())
     for name, group in groups(tables).items():
         if len(group) > 1 and isinstance(next(iter(group)), int):
             text = "UAR [95 %]; rows without support sets have one value."
@@ -571,8 +587,8 @@ def _definitions(any_scores: bool, published: Published | None) -> list[str]:
     paragraphs = [DEFINITIONS] if any_scores else []
     if published:
         paragraphs.append(f"Published: UAR of {published.source}. {published.note or ''}")
-    return [_wrapped(text) for text in paragraphs]
+    return [wrapped(text) for text in paragraphs]
 
 
-def _wrapped(text: str) -> str:
+def wrapped(text: str) -> str:
     return "\n".join(textwrap.wrap(text, 118))

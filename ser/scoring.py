@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,16 +14,20 @@ from ser.errors import DataError
 from ser.methods.base import Prediction
 from ser.metrics.classification import scores_of_confusion
 from ser.metrics.episodic import episodic_counts
+from ser.metrics.linear_fit import adjusted_r2, f_test, moments
 from ser.metrics.statistics import mean_scores
 from ser.randomness import rng
 from ser.training.data import RunData
+
+LATENT = "z"
+"""Columns of a latent space begin with it, and end with the number of the axis."""
 
 
 def predictions_table(predictions: Sequence[Prediction], data: RunData) -> pd.DataFrame:
     """Lay out predictions beside the reference, one line per support set and test utterance.
 
     Returns:
-        Columns split, shots, draw, utt_id, true, pred, and one score per class.
+        Columns split, shots, draw, utt_id, true, pred, one score per class, and z1, z2, ... of a latent space.
 
     Raises:
         ValueError: if a method left out or added an utterance.
@@ -46,6 +51,9 @@ def predictions_table(predictions: Sequence[Prediction], data: RunData) -> pd.Da
             }
         )
         parts.append(part.join(pd.DataFrame(scores, columns=list(data.classes))))
+        if p.latent is not None:
+            names = [f"{LATENT}{axis}" for axis in range(1, p.latent.shape[1] + 1)]
+            parts[-1] = parts[-1].join(pd.DataFrame(p.latent.numpy(), columns=names))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -116,7 +124,7 @@ def metrics(
     result = {}
     for name, part in conditions.items():
         of_folds, draws, speakers = confusion_counts(part, classes, speaker_of)
-        counts = of_folds.sum(0)
+        counts = of_folds.reshape(-1, *of_folds.shape[2:]) if _all_in_each_fold(part) else of_folds.sum(0)
         scores = mean_scores(counts)
         n_predicted = (of_folds.sum((2, 3)) > 0).sum(-1)  # classes in each cell, (F, R)
         result[name] = {
@@ -125,6 +133,7 @@ def metrics(
             "macro_f1": float(scores["macro_f1"]),
             "recall": dict(zip(classes, scores["recall"].tolist(), strict=True)),
             "uar_mean_of_folds": _mean_of_folds(of_folds.sum(2)),
+            "uar_sd_of_folds": _sd_of_folds(of_folds.sum(2)),
             "recall_per_speaker": _per_speaker(counts, speakers, classes),
             "cells": int((n_predicted > 0).sum()),
             "one_class_cells": int((n_predicted == 1).sum()),
@@ -134,6 +143,18 @@ def metrics(
             "episodic": _episodic(part, classes) if episodic else None,
         }
     return result
+
+
+def _all_in_each_fold(table: pd.DataFrame) -> bool:
+    """Tell whether every fold tests the same utterances, so that folds are repetitions and not parts."""
+    return table.groupby("split")["utt_id"].agg(frozenset).nunique() == 1
+
+
+def _sd_of_folds(counts: np.ndarray) -> float | None:
+    """Give the sample standard deviation over folds of UAR, as `_mean_of_folds`; None for one fold."""
+    if len(counts) < 2 or not counts.sum(-1).all():
+        return None
+    return float(scores_of_confusion(counts)["uar"].std(axis=0, ddof=1).mean())
 
 
 def _mean_of_folds(counts: np.ndarray) -> float | None:
@@ -163,4 +184,46 @@ def _per_speaker(counts: np.ndarray, speakers: Sequence[str], classes: Sequence[
     return {
         speaker: {c: None if np.isnan(r) else round(float(r), 4) for c, r in zip(classes, row, strict=True)}
         for speaker, row in zip(speakers, recall, strict=True)
+    }
+
+
+def fits(
+    conditions: Mapping[str, pd.DataFrame],
+    ratings: Mapping[str, Mapping[str, float]],
+    speaker_of: Mapping[str, str],
+) -> dict[str, Any]:
+    """Hold each model's latent space against the ratings of the utterances that it encoded, for each condition.
+
+    Returns:
+        condition -> rating -> its speakers, the moments of (1, z, rating) by model and speaker (M, S, D + 2, D + 2),
+        and by model the p of the F-test and adjusted R2 of latent distances on rating distances over all pairs (M,).
+        Nothing for conditions without ratings, or rows without a latent space.
+    """
+    result: dict[str, Any] = {}
+    for name, part in conditions.items():
+        axes = [column for column in part if re.fullmatch(rf"{LATENT}\d+", str(column))]
+        for rating, of_utt in ratings.items():
+            rated = part.assign(rating=part["utt_id"].map(of_utt)).dropna(subset=[*axes, "rating"])
+            if axes and len(rated):
+                result.setdefault(name, {})[rating] = _fits_of_models(rated, axes, speaker_of)
+    return result
+
+
+def _fits_of_models(rated: pd.DataFrame, axes: Sequence[str], speaker_of: Mapping[str, str]) -> dict[str, Any]:
+    from scipy.spatial.distance import pdist
+
+    speaker = rated["utt_id"].map(speaker_of)
+    speakers = sorted(speaker.unique())
+    sums, p_values, distances = [], [], []
+    for _, model in rated.groupby(["split", "draw"]):
+        y, z = model["rating"].to_numpy(float), model[axes].to_numpy(float)
+        own = speaker[model.index].to_numpy()
+        sums.append([moments(y[own == name], z[own == name]).tolist() for name in speakers])
+        p_values.append(f_test(y, z))
+        distances.append(adjusted_r2(pdist(z), pdist(y[:, None])) if len(y) > 2 else np.nan)
+    return {
+        "speakers": speakers,
+        "moments": sums,
+        "p": [None if np.isnan(p) else p for p in p_values],  # JSON knows no NaN
+        "distances": [None if np.isnan(r) else r for r in distances],
     }

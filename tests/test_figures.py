@@ -85,3 +85,20 @@ def test_figures_are_png_and_the_same_every_time(tmp_path: Path, draw):
     assert one[-8:-4] == b"IEND"
     assert one == two
     assert len(list((tmp_path / "figures").iterdir())) == 2
+
+
+def test_latent_planes_share_their_axes_within_a_model(tmp_path, monkeypatch):
+    written = []
+    write = figures._write
+    monkeypatch.setattr(figures, "_write", lambda figure, path: (written.append(figure), write(figure, path)))
+    rng = np.random.default_rng(1)
+    planes = {c: figures.Plane(rng.normal(size=(n, 2)), rng.uniform(1, 5, n)) for c, n in (("src", 30), ("tgt", 9))}
+    figures.latent_figure(tmp_path / "a.png", {"one": planes, "two": {"tgt": planes["tgt"]}}, "title")
+    one_src, one_tgt, two_src, two_tgt, colors = written[0].axes
+    assert [len(a.collections[0].get_offsets()) for a in (one_src, one_tgt, two_tgt)] == [30, 9, 9]
+    assert not two_src.collections
+    assert np.array_equal(one_tgt.collections[0].get_array(), planes["tgt"].activation)
+    assert one_src.get_xlim() == one_tgt.get_xlim() != two_tgt.get_xlim()
+    assert (one_src.get_title(), one_src.get_ylabel(), colors.get_ylabel()) == ("src", "one\nDim 2", "activation")
+    figures.latent_figure(tmp_path / "b.png", {"one": planes, "two": {"tgt": planes["tgt"]}}, "title")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()

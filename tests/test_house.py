@@ -18,7 +18,7 @@ FLOORS = (
     ("losses", "nn", "metrics", "audio", "kaldi_io", "randomness", "files", "progress", "devices", "environment"),
     ("corpora", "splits", "features", "upstreams", "config", "data_dirs", "downloads"),
     ("methods", "training"),
-    ("build", "scoring", "probing", "published", "results", "figures"),
+    ("build", "scoring", "probing", "published", "results", "fit_tables", "figures"),
     ("bin",),
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}

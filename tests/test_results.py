@@ -460,14 +460,13 @@ def test_heads_that_were_left_out_are_told_once_for_all_their_rows():
     assert results.notes_of(rows[:1]) == ""
 
 
-def test_notes_and_probes_stand_with_the_tables_of_their_task():
+def test_notes_and_what_is_told_beside_stand_with_the_tables_of_their_task():
     tables = {
         f"{task}: {corpus}": [entry for entry in entries() if isinstance(entry, Line)]
         for task in ("arousal", "valence")
         for corpus in ("a", "b")
     }
-    page = page_of(tables, notes={"arousal": "No head."}, probes={"arousal": "| probe |"})
+    page = page_of(tables, notes={"arousal": "No head."}, beside={"arousal": ["| probe |"]})
     parts = {part.split("\n")[0]: part for part in page.split("\n## ")}
-    assert "### Domains, arousal\n\n| probe |" in parts["arousal"] and "Proxy A-distance" in parts["arousal"]
-    assert "### Domains" not in parts["valence"]
+    assert "| probe |" in parts["arousal"] and "| probe |" not in parts["valence"]
     assert ["No head." in parts[name] for name in tables] == [True, True, False, False]

@@ -17,6 +17,7 @@ from ser.errors import ConfigError, DataError, run_cli, unknown
 from ser.files import fingerprint, hash_file, read_json, remove
 from ser.kaldi_io import read_data_dir
 from ser.splits.audit import one_class_speakers
+from ser.splits.corpus_folds import CorpusFoldsProtocol, corpus_folds_splits
 from ser.splits.few_shot import FewShotProtocol, make_splits
 from ser.splits.labels import LabelMap
 from ser.splits.lists import Split, write_splits
@@ -30,14 +31,22 @@ from ser.splits.multi_corpus import (
 VERSION = 2
 """Raise it when the same settings would give other lists."""
 
-Protocol = FewShotProtocol | CrossCorpusProtocol | MultiCorpusProtocol
+Protocol = FewShotProtocol | CrossCorpusProtocol | MultiCorpusProtocol | CorpusFoldsProtocol
 
 PROTOCOLS: dict[str, tuple[type[Protocol], Callable[..., list[Split]]]] = {
     "few_shot": (FewShotProtocol, make_splits),
     "cross_corpus": (CrossCorpusProtocol, cross_corpus_splits),
     "multi_corpus": (MultiCorpusProtocol, multi_corpus_splits),
+    "corpus_folds": (CorpusFoldsProtocol, corpus_folds_splits),
 }
 """Value of `protocol:` -> its settings, and what makes its splits."""
+
+CHECKED = {
+    "disjoint": "speaker, session or audio",
+    "shared": "speaker or audio",
+    "speakers shared": "audio",
+}
+"""`sessions` of a protocol -> what the audit has looked for."""
 
 
 def main(argv: Sequence[str]) -> None:
@@ -79,7 +88,7 @@ def _make(args: argparse.Namespace, protocol: Protocol, labels_name: str, folder
         "version": VERSION,
         "protocol": protocol.model_dump(),
         "labels": label_map.only(protocol.corpora),
-        "data": {name: _data_hash(args.data / name, label_map) for name in protocol.corpora},
+        "data": {name: _data_hash(args.data / name, label_map, protocol) for name in protocol.corpora},
     }
     about_path = folder / "protocol.json"
     if about_path.exists() and read_json(about_path).get("made_from") == made_from:
@@ -106,8 +115,7 @@ def _make(args: argparse.Namespace, protocol: Protocol, labels_name: str, folder
         print(f"{task}{split.name}: {len(split.train)} train, {len(split.dev)} dev, {_tested(split, protocol)}")
     for stamp in protocol.stamps:
         print(stamp)
-    checked = "speaker, session or audio" if protocol.sessions == "disjoint" else "speaker or audio"
-    print(f"no {checked} is shared; fingerprint {fingerprint(made_from)[:8]}")
+    print(f"no {CHECKED[protocol.sessions]} is shared; fingerprint {fingerprint(made_from)[:8]}")
 
 
 def _tested(split: Split, protocol: Protocol) -> str:
@@ -128,10 +136,12 @@ def _remove_others(folder: Path, tasks: Collection[str]) -> None:
             remove(path)
 
 
-def _data_hash(data_dir: Path, label_map: LabelMap) -> str:
+def _data_hash(data_dir: Path, label_map: LabelMap, protocol: Protocol) -> str:
     """Hash what the splits depend on; where the audio lies does not matter."""
     rules = label_map.corpora.get(data_dir.name)
     by = ["utt2emo_acted"] if rules and rules.by == "emotion_acted" else []
+    if isinstance(protocol, CorpusFoldsProtocol):  # which rows are trained on, and scored with
+        by += ["utt2aro", "utt2val"]
     names = ("utt2spk", "utt2emo", "utt2hash", "spk2gender", "utt2session", *by, "corpus.json")
     try:
         parts = {n: hash_file(data_dir / n) for n in names[:-1] if (data_dir / n).exists()}

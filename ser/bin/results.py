@@ -66,7 +66,9 @@ def main(argv: Sequence[str]) -> None:
                 for row in recipe.rows
             ],
             "published": page.published and page.published.model_dump(),
-            "code": code_hash(("results.py", "published.py", "figures.py", "bin/results.py", "metrics")),
+            "code": code_hash(
+                ("results.py", "fit_tables.py", "published.py", "figures.py", "bin/results.py", "metrics")
+            ),
             "title": args.title,
             "corpora": page.missing
             or [recipe.splits_of(t).about.get(k) for t in recipe.tasks for k in ("releases", "stamps", ONE_CLASS)],
@@ -170,8 +172,12 @@ def _write(recipe: Recipe, page: Page, made_from: str, out: Path) -> str:
     stamps = [] if page.missing else _stamps(recipe)
     if any(stamps_of[row.name] for row in scored):
         stamps += results.page_stamps(one_class_speakers)
+    beside = _fits(recipe, page)
+    for task, told in _probes(recipe, page).items():
+        beside[task] = [*beside.get(task, ()), *told]
     if scored:
         _draw(recipe, page, tables)
+        _draw_latent(recipe, page)
     text = results.markdown(
         title=page.title,
         made_from=made_from,
@@ -183,7 +189,7 @@ def _write(recipe: Recipe, page: Page, made_from: str, out: Path) -> str:
         classes_of=page.classes_of,
         published=page.published,
         notes={task: results.notes_of(rows) for task, rows in _by_task(recipe, page).items()},
-        probes=_probes(recipe, page),
+        beside=beside,
     )
     write_text(out, text)
     if not scored:
@@ -203,7 +209,7 @@ def _by_task(recipe: Recipe, page: Page) -> dict[str, list[tuple[str, list[dict]
     }
 
 
-def _probes(recipe: Recipe, page: Page) -> dict[str, str]:
+def _probes(recipe: Recipe, page: Page) -> dict[str, list[str]]:
     """Lay out what the embeddings of each task's rows tell of domains."""
     from ser import results
 
@@ -211,7 +217,10 @@ def _probes(recipe: Recipe, page: Page) -> dict[str, str]:
     for row in recipe.rows:
         if (runs := page.runs[row.name]) and "domains" in runs[0]:
             probed[row.task].append((row.label, row.feature, [run["domains"] for run in runs]))
-    return {task: results.probe_table(rows) for task, rows in probed.items()}
+    return {
+        task: [f"### Domains, {task}", results.probe_table(rows), results.wrapped(results.PROBE_DEFINITIONS)]
+        for task, rows in probed.items()
+    }
 
 
 def _tables(recipe: Recipe, page: Page, stamps_of: Mapping[str, Sequence[str]]) -> dict[Condition, list]:
@@ -241,14 +250,73 @@ def _tables(recipe: Recipe, page: Page, stamps_of: Mapping[str, Sequence[str]]) 
     return tables
 
 
+def _fits(recipe: Recipe, page: Page) -> dict[Condition | str, list[str]]:
+    """Lay out how well latent spaces tell ratings, for each tested corpus and, side by side, for each task."""
+    from ser import fit_tables, results
+
+    lines_of: dict[Condition, list[fit_tables.FitLine]] = {}
+    for condition in page.classes_of:
+        task, _, corpus = str(condition).partition(": ")
+        for row in (row for row in recipe.rows if row.task == task):
+            runs = page.runs[row.name]
+            stamped = runs and corpus in runs[0]["speaker_dependent"]
+            line = fit_tables.FitLine(
+                row.label, row.feature, runs[0]["target_data"] if runs else (), row.versus, row.published,
+                [results.SPEAKER_DEPENDENT] if stamped else [], fit_tables.fit_of(runs, corpus),
+            )  # fmt: skip
+            lines_of.setdefault(condition, []).append(line)
+    scored_of = {condition: fit_tables.score(lines, SEED) for condition, lines in lines_of.items()}
+    beside: dict[Condition | str, list[str]] = {}
+    for condition, lines in lines_of.items():
+        if rows := fit_tables.table(lines, scored_of[condition], condition, page.published):
+            heading = f"### Ratings on the latent space, {results.heading(condition)}"
+            beside[condition] = [heading, results.pipes(rows, 3), results.wrapped(fit_tables.DEFINITIONS)]
+    for task in recipe.tasks:
+        of_task = {c: scored for c, scored in scored_of.items() if str(c).partition(": ")[0] == task}
+        if rows := fit_tables.overview(of_task):
+            beside[task] = ["Adjusted R2 [95 %] of ratings on the latent space.", results.pipes(rows, 2)]
+    return beside
+
+
+def _draw_latent(recipe: Recipe, page: Page) -> None:
+    """Draw the latent plane of the paper's models, of one fold and seed, colored by activation (Das 2022, Fig. 3)."""
+    import pandas as pd
+
+    from ser import figures
+    from ser.kaldi_io import read_map
+
+    rated = {name: recipe.data / name / "utt2aro" for name in recipe.corpora}
+    activation = {u: float(v) for path in rated.values() if path.exists() for u, v in read_map(path).items()}
+    for task in recipe.tasks:
+        panels: dict[str, dict[str, figures.Plane]] = {}
+        for row in (row for row in recipe.rows if row.task == task and row.published and page.runs[row.name]):
+            path = recipe.run_dir(row, row.seeds[0]) / "predictions.tsv"
+            table = pd.read_csv(path, sep="\t").query("split == 'fold1'")
+            if "z2" not in table or "z3" in table or table.empty:
+                continue
+            table = table.assign(activation=table["utt_id"].map(activation)).dropna(subset=["z1", "activation"])
+            for corpus, part in table.groupby(table["utt_id"].str.split("-").str[0]):
+                plane = figures.Plane(part[["z1", "z2"]].to_numpy(), part["activation"].to_numpy())
+                panels.setdefault(f"{row.label}, {row.feature}", {})[corpus] = plane
+        if panels:
+            title = f"{page.title}\n{task}: latent plane of fold 1, one seed"
+            figures.latent_figure(recipe.exp / "figures" / f"latent-{task or 'plane'}.png", panels, title)
+
+
 def _draw(recipe: Recipe, page: Page, tables: Mapping[Condition, list]) -> None:
-    """Draw the confusion matrices of the paper's methods, and UAR against shots where there are several."""
+    """Draw the confusion matrices of the paper's methods, and UAR against shots where there are several.
+
+    Rows with a latent plane have that as their figure.
+    """
     from ser import figures, results
 
     folder = recipe.exp / "figures"
+    with_plane = {row.label for row in recipe.rows if any(run["fits"] for run in page.runs[row.name])}
     for condition, entries in tables.items():
         for entry in results.paper_rows(entries):
             label, feature = entry.line.label, entry.line.feature
+            if label in with_plane:
+                continue
             figures.confusion_figure(
                 folder / f"{label}-{feature}-{str(condition).replace(': ', '-').replace(', ', '-')}.png",
                 results.confusion_shares(entry.line),
@@ -283,7 +351,7 @@ def _stamps(recipe: Recipe) -> list[str]:
     """Tell what has to stand above every table of the recipe."""
     about = recipe.splits_about
     releases = about["releases"]
-    stamps = list(about.get("stamps", []))
+    stamps = list(dict.fromkeys(s for task in recipe.tasks for s in recipe.splits_of(task).about.get("stamps", [])))
     if partial := sorted(name for name, release in releases.items() if release == "subset"):
         stamps.append(f"PARTIAL CORPUS: {', '.join(partial)} (see corpus.json); not comparable")
     if "mini" in releases.values():

@@ -16,6 +16,7 @@ from ser.errors import SerError, run_cli
 from ser.files import read_json, replacing, write_json
 
 if TYPE_CHECKING:
+    import pandas as pd
     from torch import Tensor
 
     from ser.training.data import RunData
@@ -54,7 +55,7 @@ def _is_scored(recipe: Recipe, row: Row, seed: int) -> bool:
 def _score(recipe: Recipe, row: Row, seed: int, data: RunData, device: str) -> None:
     from safetensors.torch import load_file
 
-    from ser.scoring import by_corpus, by_shots, metrics, predictions_table
+    from ser.scoring import by_corpus, by_shots, fits, metrics, predictions_table
 
     folder = recipe.run_dir(row, seed)
     _path(recipe, row, seed).unlink(missing_ok=True)
@@ -67,13 +68,16 @@ def _score(recipe: Recipe, row: Row, seed: int, data: RunData, device: str) -> N
     domains = {}
     if hasattr(row.method, "embeddings"):
         domains["domains"] = _probe(row, seed, data, state, device, folder)
+    conditions = (by_corpus if row.task else by_shots)(table)
     result = {
         "made_from": recipe.score_inputs(row, seed),
         "classes": list(data.classes),
         "target_data": sorted(row.method.target_data(row.config)),
         "notes": _notes(folder / "history.tsv"),
         **domains,
-        "conditions": metrics((by_corpus if row.task else by_shots)(table), data.classes, speaker_of, not row.task),
+        "conditions": metrics(conditions, data.classes, speaker_of, not row.task),
+        "fits": fits(conditions, data.ratings, speaker_of),
+        "speaker_dependent": sorted(name for name, part in conditions.items() if _knows_speakers(part, data)),
     }
     write_json(_path(recipe, row, seed), result)
     names = {c: f"at {c} shots" if c.isdigit() else f"on {c}" for c in result["conditions"]}
@@ -103,6 +107,16 @@ def _notes(history: Path) -> list[str]:
     table = pd.read_csv(history, sep="\t", keep_default_na=False, dtype=str) if history.stat().st_size else {}
     told = {text for cell in table["left_out"] for text in cell.split("; ")} if "left_out" in table else set()
     return sorted(text for text in told if text)
+
+
+def _knows_speakers(table: pd.DataFrame, data: RunData) -> bool:
+    """Tell whether a tested speaker stands in the training part of the split that tests them."""
+    speaker_of = dict(zip(data.utts, data.speakers, strict=True))
+    for split in data.splits:
+        known = {speaker_of[utt] for utt in (*split.train, *split.labelled)}
+        if any(speaker_of[utt] in known for utt in table.loc[table["split"] == split.name, "utt_id"]):
+            return True
+    return False
 
 
 if __name__ == "__main__":

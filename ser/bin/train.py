@@ -15,11 +15,15 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.build import Recipe, Row
 from ser.errors import ConfigError, SerError, run_cli
 from ser.files import fingerprint, replacing, write_text
+
+if TYPE_CHECKING:
+    from ser.methods.base import History, State
 
 
 def main(argv: Sequence[str]) -> None:
@@ -91,14 +95,19 @@ def run(recipe: Recipe, jobs: Path | None, part: str, device: str) -> None:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     failed: list[SerError] = []
     data: dict[str, object] = {}
-    for family in _share([line.split("\t") for line in jobs.read_text().splitlines()], int(n_parts))[int(number) - 1]:
-        for run_name in family:
-            name, _, seed = run_name.rpartition(":")
-            try:
-                _train(recipe, recipe.row(name), int(seed), device, data)
-            except SerError as error:
-                print(f"{name} seed {seed}: failed: {error}")
-                failed.append(error)
+    families = _share([line.split("\t") for line in jobs.read_text().splitlines()], int(n_parts))[int(number) - 1]
+    names = [run_name.rpartition(":") for family in families for run_name in family]
+    todo = _together([(recipe.row(name), int(seed)) for name, _, seed in names])
+    while todo:
+        runs = todo.pop(0)
+        try:
+            _train(recipe, runs, device, data)
+        except SerError as error:
+            if len(runs) > 1:  # one of them spoils the others, who go on without it
+                todo = [[run] for run in runs] + todo
+                continue
+            print(f"{runs[0][0].name} seed {runs[0][1]}: failed: {error}")
+            failed.append(error)
     if failed:
         raise failed[0]
 
@@ -111,41 +120,77 @@ def _share(families: list[list[str]], n_parts: int) -> list[list[list[str]]]:
     return parts
 
 
-def _train(recipe: Recipe, row: Row, seed: int, device: str, data_of: dict[str, object]) -> None:
-    """Train one row for one seed and write its folder; `data_of` keeps what rows of one feature share."""
+Run = tuple[Row, int]
+"""A row and a seed."""
+
+
+def _together(runs: Sequence[Run]) -> list[list[Run]]:
+    """Gather the runs that one call of their method trains, on the same data; others stay alone, in their order."""
+    groups: dict[object, list[Run]] = {}
+    for row, seed in runs:
+        key = (row.values["method"], row.reads) if hasattr(row.method, "train_together") else (row.name, seed)
+        groups.setdefault(key, []).append((row, seed))
+    return list(groups.values())
+
+
+def _train(recipe: Recipe, runs: Sequence[Run], device: str, data_of: dict[str, object]) -> None:
+    """Train one run, or several by one call, and write folders; `data_of` keeps what rows on one feature share."""
     import time
 
-    import pandas as pd
-    import yaml
-    from safetensors.torch import load_file, save_file
-
-    from ser.environment import environment
-    from ser.methods.base import Job
-
     started = time.monotonic()
+    row, seed = runs[0]
     if row.reads not in data_of:
         data_of.clear()
         data_of[row.reads] = recipe.run_data(row, scoring=False)
+    data = data_of[row.reads]
+    for row, seed in runs:
+        recipe.train_done(row, seed).clear()
+    if hasattr(row.method, "train_together"):
+        results = row.method.train_together([(row.config, seed) for row, seed in runs], data, device)
+    else:
+        results = [_train_alone(recipe, row, seed, device, data)]
+    for (row, seed), (state, history) in zip(runs, results, strict=True):
+        _write(recipe, row, seed, state, history)
+    names = [f"{row.name} seed {seed}" for row, seed in runs]
+    said = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    sys.stdout.write(f"{said}: trained in {time.monotonic() - started:.1f} s\n")  # one write a line
+
+
+def _train_alone(recipe: Recipe, row: Row, seed: int, device: str, data: object) -> tuple[State, History]:
+    """Train one row for one seed, from the weights of the row that it starts from."""
+    from safetensors.torch import load_file
+
+    from ser.methods.base import Job
+
     init = None
     if row.init is not None:
         if not recipe.train_done(recipe.row(row.init), seed).holds():
             raise ConfigError(f"row {row.init}, which it starts from, is not trained; see its log and run again")
         init = load_file(recipe.run_dir(recipe.row(row.init), seed) / "model.safetensors")
-    folder, done = recipe.run_dir(row, seed), recipe.train_done(row, seed)
-    done.clear()
+    scratch = recipe.run_dir(row, seed) / f"scratch-{fingerprint(recipe.train_inputs(row, seed))[:10]}"
+    scratch.parent.mkdir(parents=True, exist_ok=True)
+    return row.method.train(row.config, data, seed, init, Job(device, scratch))
+
+
+def _write(recipe: Recipe, row: Row, seed: int, state: State, history: History) -> None:
+    """Write the folder of a trained row, its mark last."""
+    import pandas as pd
+    import yaml
+    from safetensors.torch import save_file
+
+    from ser.environment import environment
+
+    folder = recipe.run_dir(row, seed)
     folder.mkdir(parents=True, exist_ok=True)
-    scratch = folder / f"scratch-{fingerprint(recipe.train_inputs(row, seed))[:10]}"
-    state, history = row.method.train(row.config, data_of[row.reads], seed, init, Job(device, scratch))
     with replacing(folder / "model.safetensors") as path:
         save_file({name: value.contiguous() for name, value in state.items()}, path)
     with replacing(folder / "history.tsv") as path:
         pd.DataFrame(history).to_csv(path, sep="\t", index=False, lineterminator="\n")
     write_text(folder / "conf.yaml", yaml.safe_dump(row.config.model_dump(), sort_keys=False))
     environment().write(folder / "env.json")
-    done.mark()
+    recipe.train_done(row, seed).mark()
     for old in folder.glob("scratch-*"):
         shutil.rmtree(old)
-    sys.stdout.write(f"{row.name} seed {seed}: trained in {time.monotonic() - started:.1f} s\n")  # one write a line
 
 
 if __name__ == "__main__":

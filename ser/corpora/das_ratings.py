@@ -17,6 +17,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import math
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -26,17 +27,35 @@ from ser.types import Utterance, escape
 FILES = {"emodb": "EMO_DB.csv", "cafe": "CAFE.csv", "urdu": "URDU.csv", "aesdd": "AESD.csv"}
 """Corpus -> file as published."""
 
+VARIABLE = "DAS2022"
+"""Its line in `conf/db.sh` names the folder of the files, where they do not lie beside the releases."""
+
 SCALE = (1.0, 5.0)
 
 COLUMNS = {"filename": "filename", "filname": "filename", "activation": "activation", "valence": "valence"}
 
 
 def find(corpus: str, release: Path) -> Path | None:
-    """Find a corpus' rating file in its release or beside it; a mini release is rated only from within."""
+    """Find a corpus' rating file in its release, beside it, or in the folder DAS2022 of `conf/db.sh`.
+
+    A mini release is rated only from within.
+
+    Raises:
+        DataError: if DAS2022 names no folder.
+    """
     if corpus not in FILES:
         return None
     root = release.resolve()
-    places = [root] if (root / "mini.json").exists() else [root, root.parent]
+    if (root / "mini.json").exists():
+        places = [root]
+    else:
+        places = [root, root.parent]
+        if named := os.environ.get(VARIABLE):
+            if not Path(named).is_dir():
+                raise DataError(
+                    f"{VARIABLE}: '{named}' is no folder; set it in conf/db.sh to that of {FILES[corpus]}"
+                )
+            places.append(Path(named))
     return next((p / FILES[corpus] for p in places if (p / FILES[corpus]).is_file()), None)
 
 

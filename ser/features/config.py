@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +22,10 @@ Pooling = Literal["mean", "mean+std", "none"]
 
 SPECTROGRAM = "spectrogram_segments"
 """Name of the upstream that `Segments` are for."""
+
+
+EGEMAPS = "egemaps"
+"""Name of the upstream that is openSMILE's."""
 
 
 def framing_problem(segment_samples: int, window_samples: int, n_fft: int, n_bins: int) -> str | None:
@@ -66,9 +70,11 @@ class FeatureConfig(ConfigModel):
     """A feature vector per utterance, or a sequence of frames (`conf/features/*.yaml`).
 
     Attributes:
-        upstream: s3prl's name, `byol_s` (512 dimensions, from a file), `shortcut` or `spectrogram_segments`.
+        upstream: s3prl's name, `byol_s` (512 dimensions, from a file), `shortcut`, `egemaps` or
+            `spectrogram_segments`.
         ckpt: checkpoint file; `$NAME` stands for a line of `conf/db.sh`.
-        layer: which hidden state, 0 the front end's output, or `last`.
+        layer: which hidden state, 0 the front end's output, or `last`; `all` puts the means of all one behind the
+            other.
         pooling: over the valid frames; `none` keeps them all.
         precision: of the upstream; features are stored as float32.
         hop_ms: hop between windows, for `byol_s`.
@@ -77,7 +83,7 @@ class FeatureConfig(ConfigModel):
 
     upstream: str
     ckpt: str | None = Field(default=None, min_length=1)
-    layer: int | Literal["last"] = "last"
+    layer: int | Literal["last", "all"] = "last"
     pooling: Pooling = "mean"
     precision: Literal["fp32", "bf16"] = "fp32"
     hop_ms: int | None = Field(default=None, gt=0)
@@ -89,8 +95,10 @@ class FeatureConfig(ConfigModel):
             raise ValueError("hop_ms is for byol_s alone; other upstreams have their own hop")
         if self.segments is not None and self.upstream != SPECTROGRAM:
             raise ValueError(f"segments is for {SPECTROGRAM} alone, not for {self.upstream}")
-        if self.is_sequence and self.upstream == "shortcut":
-            raise ValueError("pooling: 'none' is not for shortcut, which is one vector")
+        if self.layer == "all" and self.pooling != "mean":
+            raise ValueError(f"pooling: found '{self.pooling}'; layer 'all' takes 'mean' alone")
+        if self.is_sequence and self.upstream in ("shortcut", EGEMAPS):
+            raise ValueError(f"pooling: 'none' is not for {self.upstream}, which is one vector")
         if not self.is_sequence and self.upstream == SPECTROGRAM:
             raise ValueError(f"pooling: found '{self.pooling}'; {SPECTROGRAM} takes 'none' alone")
         return self
@@ -120,6 +128,12 @@ class FeatureConfig(ConfigModel):
             raise ConfigError(f"ckpt: no file '{path}'; set {self.ckpt.lstrip('$')} to a checkpoint file")
         return path
 
+    def check_usable(self) -> None:
+        """Raise ConfigError for what this machine lacks: a checkpoint file, or openSMILE."""
+        self.ckpt_file()
+        if self.upstream == EGEMAPS:
+            opensmile_version()
+
     def identity(self) -> dict[str, object]:
         """Tell everything that decides the numbers, as JSON."""
         ckpt = self.ckpt_file()
@@ -128,6 +142,7 @@ class FeatureConfig(ConfigModel):
             **self.model_dump(exclude={"ckpt", "segments"}),
             # left out where there are none, so that archives from before there were segments keep their keys
             **({} if segments is None else {"segments": segments.model_dump()}),
+            **({"opensmile": opensmile_version()} if self.upstream == EGEMAPS else {}),
             "ckpt_hash": ckpt and hash_file(Path(ckpt)),
             "front_end": FRONT_END,
             "resampler": RESAMPLER,
@@ -137,6 +152,20 @@ class FeatureConfig(ConfigModel):
     def folder(self, name: str) -> str:
         """Name the folder of this feature below `dump/`: two configurations never share one."""
         return f"{name}-{fingerprint(self.identity())[:10]}"
+
+
+def opensmile_version() -> str:
+    """Tell which openSMILE there is.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    try:
+        return version("opensmile")
+    except PackageNotFoundError:
+        raise ConfigError(
+            "feature needs openSMILE; run pip install '.[egemaps]' (audEERING's licence allows research, no products)"
+        ) from None
 
 
 def made_from_audio(data_dir: Path) -> str:

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ser.devices import Device
 from ser.errors import DataError
-from ser.features.config import FeatureConfig, made_from_audio
+from ser.features.config import EGEMAPS, FeatureConfig, made_from_audio
+from ser.features.egemaps import egemaps
 from ser.files import read_json, write_json, write_text
 from ser.kaldi_io import AudioPart, read_audio_parts, write_map
 from ser.progress import progress
@@ -225,11 +226,14 @@ def _end_with_parent() -> None:
 def _compute(config: FeatureConfig, device: Device, item: Part) -> np.ndarray:
     import numpy as np
 
-    from ser.audio import load
+    from ser.audio import load, load_native
 
     utt, audio = item
     try:
-        array = _extractor(config, device)(load(audio.path, start=audio.start, end=audio.end))
+        if config.upstream == EGEMAPS:
+            array = egemaps(*load_native(audio.path, audio.start, audio.end))
+        else:
+            array = _extractor(config, device)(load(audio.path, start=audio.start, end=audio.end))
     except DataError as error:
         raise DataError(f"{utt}: {error}") from None
     if not np.isfinite(array).all():

@@ -1,7 +1,8 @@
 """The papers' losses, one per file: embeddings and labels in, a scalar out. Normalizing is the model's affair."""
 
 from ser.losses.center import CenterLoss
+from ser.losses.continuous_metric import ContinuousMetricLoss
 from ser.losses.emotion_distance import EmotionDistanceLoss
 from ser.losses.siamese_contrastive import SiameseContrastiveLoss
 
-__all__ = ["CenterLoss", "EmotionDistanceLoss", "SiameseContrastiveLoss"]
+__all__ = ["CenterLoss", "ContinuousMetricLoss", "EmotionDistanceLoss", "SiameseContrastiveLoss"]

@@ -29,6 +29,8 @@ class Prediction:
         k, draw: support set; 0 and 0 where none was used.
         utts: test utterances.
         scores: (n, C), larger is likelier.
+        latent: (n, D), where the method maps utterances into a space that is held against their ratings; NaN for
+            utterances that are left out there.
     """
 
     split: str
@@ -36,6 +38,7 @@ class Prediction:
     draw: int
     utts: Sequence[str]
     scores: Tensor
+    latent: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,9 @@ class Method(Protocol):
     """A module of this package.
 
     One whose embeddings are to be probed for domains and drawn also has `embeddings(config, data, state, split, utts,
-    device)`, which gives (n, D) under the model of a split.
+    device)`, which gives (n, D) under the model of a split. One may also have `train_together(runs, data, device)`,
+    which takes several (config, seed) and returns what `train` would for each: rows and seeds on the same data are
+    then trained by one call.
     """
 
     Config: type[ConfigModel]

@@ -34,10 +34,13 @@ def target_data(config: Config) -> frozenset[str]:
 
 
 def _trained_on(config: Config, data: RunData, k: int) -> list[tuple[Episode, Mapping[str, str]]]:
-    """List the training sets: every support set of size k, or every split's labelled or source data, as k = 0."""
+    """List the training sets: every support set of size k, or each split's labelled or source data, as k = 0.
+
+    Splits that have no such data are passed over.
+    """
     if config.train_on != "support":
         of_split = [split.labelled if config.train_on == "labelled" else split.train for split in data.splits]
-        return [(Episode(i, 0, 0), labelled) for i, labelled in enumerate(of_split)]
+        return [(Episode(i, 0, 0), labelled) for i, labelled in enumerate(of_split) if labelled]
     return [(e, data.splits[e.split].support[e.k, e.draw]) for e in data.episodes(k)]
 
 

@@ -1,8 +1,9 @@
 """Layers and networks that methods share."""
 
 from ser.nn.cnn_blstm import CnnBlstm
+from ser.nn.denoising_autoencoder import DenoisingAutoencoder
 from ser.nn.domain_heads import DomainHeads
 from ser.nn.embedding_classifier import EmbeddingClassifier
 from ser.nn.grad_reverse import grad_reverse
 
-__all__ = ["CnnBlstm", "DomainHeads", "EmbeddingClassifier", "grad_reverse"]
+__all__ = ["CnnBlstm", "DenoisingAutoencoder", "DomainHeads", "EmbeddingClassifier", "grad_reverse"]

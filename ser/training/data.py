@@ -31,6 +31,9 @@ NORMALIZATION_SEES: Mapping[str, frozenset[str]] = {
 
 MIN_DEVIATION = 1e-5
 
+RATING_FILES = {"activation": "utt2aro", "valence": "utt2val"}
+"""Ratings by the name that Das 2022 gives them, and the files of a data directory."""
+
 
 class Episode(NamedTuple):
     """One support set of one split."""
@@ -50,6 +53,8 @@ class RunData:
         speakers: their speakers.
         splits: from `Splits.for_training` (stage 4) or `Splits.for_scoring` (stage 5).
         classes: names in the order of their indices.
+        ratings: `activation` and `valence` -> utterance -> its rating, on its release's scale, where it has one; for
+            training, of utterances alone that some list shows with their labels.
         factors: speaker, gender, language and corpus -> utterance -> its own, where it is known.
         frames: utterance -> its sequence, (T, D) or (S, 32, 129), read when asked for.
         audio: utterance -> where its audio is.
@@ -61,6 +66,7 @@ class RunData:
     speakers: Sequence[str]
     splits: Sequence[Split]
     classes: Sequence[str]
+    ratings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     factors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     frames: Mapping[str, Tensor] = field(default_factory=dict)
     audio: Mapping[str, AudioPart] = field(default_factory=dict)
@@ -75,12 +81,14 @@ class RunData:
         archives = [read_features(dump_dir) for dump_dir in dump_dirs]
         speaker_of = _speaker_of(data_dirs)
         utts = [utt for names, _ in archives for utt in names]
+        listed = splits.for_scoring() if scoring else splits.for_training()
         return cls(
             utts=utts,
             x=torch.cat([torch.from_numpy(vectors) for _, vectors in archives]),
             speakers=[speaker_of[utt] for utt in utts],
-            splits=splits.for_scoring() if scoring else splits.for_training(),
+            splits=listed,
             classes=splits.classes,
+            ratings=_ratings(data_dirs, listed),
         )
 
     @classmethod
@@ -133,29 +141,40 @@ class RunData:
         """List the sizes of support sets."""
         return sorted({k for split in self.splits for k, _ in split.support})
 
-    def normalized(self, split: Split, how: Normalization) -> Tensor:
-        """Normalize all features as one split allows it, (N, D)."""
+    def normalized(self, split: Split, how: Normalization, without: Tensor | None = None) -> Tensor:
+        """Normalize all features as one split allows it, (N, D).
+
+        Args:
+            split: whose training utterances are the source; the labelled ones where it has no others.
+            how: whose statistics are taken off.
+            without: utterances that are left out of the statistics of source and corpora, (N,) bool.
+        """
         if how == "none":
             return self.x
         if how == "speaker":
             return self._by_group(self.speakers)
-        source = self._standardized(self.x, self.rows(split.train))
+        keep = torch.ones(len(self.utts), dtype=torch.bool) if without is None else ~without
+        rows = self.rows(split.train or split.labelled)
+        normalized = self._standardized(self.x, self.x[rows[keep[rows]]])
         if how == "source":
-            return source
-        target = self._standardized(self.x, self.rows(split.adapt))
-        corpora = {utt.split("-")[0] for utt in split.adapt}
-        of_target = torch.tensor([utt.split("-")[0] in corpora for utt in self.utts])
-        return torch.where(of_target.unsqueeze(1), target, source)
+            return normalized
+        adapt, of_adapt = self.rows(split.adapt), [utt.split("-")[0] for utt in split.adapt]
+        corpora = [utt.split("-")[0] for utt in self.utts]
+        for name in dict.fromkeys(of_adapt):
+            seen = adapt[torch.tensor([corpus == name for corpus in of_adapt])]
+            own = torch.tensor([i for i, corpus in enumerate(corpora) if corpus == name])
+            normalized[own] = self._standardized(self.x[own], self.x[seen[keep[seen]]])
+        return normalized
 
     @staticmethod
-    def _standardized(x: Tensor, rows: Tensor) -> Tensor:
-        mean, deviation = x[rows].mean(0), x[rows].std(0, correction=0)
+    def _standardized(x: Tensor, seen: Tensor) -> Tensor:
+        mean, deviation = seen.mean(0), seen.std(0, correction=0)
         return (x - mean) / deviation.clamp(min=MIN_DEVIATION)
 
     def _by_group(self, groups: Sequence[str]) -> Tensor:
         out = torch.empty_like(self.x)
         for rows in _rows_of(groups):
-            out[rows] = self._standardized(self.x[rows], torch.arange(len(rows)))
+            out[rows] = self._standardized(self.x[rows], self.x[rows])
         return out
 
 
@@ -166,6 +185,23 @@ def class_weight(y: Tensor, n_classes: int) -> Tensor:
 
 def _speaker_of(data_dirs: Sequence[Path]) -> dict[str, str]:
     return {utt: speaker for data_dir in data_dirs for utt, speaker in read_map(data_dir / "utt2spk").items()}
+
+
+def _ratings(data_dirs: Sequence[Path], splits: Sequence[Split]) -> dict[str, dict[str, float]]:
+    """Read the ratings of utterances that stand in some list with their class."""
+    shown: set[str] = set()
+    for split in splits:
+        shown = shown.union(split.train, split.dev, split.labelled, split.test, *split.support.values())
+    return {
+        rating: {
+            utt: float(value)
+            for data_dir in data_dirs
+            if (data_dir / name).exists()
+            for utt, value in read_map(data_dir / name).items()
+            if utt in shown
+        }
+        for rating, name in RATING_FILES.items()
+    }
 
 
 def _factors(data_dirs: Sequence[Path], speaker_of: Mapping[str, str]) -> dict[str, dict[str, str]]:

@@ -163,3 +163,20 @@ def test_a_file_in_another_encoding_stops(tmp_path):
     path.write_bytes(b"filename,activation,valence \n\xe9.wav,3,3\n")
     with pytest.raises(DataError, match="not UTF-8 at byte 29"):
         das_ratings.read(path)
+
+
+def test_files_are_also_found_in_the_folder_that_conf_names(tmp_path, monkeypatch):
+    release, ratings = tmp_path / "corpora" / "EMO-DB", tmp_path / "ratings"
+    release.mkdir(parents=True)
+    ratings.mkdir()
+    (ratings / "EMO_DB.csv").write_text("filename,activation,valence \n")
+    assert das_ratings.find("emodb", release) is None
+    monkeypatch.setenv("DAS2022", str(ratings))
+    assert das_ratings.find("emodb", release) == ratings / "EMO_DB.csv"
+    assert das_ratings.find("urdu", release) is None
+    (release / "mini.json").write_text("{}")  # rated only from within
+    assert das_ratings.find("emodb", release) is None
+    monkeypatch.setenv("DAS2022", str(tmp_path / "no"))
+    (release / "mini.json").unlink()
+    with pytest.raises(DataError, match="DAS2022: '.*no' is no folder; set it in conf/db.sh to that of EMO_DB.csv"):
+        das_ratings.find("emodb", release)

@@ -31,3 +31,8 @@ def test_one_frame_deviates_by_nothing():
 def test_a_layer_that_is_not_there_is_named(layer):
     with pytest.raises(ConfigError, match=f"layer: {layer} is not one of this upstream's 0 to 2, or 'last'"):
         pool(torch.tensor(LAYERS), layer, "mean")
+
+
+def test_all_layers_stand_one_behind_the_other():
+    layers = torch.tensor([[[1.0, 10.0], [3.0, 30.0]], [[5.0, 50.0], [7.0, 70.0]]])
+    assert pool(layers, "all", "mean").tolist() == [2.0, 20.0, 6.0, 60.0]

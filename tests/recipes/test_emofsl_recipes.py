@@ -14,6 +14,8 @@ import yaml
 from ser.bin import prepare_corpus
 from ser.kaldi_io import read_map
 from tests.recipes.conftest import RECIPE, ROOT, Checkout, copy_tree
+from tests.recipes.test_continuous_metric_recipes import CLASSIC
+from tests.recipes.test_continuous_metric_recipes import RECIPES as CONTINUOUS_METRIC
 from tests.recipes.test_difl_recipes import RECIPES as DIFL
 
 OTHERS = ["iemocap2ravdess", "iemocap2msp", "ravdess2msp", "ravdess2iemocap", "msp2iemocap", "msp2ravdess",
@@ -53,7 +55,13 @@ def test_runs_end_to_end_on_miniatures(shared, name):
 
 def test_every_recipe_with_a_run_sh_is_known_to_the_tests():
     """A recipe that no test runs would rot."""
-    assert {path.parent.name for path in (ROOT / "egs").glob("*/run.sh")} == {*OTHERS, RECIPE, *DIFL}
+    assert {path.parent.name for path in (ROOT / "egs").glob("*/run.sh")} == {
+        *OTHERS,
+        RECIPE,
+        *DIFL,
+        *CONTINUOUS_METRIC,
+        CLASSIC,
+    }
 
 
 # ---- Killed -----------------------------------------------------------------------------------------------------

@@ -376,7 +376,10 @@ def test_mini_makes_fewer_rotations(tmp_path):
     [
         ({"protocol": "cross_corpora"}, "protocol: unknown 'cross_corpora'; did you mean 'cross_corpus'? known: "),
         ({"protocol": ["few_shot"]}, "protocol: unknown '['few_shot']'"),
-        ({"protocol": None}, "protocol: is required and missing; known: cross_corpus, few_shot, multi_corpus"),
+        (
+            {"protocol": None},
+            "protocol: is required and missing; known: corpus_folds, cross_corpus, few_shot, multi_corpus",
+        ),
         ({"shots": [5]}, "shots: unknown key 'shots'"),
         ({"seed": 1.5}, "seed: Input should be a valid integer"),
         ({"tasks": {"mood": "moood"}}, "conf/labels: unknown 'moood'; did you mean 'mood'?"),

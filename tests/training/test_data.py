@@ -157,3 +157,56 @@ def test_read_for_training_never_opens_test_lists(on_disk):
         )
     with pytest.raises(DataError, match=r"test\.ref is missing"):
         read(on_disk, scoring=True)
+
+
+def test_each_tested_corpus_is_normalized_by_its_own_statistics():
+    data = make_run_data()
+    split = data.splits[0]
+    utts = [utt.replace("tgt-3-", "two-3-") for utt in data.utts]
+    renamed = dict(zip(data.utts, utts, strict=True))
+    adapt = [renamed[utt] for utt in data.utts if utt.startswith("tgt-")]
+    data = dataclasses.replace(data, utts=utts, splits=[dataclasses.replace(split, adapt=adapt)])
+    x, of_source = data.normalized(data.splits[0], "corpus"), data.normalized(data.splits[0], "source")
+    for name in ("tgt", "two"):
+        rows = data.rows([utt for utt in utts if utt.startswith(f"{name}-")])
+        own = data.x[rows].numpy()
+        assert x[rows].numpy() == pytest.approx(standardized(own, own), abs=1e-5)
+    rows = data.rows(split.train)
+    assert torch.equal(x[rows], of_source[rows])
+
+
+def test_some_utterances_may_be_left_out_of_the_statistics():
+    data = make_run_data()
+    split = data.splits[0]
+    without = torch.zeros(len(data.utts), dtype=torch.bool)
+    out = [list(split.train)[3], split.adapt[2]]
+    without[data.rows(out)] = True
+    x = data.normalized(split, "corpus", without).numpy()
+    for part in (list(split.train), split.adapt):
+        seen = data.x[data.rows([utt for utt in part if utt not in out])].numpy()
+        assert x[data.rows(part)] == pytest.approx(standardized(data.x[data.rows(part)].numpy(), seen), abs=1e-5)
+
+
+def test_a_split_without_training_part_takes_its_labelled_one_as_source():
+    data = make_run_data()
+    split = data.splits[0]
+    labelled = dict.fromkeys(split.adapt, "happy")
+    swapped = dataclasses.replace(split, train={}, labelled=labelled, adapt=[])
+    own = data.x[data.rows(labelled)].numpy()
+    for how in ("source", "corpus"):
+        assert data.normalized(swapped, how).numpy() == pytest.approx(standardized(data.x.numpy(), own), abs=1e-5)
+
+
+def test_ratings_are_read_for_training_only_where_the_class_is_shown(on_disk):
+    utts = read(on_disk, scoring=True).utts
+    shown = read(on_disk, scoring=False)
+    rated = {utt: 1 + i / 8 for i, utt in enumerate(utts[::2])}
+    for corpus in ("src", "tgt"):
+        lines = [f"{utt} {value}\n" for utt, value in rated.items() if utt.startswith(corpus)]
+        (on_disk / "data" / corpus / "utt2aro").write_text("".join(lines))
+    every = read(on_disk, scoring=True).ratings
+    assert every == {"activation": rated, "valence": {}}
+    of_training = read(on_disk, scoring=False).ratings["activation"]
+    listed = {u for s in shown.splits for part in (s.train, s.dev, s.labelled, *s.support.values()) for u in part}
+    assert of_training == {utt: value for utt, value in every["activation"].items() if utt in listed}
+    assert 0 < len(of_training) < len(every["activation"])

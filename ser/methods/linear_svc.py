@@ -1,0 +1,61 @@
+"""A linear support vector classifier on pooled features: the classic of SER, and a reference of Das 2022.
+
+Features are standardized by the utterances that are trained on; other corpora also by their own statistics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from pydantic import Field
+
+from ser.config import ConfigModel
+from ser.devices import Device
+from ser.methods.base import History, Job, Prediction, State
+from ser.splits.lists import Split
+from ser.training.data import RunData
+from ser.training.linear_svc import fit_linear_svc, votes
+
+
+class Config(ConfigModel):
+    """`train_on` chooses the splits that have such data; `cost` is scikit-learn's C."""
+
+    method: Literal["linear_svc"]
+    train_on: Literal["source", "labelled"]
+    normalization: Literal["source", "corpus", "speaker"]
+    cost: float = Field(gt=0)
+
+
+def target_data(config: Config) -> frozenset[str]:
+    """Tell what target data a row sees."""
+    if config.train_on == "labelled":
+        return frozenset({"labelled"})
+    return frozenset(set() if config.normalization == "source" else {"unlabelled-test"})
+
+
+def _trained_on(config: Config, data: RunData) -> list[tuple[Split, Mapping[str, str]]]:
+    both = [(split, split.train if config.train_on == "source" else split.labelled) for split in data.splits]
+    return [(split, labelled) for split, labelled in both if labelled]
+
+
+def train(config: Config, data: RunData, seed: int, init: State | None, job: Job) -> tuple[State, History]:
+    """Fit one classifier per split; nothing is random."""
+    fits, history = [], []
+    for split, labelled in _trained_on(config, data):
+        x, y = data.normalized(split, config.normalization)[data.rows(labelled)], data.targets(labelled)
+        fits.append(fit_linear_svc(x, y, len(data.classes), config.cost))
+        history.append({"split": split.name, "utterances": len(x)})
+    weights, biases = zip(*fits, strict=True)
+    return {"weight": torch.stack(weights), "bias": torch.stack(biases)}, history
+
+
+def predict(config: Config, data: RunData, state: State, device: Device) -> list[Prediction]:
+    """Score test utterances by the pairs of classes that each class wins."""
+    predictions = []
+    for i, (split, _) in enumerate(_trained_on(config, data)):
+        x = data.normalized(split, config.normalization)[data.rows(split.test)]
+        scores = votes(x, state["weight"][i], state["bias"][i], len(data.classes))
+        predictions.append(Prediction(split.name, 0, 0, list(split.test), scores))
+    return predictions

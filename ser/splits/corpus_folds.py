@@ -1,0 +1,180 @@
+"""Splits by the folds of one corpus, each of which also tests other corpora in full (Das 2022); or of it alone.
+
+`fold1`, `fold2`, ...: trained on the source without its i-th fold; tested on that fold and on every target in full.
+`<target>.fold1`, ...: for references that are trained on the target itself, of which `labelled` holds all but the
+i-th fold, which is tested. Labels and the way of parting belong to a task, and each task has splits of its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ser.config import ConfigModel
+from ser.errors import ProtocolError, unknown
+from ser.splits.audit import audit
+from ser.splits.folds import FoldRule, make_folds
+from ser.splits.lists import Split
+from ser.types import Utterance
+
+Task = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
+
+SHARED = "SPEAKER-DEPENDENT"
+
+
+class CorpusFoldsProtocol(ConfigModel):
+    """Settings of the protocol.
+
+    Attributes:
+        tasks: name (of a folder) -> name of a label map, `conf/labels/<name>.yaml`.
+        source: the corpus that is parted and trained on.
+        targets: corpora that every fold's model is tested on, each in full.
+        speakers: task -> `shared` draws folds of utterances at random, stratified by class: a tested speaker is
+            trained on, too; `disjoint`, the default, parts speakers by `folds`.
+        random_folds: their number, for tasks whose speakers are shared.
+        folds: corpus -> how its speakers are parted; targets without a rule have no references of their own.
+        adapt: `unlabelled-test` lists the targets for use without their labels, `none` lists nothing.
+        rated: leave utterances without ratings out of corpora that have ratings.
+        seed: of random folds.
+    """
+
+    protocol: Literal["corpus_folds"]
+    tasks: dict[Task, str] = Field(min_length=1)
+    source: str
+    targets: list[str] = []
+    speakers: dict[Task, Literal["shared", "disjoint"]] = {}
+    random_folds: int = Field(default=5, ge=2)
+    folds: dict[str, FoldRule] = {}
+    adapt: Literal["none", "unlabelled-test"] = "none"
+    rated: bool = False
+    seed: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> CorpusFoldsProtocol:
+        for name in self.corpora:
+            if self.corpora.count(name) > 1:
+                raise ValueError(f"corpus '{name}' stands twice; name each once, as source or as a target")
+        for task in self.speakers:
+            if task not in self.tasks:
+                raise ValueError(f"speakers: task {unknown(task, self.tasks)}")
+        return self
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """Corpora that the protocol needs."""
+        return (self.source, *self.targets)
+
+    @property
+    def shared(self) -> list[str]:
+        """Tasks whose folds share speakers."""
+        return [task for task in self.tasks if self.speakers.get(task) == "shared"]
+
+    @property
+    def sessions(self) -> str:
+        """What training and test data share."""
+        return "speakers shared" if self.shared else "disjoint"
+
+    @property
+    def stamps(self) -> list[str]:
+        """What has to stand above a table."""
+        return [
+            f"{SHARED}: in {task}, folds part utterances at random, so that tested speakers are trained on, too; "
+            "rows marked so are not comparable with those of unseen speakers"
+            for task in self.shared
+        ]
+
+
+def corpus_folds_splits(
+    protocol: CorpusFoldsProtocol,
+    utterances: Mapping[str, Sequence[Utterance]],
+    labels: Mapping[str, str],
+) -> list[Split]:
+    """Make and audit the splits of the protocol's one task.
+
+    Args:
+        protocol: the settings.
+        utterances: corpus -> its labelled utterances, sorted by id.
+        labels: utterance id -> class.
+
+    Raises:
+        ProtocolError: for a corpus that cannot be parted, a class that is not trained on, or a leak.
+    """
+    used = {name: _rated(utterances[name]) if protocol.rated else utterances[name] for name in protocol.corpora}
+    tested = [u for name in protocol.targets for u in used[name]]
+    folds = {name: _folds(name, used[name], labels, protocol) for name in protocol.corpora}
+    if not folds[protocol.source]:
+        raise ProtocolError(f"folds: nothing is said of corpus '{protocol.source}'; add folds.{protocol.source}")
+    splits = []
+    for name in protocol.corpora:
+        for number, fold in enumerate(folds[name], start=1):
+            rest = _labels(labels, (u for u in used[name] if u.utt_id not in fold))
+            own = _labels(labels, (u for u in used[name] if u.utt_id in fold))
+            is_source = name == protocol.source
+            split = Split(
+                name=f"fold{number}" if is_source else f"{name}.fold{number}",
+                train=rest if is_source else {},
+                dev={},
+                adapt=[u.utt_id for u in tested] if is_source and protocol.adapt == "unlabelled-test" else [],
+                test=own | _labels(labels, tested) if is_source else own,
+                labelled={} if is_source else rest,
+                about={"test_speakers": sorted({u.speaker for u in used[name] if u.utt_id in fold})},
+            )
+            _check(split, {u.utt_id: u for u in (*used[name], *tested)}, protocol)
+            splits.append(split)
+    return splits
+
+
+def _rated(utterances: Sequence[Utterance]) -> list[Utterance]:
+    """Keep the utterances with both ratings; all of a corpus that has none."""
+    rated = [u for u in utterances if u.arousal is not None and u.valence is not None]
+    return rated or list(utterances)
+
+
+def _labels(labels: Mapping[str, str], utterances: Iterable[Utterance]) -> dict[str, str]:
+    return {u.utt_id: labels[u.utt_id] for u in utterances}
+
+
+def _folds(
+    name: str, utterances: Sequence[Utterance], labels: Mapping[str, str], protocol: CorpusFoldsProtocol
+) -> list[set[str]]:
+    """Part a corpus into sets of utterances; none where no rule is given."""
+    if protocol.shared:
+        return random_folds(utterances, labels, protocol.random_folds, protocol.seed)
+    if name not in protocol.folds:
+        return []
+    speakers = make_folds(utterances, labels, protocol.folds[name])
+    return [{u.utt_id for u in utterances if u.speaker in fold} for fold in speakers]
+
+
+def random_folds(
+    utterances: Sequence[Utterance], labels: Mapping[str, str], n_folds: int, seed: int
+) -> list[set[str]]:
+    """Part utterances at random, each class alike (scikit-learn's `StratifiedKFold`, as in Das 2022's released code).
+
+    The folds depend on the order of the rows. That of the paper is not known; here it is that of the files' paths,
+    which have the emotion first in URDU.
+
+    Raises:
+        ProtocolError: for a class with fewer utterances than folds.
+    """
+    from sklearn.model_selection import StratifiedKFold  # here, because most command lines find nothing to do
+
+    rows = sorted(utterances, key=lambda u: (u.wav, u.start or 0.0))
+    classes = [labels[u.utt_id] for u in rows]
+    for label, n in sorted(Counter(classes).items()):
+        if n < n_folds:
+            raise ProtocolError(f"random_folds: {n} utterances of '{label}' do not part into {n_folds} folds")
+    parts = StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(classes, classes)
+    return [{rows[i].utt_id for i in tested} for _, tested in parts]
+
+
+def _check(split: Split, by_id: Mapping[str, Utterance], protocol: CorpusFoldsProtocol) -> None:
+    trained_on = split.train or split.labelled
+    if missing := set(split.test.values()) - set(trained_on.values()):
+        raise ProtocolError(f"split {split.name}: class '{min(missing)}' is tested but has no training utterance; "
+                            "choose other folds")  # fmt: skip
+    waived = ("speaker", "recording session") if protocol.shared else ()
+    audit(split.name, by_id, trained_on, split.test, waived=waived)

@@ -1,0 +1,33 @@
+"""The stored classifier predicts what scikit-learn's does, for two classes and more, and for absent ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.svm import SVC
+
+from ser.errors import DataError
+from ser.training.linear_svc import fit_linear_svc, votes
+
+
+@pytest.mark.parametrize(("classes", "n_classes"), [([0, 1], 2), ([0, 1, 2, 3], 4), ([1, 3], 4), ([0, 2, 3], 4)])
+@pytest.mark.parametrize("cost", [0.01, 1.0])
+def test_predicts_as_scikit_learn(classes, n_classes, cost):
+    rng = np.random.default_rng(1)
+    y = torch.tensor(rng.choice(classes, size=120))
+    x = torch.tensor(rng.normal(size=(120, 2)) + y.numpy()[:, None] * [0.8, -0.5]).float()
+    weight, bias = fit_linear_svc(x, y, n_classes, cost)
+    assert weight.shape == (n_classes * (n_classes - 1) // 2, 2)
+    query = torch.tensor(rng.normal(size=(500, 2)) * 3).float()
+    found = votes(query, weight, bias, n_classes)
+    expected = SVC(kernel="linear", C=cost).fit(x.double().numpy(), y.numpy()).predict(query.double().numpy())
+    assert set(expected) > {classes[0]}
+    assert found.argmax(1).tolist() == expected.tolist()
+    n_pairs = len(classes) * (len(classes) - 1) // 2
+    assert found.sum(1).tolist() == [n_pairs] * 500
+
+
+def test_one_class_alone_is_told():
+    with pytest.raises(DataError, match="needs two classes or more, found 1 in 3 utterances"):
+        fit_linear_svc(torch.zeros(3, 2), torch.ones(3, dtype=torch.long), 2, 1.0)
