@@ -1,7 +1,15 @@
 """The papers' losses, one per file: embeddings and labels in, a scalar out. Normalizing is the model's affair."""
 
 from ser.losses.center import CenterLoss
+from ser.losses.cosine_margin import CosineMarginLoss
 from ser.losses.emotion_distance import EmotionDistanceLoss
+from ser.losses.positive_pair_infonce import PositivePairInfoNCELoss
 from ser.losses.siamese_contrastive import SiameseContrastiveLoss
 
-__all__ = ["CenterLoss", "EmotionDistanceLoss", "SiameseContrastiveLoss"]
+__all__ = [
+    "CenterLoss",
+    "CosineMarginLoss",
+    "EmotionDistanceLoss",
+    "PositivePairInfoNCELoss",
+    "SiameseContrastiveLoss",
+]

@@ -4,5 +4,6 @@ from ser.nn.cnn_blstm import CnnBlstm
 from ser.nn.domain_heads import DomainHeads
 from ser.nn.embedding_classifier import EmbeddingClassifier
 from ser.nn.grad_reverse import grad_reverse
+from ser.nn.self_attention_pooling import SelfAttentionPooling
 
-__all__ = ["CnnBlstm", "DomainHeads", "EmbeddingClassifier", "grad_reverse"]
+__all__ = ["CnnBlstm", "DomainHeads", "EmbeddingClassifier", "SelfAttentionPooling", "grad_reverse"]
