@@ -22,7 +22,7 @@ class CosineMarginLoss(nn.Module):
     Args:
         alpha: weight of the first term; 0.5 in Xiang.
         margin: m; 0.4 in Xiang.
-        pairs: of the second term: `elementwise` pairs the i-th positive with the i-th negative, `all` takes every pair.
+        pairs: of the second term: `elementwise` takes the i-th positive with the i-th negative, `all` all.
 
     Example:
         >>> import torch

@@ -17,8 +17,9 @@ class PositivePairInfoNCELoss(nn.Module):
     l_ij = exp(s(x_i, x_j) / tau) / (exp(s(x_i, x_j) / tau) + sum_k exp(s(x_i, z_k) / tau))       Xiang, Eq. 2
     L_c = 4 / (N (N - 2)) * sum_{i < j} (-log l_ij - log l_ji)                                    Xiang, Eq. 3
 
-    s is the cosine, x are the N / 2 positives, z the negatives. Eq. 3 prints no logarithm; minimizing it so would push
-    positives apart, and the text calls it InfoNCE. The factor is one over the number of ordered pairs: L_c is a mean.
+    s is the cosine, x are the N / 2 positives, z the negatives. Eq. 3 prints no logarithm; minimizing it so would
+    push positives apart, and the text calls it InfoNCE. The factor is one over the number of ordered pairs: L_c is a
+    mean.
 
     Args:
         temperature: tau; 0.07 in Xiang.
