@@ -34,6 +34,7 @@ METHODS = {
     "emofsl": "ser.methods.emofsl",
     "emofsl_finetune": "ser.methods.emofsl_finetune",
     "logistic_regression": "ser.methods.logistic_regression",
+    "supcon": "ser.methods.supcon",
 }
 """Value of `method:` in a configuration -> the module that holds the method."""
 

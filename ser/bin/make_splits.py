@@ -26,16 +26,18 @@ from ser.splits.multi_corpus import (
     cross_corpus_splits,
     multi_corpus_splits,
 )
+from ser.splits.paired_folds import PairedFoldsProtocol, paired_folds_splits
 
 VERSION = 2
 """Raise it when the same settings would give other lists."""
 
-Protocol = FewShotProtocol | CrossCorpusProtocol | MultiCorpusProtocol
+Protocol = FewShotProtocol | CrossCorpusProtocol | MultiCorpusProtocol | PairedFoldsProtocol
 
 PROTOCOLS: dict[str, tuple[type[Protocol], Callable[..., list[Split]]]] = {
     "few_shot": (FewShotProtocol, make_splits),
     "cross_corpus": (CrossCorpusProtocol, cross_corpus_splits),
     "multi_corpus": (MultiCorpusProtocol, multi_corpus_splits),
+    "paired_folds": (PairedFoldsProtocol, paired_folds_splits),
 }
 """Value of `protocol:` -> its settings, and what makes its splits."""
 
@@ -53,6 +55,8 @@ def main(argv: Sequence[str]) -> None:
         return
     for task, labels in protocol.tasks.items():
         alone = protocol.model_copy(update={"tasks": {task: labels}})  # what other tasks there are decides nothing
+        if isinstance(protocol, PairedFoldsProtocol):
+            alone = alone.model_copy(update={"folds": {task: protocol.folds[task]}})
         _make(args, alone, labels, args.splits / task, f"{task} ")
     _remove_others(args.splits, protocol.tasks)
 
@@ -75,11 +79,12 @@ def read_protocol(path: Path, mini: bool = False) -> Protocol:
 def _make(args: argparse.Namespace, protocol: Protocol, labels_name: str, folder: Path, task: str = "") -> None:
     """Make a folder of splits whole or not at all, unless it is up to date."""
     label_map = load(find("labels", labels_name, args.config.parent), LabelMap)
+    more = ["utt2text_id"] if isinstance(protocol, PairedFoldsProtocol) else []
     made_from = {
         "version": VERSION,
         "protocol": protocol.model_dump(),
         "labels": label_map.only(protocol.corpora),
-        "data": {name: _data_hash(args.data / name, label_map) for name in protocol.corpora},
+        "data": {name: _data_hash(args.data / name, label_map, more) for name in protocol.corpora},
     }
     about_path = folder / "protocol.json"
     if about_path.exists() and read_json(about_path).get("made_from") == made_from:
@@ -99,6 +104,7 @@ def _make(args: argparse.Namespace, protocol: Protocol, labels_name: str, folder
         "labels": {"name": labels_name, "classes": label_map.classes},
         "releases": releases,
         "stamps": protocol.stamps,
+        "corpus_stamps": getattr(protocol, "corpus_stamps", {}),
         "one_class_speakers": {name: one_class_speakers(utterances[name], labels) for name in protocol.corpora},
     }
     write_splits(folder, splits, about)
@@ -107,6 +113,8 @@ def _make(args: argparse.Namespace, protocol: Protocol, labels_name: str, folder
     for stamp in protocol.stamps:
         print(stamp)
     checked = "speaker, session or audio" if protocol.sessions == "disjoint" else "speaker or audio"
+    if about["corpus_stamps"]:
+        checked = "audio"
     print(f"no {checked} is shared; fingerprint {fingerprint(made_from)[:8]}")
 
 
@@ -128,11 +136,11 @@ def _remove_others(folder: Path, tasks: Collection[str]) -> None:
             remove(path)
 
 
-def _data_hash(data_dir: Path, label_map: LabelMap) -> str:
+def _data_hash(data_dir: Path, label_map: LabelMap, more: Sequence[str] = ()) -> str:
     """Hash what the splits depend on; where the audio lies does not matter."""
     rules = label_map.corpora.get(data_dir.name)
     by = ["utt2emo_acted"] if rules and rules.by == "emotion_acted" else []
-    names = ("utt2spk", "utt2emo", "utt2hash", "spk2gender", "utt2session", *by, "corpus.json")
+    names = ("utt2spk", "utt2emo", "utt2hash", "spk2gender", "utt2session", *by, *more, "corpus.json")
     try:
         parts = {n: hash_file(data_dir / n) for n in names[:-1] if (data_dir / n).exists()}
         return fingerprint(parts | {"release": read_json(data_dir / names[-1])["release"]})
