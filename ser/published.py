@@ -31,7 +31,8 @@ class Published(ConfigModel):
 
     Attributes:
         source: paper, table and figure of the UARs.
-        uar: name -> condition -> UAR.
+        uar: name -> condition -> UAR; a corpus alone stands for that corpus in every task, where the paper does not
+            tell which of them is its own. A name that no row has is a system that the paper cites.
         confusion: name -> condition -> matrix, rows true, classes in the order of their names.
         confusion_source: paper and figure of the matrices.
         note: where the paper contradicts itself.
@@ -62,7 +63,8 @@ class Published(ConfigModel):
 
     def uar_of(self, name: str | None, condition: Condition) -> float | None:
         """Find a printed UAR, in per cent."""
-        return self.uar.get(name or "", {}).get(condition)
+        of_name = self.uar.get(name or "", {})
+        return of_name.get(condition, of_name.get(str(condition).partition(": ")[2]))
 
     def confusion_of(self, name: str | None, condition: Condition) -> np.ndarray | None:
         """Find a printed confusion matrix, shares of each true class, (C, C)."""

@@ -31,6 +31,10 @@ ONE_CLASS = "one_class_speakers"
 """Key of what stage 2 counted: corpus -> speakers who have one class alone, and all speakers."""
 
 
+DECIDED_BY_SPLITS = ("releases", "stamps", "corpus_stamps", ONE_CLASS)
+"""Keys of what stage 2 recorded that a page prints."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Page:
     """What a page is about, whether or not anything was run.
@@ -69,7 +73,7 @@ def main(argv: Sequence[str]) -> None:
             "code": code_hash(("results.py", "published.py", "figures.py", "bin/results.py", "metrics")),
             "title": args.title,
             "corpora": page.missing
-            or [recipe.splits_of(t).about.get(k) for t in recipe.tasks for k in ("releases", "stamps", ONE_CLASS)],
+            or [recipe.splits_of(t).about.get(k) for t in recipe.tasks for k in DECIDED_BY_SPLITS],
             "overrides": list(recipe.overrides),
         }
     )
@@ -105,7 +109,8 @@ def _page(recipe: Recipe, title: str) -> Page:
                 c for row in recipe.rows if row.task == task for run in runs[row.name] for c in run["conditions"]
             }
             conditions = [f"{task}: {c}" for c in sorted(tested, key=lambda c: (c.endswith("rotation"), c))]
-            conditions = conditions or [c for c in _printed(published) if str(c).startswith(f"{task}: ")]
+            printed = [c if ": " in str(c) else f"{task}: {c}" for c in _printed(published)]
+            conditions = conditions or [c for c in printed if c.startswith(f"{task}: ")]
         else:
             conditions = sorted(protocol.shots)
             if missing:
@@ -201,7 +206,11 @@ def _tables(recipe: Recipe, page: Page, stamps_of: Mapping[str, Sequence[str]]) 
     for row in sorted(recipe.rows, key=lambda row: order.index(row.feature)):
         if page.runs[row.name]:
             of_row = (row.label, row.feature, row.versus, page.runs[row.name], row.published, stamps_of[row.name])
-            lines[row.task] += results.line_of(*of_row, row.task)
+            of_corpus = recipe.splits_of(row.task).about.get("corpus_stamps", {})
+            lines[row.task] += [
+                dataclasses.replace(line, stamps=[*line.stamps, *of_corpus.get(_corpus_of(line.condition), ())])
+                for line in results.line_of(*of_row, row.task)
+            ]
         elif row.published or not page.missing:  # without corpora, only what the paper printed is worth a line
             hole = _hole(recipe, page, row)
             holes[row.task].append(results.Line(row.label, row.feature, 0, published=row.published, hole=hole))
@@ -215,8 +224,14 @@ def _tables(recipe: Recipe, page: Page, stamps_of: Mapping[str, Sequence[str]]) 
         of_table = [line for line in lines[task] if line.condition in (0, condition)]
         references = results.reference_lines(of_table[0], classes, majority[task]) if of_table else []
         own_holes = (dataclasses.replace(hole, condition=condition) for hole in holes[task])
-        tables[condition] = results.score_lines([*references, *of_table, *own_holes], SEED)
+        cited = results.published_lines(page.published, {row.published for row in recipe.rows}, condition)
+        tables[condition] = results.score_lines([*references, *of_table, *own_holes, *cited], SEED)
     return tables
+
+
+def _corpus_of(condition: Condition) -> str:
+    """Name the corpus that a table is about, "" for a number of shots."""
+    return str(condition).partition(": ")[2].partition(",")[0]
 
 
 def _draw(recipe: Recipe, page: Page, tables: Mapping[Condition, list]) -> None:
@@ -256,7 +271,7 @@ def _stamps(recipe: Recipe) -> list[str]:
     """Tell what has to stand above every table of the recipe."""
     about = recipe.splits_about
     releases = about["releases"]
-    stamps = list(about.get("stamps", []))
+    stamps = [stamp for task in recipe.tasks for stamp in recipe.splits_of(task).about.get("stamps", [])]
     if partial := sorted(name for name, release in releases.items() if release == "subset"):
         stamps.append(f"PARTIAL CORPUS: {', '.join(partial)} (see corpus.json); not comparable")
     if "mini" in releases.values():

@@ -14,7 +14,7 @@ The encoder itself is trained by `supcon_finetune`, which has what is said here 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
@@ -27,7 +27,7 @@ from ser.config import ConfigModel
 from ser.devices import Device, make_fabric
 from ser.errors import ConfigError
 from ser.losses.cosine_margin import CosineMarginLoss, Pairs
-from ser.losses.positive_pair_infonce import Form, PositivePairInfoNCELoss, unit
+from ser.losses.positive_pair_infonce import Form, PositivePairInfoNCELoss
 from ser.methods.base import History, Job, Prediction, State
 from ser.metrics.classification import uar
 from ser.nn.embedding_classifier import EmbeddingClassifier
@@ -110,25 +110,20 @@ class StageOneConfig(ScheduleConfig):
     steps_per_epoch: int | None = Field(default=None, gt=0)
 
 
-class Config(ConfigModel):
-    """A row of the paper's Tables 1 and 2.
+class HeadConfig(ConfigModel):
+    """What rows have in common, whatever their encoder.
 
     Attributes:
         objective: `supcon` both stages; `frozen` stage two alone; `ft` the baseline.
         classifier: whose classifier a test utterance meets; `other` takes over a trained row as it is.
         dev: `train` trains on the dev speakers too and keeps the last epoch, as nothing is chosen; `choose` keeps the
             epoch with their best UAR.
-        normalization: of cached frames: `source` takes off mean and deviation of what the model is trained on.
-        adapter_hidden: size of the adapter between its two layers.
         hidden: of the classifier.
     """
 
-    method: Literal["supcon"]
     objective: Literal["supcon", "frozen", "ft"]
     classifier: Literal["own", "other"]
     dev: Literal["train", "choose"]
-    normalization: Literal["none", "source"]
-    adapter_hidden: int = Field(gt=0)
     hidden: int = Field(gt=0)
     class_weights: Literal["none", "balanced"]
     loss: LossConfig
@@ -137,7 +132,22 @@ class Config(ConfigModel):
     ft: ScheduleConfig
 
 
-def target_data(config: Config) -> frozenset[str]:
+class Config(HeadConfig):
+    """A row with cached frames.
+
+    Attributes:
+        average_frames: frames in a row that are replaced by their mean, for features with a hundred a second.
+        normalization: `source` takes off mean and deviation of what the model is trained on.
+        adapter_hidden: size of the adapter between its two layers.
+    """
+
+    method: Literal["supcon"]
+    average_frames: int = Field(gt=0)
+    normalization: Literal["none", "source"]
+    adapter_hidden: int = Field(gt=0)
+
+
+def target_data(config: HeadConfig) -> frozenset[str]:
     """Tell what target data a row sees: its own corpus' classifier, and stage one on both corpora, see its labels."""
     sees_both = config.objective == "supcon" and config.stage_one.corpora == "both"
     return frozenset({"labelled"} if config.classifier == "own" or sees_both else ())
@@ -240,7 +250,7 @@ def mean_cosines(c: Tensor, corpus: Tensor) -> dict[str, Tensor]:
     Returns:
         `positive` and `negative`, each also as `..._same` and `..._cross` corpus where there are such pairs.
     """
-    x, n = unit(c), len(c) // 2
+    x, n = F.normalize(c, dim=1), len(c) // 2
     cosines, crosses = x @ x.T, corpus.unsqueeze(1) != corpus
     i, j = torch.triu_indices(n, n, offset=1, device=c.device)
     kinds = {"positive": (cosines[i, j], crosses[i, j]), "negative": (cosines[:n, n:], crosses[:n, n:])}
@@ -282,7 +292,7 @@ class Unit(NamedTuple):
         return f"{self.encoder_name}.{self.corpus}"
 
 
-def units(config: Config, data: RunData) -> dict[tuple[str, str], Unit]:
+def units(config: HeadConfig, data: RunData) -> dict[tuple[str, str], Unit]:
     """Tell which classifier belongs to a split and a corpus: those trained on the same lists are one.
 
     Raises:
@@ -310,7 +320,7 @@ def by_corpus(labelled: Mapping[str, str]) -> dict[str, dict[str, str]]:
     return parts
 
 
-def trained_on(config: Config, split: Split, corpora: Sequence[str]) -> dict[str, str]:
+def trained_on(config: HeadConfig, split: Split, corpora: Sequence[str]) -> dict[str, str]:
     """List what a model is trained on: utterance -> class."""
     labelled = split.train if config.dev == "choose" else split.labelled
     return {
@@ -412,7 +422,7 @@ class EmotionRows:
 
 
 def stage_one(
-    trainer: Trainer, config: Config, base: Base, labelled: Mapping[str, str], seed: int, checkpoint: Path | None
+    trainer: Trainer, config: HeadConfig, base: Base, labelled: Mapping[str, str], seed: int, checkpoint: Path | None
 ) -> list[dict[str, float]]:
     """Train encoder and pooling on batches around an emotion; give the history."""
     c, utts = config.stage_one, list(labelled)
@@ -439,7 +449,7 @@ def stage_one(
 
 def classify(
     trainer: Trainer,
-    config: Config,
+    config: HeadConfig,
     base: Base,
     data: RunData,
     split: Split,
@@ -472,7 +482,7 @@ def classify(
 
 
 def train_unit(
-    config: Config, base: Base, data: RunData, unit: Unit, seed: int, scratch: Path
+    config: HeadConfig, base: Base, data: RunData, unit: Unit, seed: int, scratch: Path
 ) -> tuple[dict[str, Tensor], list[dict[str, object]]]:
     """Train a classifier, and the encoder below it unless it is done; their weights by name, and their histories."""
     split = next(split for split in data.splits if split.name == unit.split)
@@ -518,7 +528,14 @@ def train_unit(
 
 
 def _ft(
-    trainer: Trainer, config: Config, base: Base, data: RunData, split: Split, unit: Unit, seed: int, scratch: Path
+    trainer: Trainer,
+    config: HeadConfig,
+    base: Base,
+    data: RunData,
+    split: Split,
+    unit: Unit,
+    seed: int,
+    scratch: Path,
 ) -> list[dict[str, float]]:
     """Train the baseline; with several rates of the encoder each of them, and keep the one with the best dev UAR."""
     start, best, best_weights, histories = copy_weights(trainer.model), -1.0, None, []
@@ -558,7 +575,7 @@ def _named(unit: Unit, model: Network) -> dict[str, Tensor]:
 
 
 def train_all(
-    config: Config, data: RunData, seed: int, scratch: Path, base_of: Callable[[], Base]
+    config: HeadConfig, data: RunData, seed: int, scratch: Path, base_of: Callable[[], Base]
 ) -> tuple[State, History]:
     """Train every classifier of a row; a killed run goes on with the one that it was at."""
     base = None
@@ -572,7 +589,7 @@ def train_all(
     return collect(config, data, scratch) if base is None or base.fabric.is_global_zero else ({}, [])
 
 
-def collect(config: Config, data: RunData, scratch: Path) -> tuple[State, History]:
+def collect(config: HeadConfig, data: RunData, scratch: Path) -> tuple[State, History]:
     """Gather the trained classifiers of a row."""
     state: dict[str, Tensor] = {}
     history: list[Mapping[str, object]] = []
@@ -588,7 +605,7 @@ def collect(config: Config, data: RunData, scratch: Path) -> tuple[State, Histor
 # ---- 5. Test --------------------------------------------------------------------------------------------------
 
 
-def predict_all(config: Config, data: RunData, state: State, base: Base) -> list[Prediction]:
+def predict_all(config: HeadConfig, data: RunData, state: State, base: Base) -> list[Prediction]:
     """Score every test utterance by the posteriors of its own or the other corpus' classifier.
 
     Classes that a classifier does not know have the score 0.
@@ -608,7 +625,7 @@ def predict_all(config: Config, data: RunData, state: State, base: Base) -> list
     return predictions
 
 
-def load_unit(config: Config, base: Base, data: RunData, state: State, unit: Unit) -> tuple[list[int], Trainer]:
+def load_unit(config: HeadConfig, base: Base, data: RunData, state: State, unit: Unit) -> tuple[list[int], Trainer]:
     """Build a trained model: the indices of its classes, and what applies it."""
     split = next(split for split in data.splits if split.name == unit.split)
     own = classes_of(data, by_corpus(split.labelled)[unit.corpus])
@@ -617,17 +634,19 @@ def load_unit(config: Config, base: Base, data: RunData, state: State, unit: Uni
         encoder, SelfAttentionPooling(encoder.dim), EmbeddingClassifier(encoder.dim, config.hidden, len(own), 0)
     )
     parts = {"encoder.": unit.encoder_name, "pool.": unit.name, "head.": unit.name}
-    prefixes = {f"{owner}.{part}": part for part, owner in parts.items()}
     set_kept(
-        model,
-        {
-            part + name.removeprefix(prefix): value
-            for prefix, part in prefixes.items()
-            for name, value in state.items()
-            if name.startswith(prefix)
-        },
+        model, {part + k: v for part, owner in parts.items() for k, v in _below(state, f"{owner}.{part}").items()}
     )
     return own, Trainer(base.fabric, base.fabric.to_device(model), base.frames(), base.micro_batch_seconds, False)
+
+
+def set_encoder(encoder: nn.Module, state: State, unit: Unit) -> None:
+    """Set the weights of a trained encoder."""
+    set_kept(encoder, _below(state, f"{unit.encoder_name}.encoder."))
+
+
+def _below(state: State, prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
 # ---- 6. On cached frames --------------------------------------------------------------------------------------
@@ -646,13 +665,14 @@ class CachedBase:
     max_seconds: float | None = None
     crop: Crop = "start"
     test_seconds: float | None = None
+    _averaged: dict[str, Tensor] = field(default_factory=dict)
 
     def encoder(self, labelled: Mapping[str, str]) -> Adapter:
         """Make the adapter; without utterances, without their statistics."""
         hidden = None if self.config.objective == "frozen" else self.config.adapter_hidden
         adapter = Adapter(self.store.frames.frame_shape[-1], hidden, seed_of("adapter", self.seed))
         if self.config.normalization == "source" and labelled:
-            adapter.norm.copy_(statistics(self.store, labelled))
+            adapter.norm.copy_(statistics(self, labelled))
         return adapter
 
     def frames(self) -> CachedBase:
@@ -661,11 +681,16 @@ class CachedBase:
 
     def seconds(self, utt: str) -> float:
         """Count the frames of an utterance, without reading them."""
-        return self.store.length(utt)
+        return -(-self.store.length(utt) // self.config.average_frames)
 
-    def of(self, utt: str, max_seconds: float | None) -> Tensor:
+    def of(self, utt: str, max_seconds: float | None = None) -> Tensor:
         """Give the frames of an utterance, (T, D) float32."""
-        return self.store.of(utt)
+        if self.config.average_frames == 1:
+            return self.store.of(utt)
+        if utt not in self._averaged:
+            frames = self.store.of(utt).T  # (D, T)
+            self._averaged[utt] = F.avg_pool1d(frames, self.config.average_frames, ceil_mode=True).T.contiguous()
+        return self._averaged[utt]
 
 
 def train(config: Config, data: RunData, seed: int, init: State | None, job: Job) -> tuple[State, History]:
@@ -679,7 +704,7 @@ def train(config: Config, data: RunData, seed: int, init: State | None, job: Job
     )
 
 
-def check(config: Config, init: State | None) -> None:
+def check(config: HeadConfig, init: State | None) -> None:
     """Raise ConfigError unless a row takes over a trained one if, and only if, it tests the other classifiers."""
     if (config.classifier == "other") != (init is not None):
         raise ConfigError(

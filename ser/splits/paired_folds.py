@@ -1,5 +1,5 @@
-"""Cross-validation of several corpora side by side (Xiang, Sec. 4): tested is the i-th fold of each, trained is on the
-rest of all.
+"""Cross-validation of several corpora side by side (Xiang, Sec. 4): the i-th fold of each is tested, all else trained
+on.
 
 The paper tells of five folds and not of what they are made. A task is one split rule, so that the readings stand in
 tables of their own: folds of utterances at random or of texts, whose speakers stand on both sides and which have to
