@@ -31,8 +31,9 @@ class Published(ConfigModel):
 
     Attributes:
         source: paper, table and figure of the UARs.
-        uar: name -> condition -> UAR; a corpus alone stands for that corpus in every task, where the paper does not
-            tell which of them is its own. A name that no row has is a system that the paper cites.
+        uar: name -> condition -> UAR; a name that no row has is a system that the paper cites.
+        tasks: those of which the paper does not tell which is its own: as a condition, a corpus alone stands for that
+            corpus in each of them.
         confusion: name -> condition -> matrix, rows true, classes in the order of their names.
         confusion_source: paper and figure of the matrices.
         note: where the paper contradicts itself.
@@ -40,6 +41,7 @@ class Published(ConfigModel):
 
     source: str
     uar: dict[str, dict[Condition, Percent]]
+    tasks: list[str] = []
     confusion: dict[str, dict[Condition, list[list[Percent]]]] = {}
     confusion_source: str | None = None
     note: str | None = None
@@ -64,7 +66,8 @@ class Published(ConfigModel):
     def uar_of(self, name: str | None, condition: Condition) -> float | None:
         """Find a printed UAR, in per cent."""
         of_name = self.uar.get(name or "", {})
-        return of_name.get(condition, of_name.get(str(condition).partition(": ")[2]))
+        task, _, corpus = str(condition).partition(": ")
+        return of_name.get(condition, of_name.get(corpus) if task in self.tasks else None)
 
     def confusion_of(self, name: str | None, condition: Condition) -> np.ndarray | None:
         """Find a printed confusion matrix, shares of each true class, (C, C)."""

@@ -109,7 +109,8 @@ def _page(recipe: Recipe, title: str) -> Page:
                 c for row in recipe.rows if row.task == task for run in runs[row.name] for c in run["conditions"]
             }
             conditions = [f"{task}: {c}" for c in sorted(tested, key=lambda c: (c.endswith("rotation"), c))]
-            printed = [c if ": " in str(c) else f"{task}: {c}" for c in _printed(published)]
+            corpora_alone = published and task in published.tasks
+            printed = [f"{task}: {c}" if corpora_alone else str(c) for c in _printed(published)]
             conditions = conditions or [c for c in printed if c.startswith(f"{task}: ")]
         else:
             conditions = sorted(protocol.shots)
