@@ -43,6 +43,9 @@ METHODS = {
 FINETUNES = ("emofsl_finetune", "supcon_finetune")
 """Methods that train the encoder itself, on audio: hours on a GPU, so they run only when asked for."""
 
+SIMILARITY = "similarity.npz"
+"""File in a run's folder: cosines by layer before and after training, of methods with a function `similarity`."""
+
 COLUMNS = ["row", "conf", "feature", "seeds", "init", "versus", "published", "set"]
 
 RESULT_ROOMS = ("losses", "nn", "methods", "training", "metrics", "randomness", "upstreams", "audio")

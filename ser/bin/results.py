@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ser.bin.make_splits import read_protocol
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
-from ser.build import Recipe, Row, code_hash
+from ser.build import SIMILARITY, Recipe, Row, code_hash
 from ser.config import find, load
 from ser.environment import Environment
 from ser.errors import DataError, run_cli
@@ -236,7 +236,7 @@ def _corpus_of(condition: Condition) -> str:
 
 
 def _draw(recipe: Recipe, page: Page, tables: Mapping[Condition, list]) -> None:
-    """Draw the confusion matrices of the paper's methods, and UAR against shots where there are several."""
+    """Draw the confusion matrices of the paper's methods, similarity by layer, and UAR against several shots."""
     from ser import figures, results
 
     folder = recipe.exp / "figures"
@@ -248,6 +248,13 @@ def _draw(recipe: Recipe, page: Page, tables: Mapping[Condition, list]) -> None:
                 results.confusion_shares(entry.line),
                 page.classes_of[condition],
                 f"{label}, {feature}, {results.heading(condition)}\nUAR {100 * float(entry.scores['uar']):.1f} %",
+            )
+    for row in recipe.rows:
+        path = recipe.run_dir(row, row.seeds[0]) / SIMILARITY
+        if page.runs[row.name] and path.exists():
+            name = row.name.replace("/", "-")
+            figures.similarity_figure(
+                folder / f"similarity-{name}.png", figures.read_curves(path), f"{page.title}\n{name}"
             )
     if not all(isinstance(condition, int) for condition in tables):
         return

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
-from ser.build import Recipe, Row
+from ser.build import SIMILARITY, Recipe, Row
 from ser.errors import SerError, run_cli
 from ser.files import read_json, replacing, write_json
 
@@ -46,16 +46,21 @@ def _is_scored(recipe: Recipe, row: Row, seed: int) -> bool:
 
 
 def _score(recipe: Recipe, row: Row, seed: int, data: object, device: str) -> None:
+    import numpy as np
     from safetensors.torch import load_file
 
     from ser.scoring import by_corpus, by_shots, metrics, predictions_table
 
     folder = recipe.run_dir(row, seed)
     _path(recipe, row, seed).unlink(missing_ok=True)
-    predictions = row.method.predict(row.config, data, load_file(folder / "model.safetensors"), device)
+    state = load_file(folder / "model.safetensors")
+    predictions = row.method.predict(row.config, data, state, device)
     table = predictions_table(predictions, data)
     with replacing(folder / "predictions.tsv") as path:
         table.to_csv(path, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
+    if hasattr(row.method, "similarity") and (curves := row.method.similarity(row.config, data, state, device)):
+        with replacing(folder / SIMILARITY) as path, open(path, "wb") as file:
+            np.savez(file, **curves)
     speaker_of = dict(zip(data.utts, data.speakers, strict=True))
     result = {
         "made_from": recipe.score_inputs(row, seed),

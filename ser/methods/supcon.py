@@ -433,7 +433,6 @@ def stage_one(
         pools[corpus].setdefault(labelled[utt], []).append(utt)
     batches = EmotionBatches(pools, c.batch_size, c.emotion_pool, seed_of("stage one", seed))
     corpus_of = trainer.fabric.to_device(torch.tensor([names.index(corpus) for corpus in corpora]))
-    trainer.model.pool.requires_grad_(c.train_pooling)
     return trainer.fit(
         utts,
         lambda rows, c: objective(config.loss, c, corpus_of[rows], seed_of("margin split", seed, *rows.tolist())),
@@ -506,6 +505,7 @@ def train_unit(
     if config.objective == "supcon":
         path = scratch / f"{unit.encoder_name}.safetensors"
         model = Network(encoder, pool)
+        pool.requires_grad_(config.stage_one.train_pooling)
         if path.exists():
             weights, history = read_tensors(path)
             set_kept(model, weights)
@@ -708,8 +708,8 @@ def check(config: HeadConfig, init: State | None) -> None:
     """Raise ConfigError unless a row takes over a trained one if, and only if, it tests the other classifiers."""
     if (config.classifier == "other") != (init is not None):
         raise ConfigError(
-            f"classifier: '{config.classifier}' found in a row {'with' if init else 'without'} 'init'; 'other' needs "
-            "a trained row in the column init of runs.tsv, 'own' takes none"
+            f"classifier: '{config.classifier}' found in a row {'without' if init is None else 'with'} 'init'; "
+            "'other' needs a trained row in the column init of runs.tsv, 'own' takes none"
         )
 
 
