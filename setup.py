@@ -30,6 +30,7 @@ setup(
         "tqdm",
         "safetensors",
         "lightning-fabric>=2.4",
+        "peft",
     ],
     extras_require={"test": ["pytest>=8", "pytest-xdist", "hypothesis", "ruff"]},
 )

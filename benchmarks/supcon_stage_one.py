@@ -2,7 +2,7 @@
 
 usage: python -m benchmarks.supcon_stage_one [STEPS [MICRO_BATCH_SECONDS]]     on a GPU if there is one
 
-N = 32 utterances of 1 to 4 s (noise; what they hold changes neither). Steps are whole: two passes over micro-batches,
+N = 32 utterances of 1 to 3 s (noise; what they hold changes neither). Steps are whole: two passes over micro-batches,
 loss over all 32, clipping, Adam with both rates. Memory is that of the process (CPU) or of the device.
 """
 
@@ -46,7 +46,7 @@ def main(n_steps: int, micro_batch_seconds: float) -> None:
     print(f"| {' | '.join(COLUMNS)} |\n|---|---|---|---|---:|---:|---:|")
     with tempfile.TemporaryDirectory() as folder:
         data = make_data(Path(folder))
-        for precision, tuning, checkpointing in ON_GPU if on_gpu else ON_GPU[:1]:
+        for precision, tuning, checkpointing in ON_GPU if on_gpu else ON_GPU[1::-1]:
             settings = [
                 f"precision={precision}",
                 f"encoder.tuning={tuning}",
@@ -74,7 +74,7 @@ def make_data(folder: Path) -> RunData:
     for corpus in ("one", "two"):
         for i in range(32):
             utt = f"{corpus}-{i % 4}-{CLASSES[i % 4]}{i}"
-            soundfile.write(folder / f"{utt}.wav", 0.1 * rng.normal(size=int(rng.uniform(1, 4) * RATE_HZ)), RATE_HZ)
+            soundfile.write(folder / f"{utt}.wav", 0.1 * rng.normal(size=int(rng.uniform(1, 3) * RATE_HZ)), RATE_HZ)
             audio[utt] = AudioPart(str(folder / f"{utt}.wav"))
     encoder = FeatureConfig(upstream="hubert_local", ckpt=str(folder / "base.pt"), pooling="none")
     return RunData(list(audio), torch.empty(len(audio), 0), [], [], CLASSES, audio=audio, encoder=encoder)
