@@ -1,9 +1,10 @@
 """Stage one of Xiang on a model of the size of HuBERT base, random weights: seconds a step, and memory at its peak.
 
-usage: python -m benchmarks.supcon_stage_one [STEPS [MICRO_BATCH_SECONDS]]     on a GPU if there is one
+usage: python -m benchmarks.supcon_stage_one [STEPS [MICRO_BATCH_SECONDS [LONGEST_SECONDS]]]    on a GPU if there is one
 
-N = 32 utterances of 1 to 3 s (noise; what they hold changes neither). Steps are whole: two passes over micro-batches,
-loss over all 32, clipping, Adam with both rates. Memory is that of the process (CPU) or of the device.
+N = 32 utterances of a third of the longest to the longest (noise; what they hold changes neither). Steps are whole:
+two passes over micro-batches, loss over all 32, clipping, Adam with both rates. Memory is that of the process (CPU) or
+of the device.
 """
 
 from __future__ import annotations
@@ -38,14 +39,14 @@ COLUMNS = ("device", "precision", "tuning", "checkpointing", "steps", "seconds a
 ON_GPU = [("fp32", "full", "false"), ("bf16", "full", "false"), ("bf16", "full", "true"), ("bf16", "lora", "false")]
 
 
-def main(n_steps: int, micro_batch_seconds: float) -> None:
+def main(n_steps: int, micro_batch_seconds: float, longest: float) -> None:
     on_gpu = torch.cuda.is_available()
     if not on_gpu:
         torch.set_num_threads(2)
     device = torch.cuda.get_device_name() if on_gpu else "CPU, 2 threads"
     print(f"| {' | '.join(COLUMNS)} |\n|---|---|---|---|---:|---:|---:|")
     with tempfile.TemporaryDirectory() as folder:
-        data = make_data(Path(folder))
+        data = make_data(Path(folder), longest)
         for precision, tuning, checkpointing in ON_GPU if on_gpu else ON_GPU[1::-1]:
             settings = [
                 f"precision={precision}",
@@ -58,7 +59,7 @@ def main(n_steps: int, micro_batch_seconds: float) -> None:
             print(f"| {' | '.join(row)} |", flush=True)
 
 
-def make_data(folder: Path) -> RunData:
+def make_data(folder: Path, longest: float) -> RunData:
     """Write a checkpoint in s3prl's format, and 64 utterances of two corpora."""
     restore_torchaudio_names()
     from s3prl.upstream.hubert.hubert_model import HubertConfig, HubertModel, HubertPretrainingConfig
@@ -74,7 +75,11 @@ def make_data(folder: Path) -> RunData:
     for corpus in ("one", "two"):
         for i in range(32):
             utt = f"{corpus}-{i % 4}-{CLASSES[i % 4]}{i}"
-            soundfile.write(folder / f"{utt}.wav", 0.1 * rng.normal(size=int(rng.uniform(1, 3) * RATE_HZ)), RATE_HZ)
+            soundfile.write(
+                folder / f"{utt}.wav",
+                0.1 * rng.normal(size=int(rng.uniform(longest / 3, longest) * RATE_HZ)),
+                RATE_HZ,
+            )
             audio[utt] = AudioPart(str(folder / f"{utt}.wav"))
     encoder = FeatureConfig(upstream="hubert_local", ckpt=str(folder / "base.pt"), pooling="none")
     return RunData(list(audio), torch.empty(len(audio), 0), [], [], CLASSES, audio=audio, encoder=encoder)
@@ -102,4 +107,6 @@ def measure(config: Config, data: RunData, n_steps: int) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20, float(sys.argv[2]) if len(sys.argv) > 2 else 20.0)
+    given = [float(arg) for arg in sys.argv[1:]]
+    n_steps, micro_batch_seconds, longest = given + [20, 20.0, 3.0][len(given) :]
+    main(int(n_steps), micro_batch_seconds, longest)

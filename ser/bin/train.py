@@ -3,6 +3,9 @@
 usage: python -m ser.bin.train plan RECIPE_OPTIONS          write the list of unfinished jobs, exp/jobs.tsv
        python -m ser.bin.train run RECIPE_OPTIONS --jobs exp/jobs.tsv [--part 1/4] [--device cpu]
 
+On several machines: torchrun --nnodes N --nproc_per_node GPUS -m ser.bin.train run ..., on each of them, with the
+recipe on a file system that they share. Only rows that fine-tune gain from it.
+
 A line of the list is a family: the runs that start, directly or not, from the weights of one run. A family stays in
 one process, so nobody waits for anybody.
 """
@@ -18,6 +21,7 @@ from pathlib import Path
 
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.build import Recipe, Row
+from ser.devices import is_leader, wait_for_all
 from ser.errors import ConfigError, SerError, run_cli
 from ser.files import fingerprint, replacing, write_text
 
@@ -115,11 +119,8 @@ def _train(recipe: Recipe, row: Row, seed: int, device: str, data_of: dict[str, 
     """Train one row for one seed and write its folder; `data_of` keeps what rows of one feature share."""
     import time
 
-    import pandas as pd
-    import yaml
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import load_file
 
-    from ser.environment import environment
     from ser.methods.base import Job
 
     started = time.monotonic()
@@ -136,16 +137,30 @@ def _train(recipe: Recipe, row: Row, seed: int, device: str, data_of: dict[str, 
     folder.mkdir(parents=True, exist_ok=True)
     scratch = folder / f"scratch-{fingerprint(recipe.train_inputs(row, seed))[:10]}"
     state, history = row.method.train(row.config, data_of[row.reads], seed, init, Job(device, scratch))
+    if is_leader():
+        _keep(row, state, history, folder)
+        done.mark()
+        for old in folder.glob("scratch-*"):
+            shutil.rmtree(old)
+        seconds = time.monotonic() - started
+        sys.stdout.write(f"{row.name} seed {seed}: trained in {seconds:.1f} s\n")  # one write a line
+    wait_for_all()
+
+
+def _keep(row: Row, state: object, history: object, folder: Path) -> None:
+    """Write what a trained row leaves."""
+    import pandas as pd
+    import yaml
+    from safetensors.torch import save_file
+
+    from ser.environment import environment
+
     with replacing(folder / "model.safetensors") as path:
         save_file({name: value.contiguous() for name, value in state.items()}, path)
     with replacing(folder / "history.tsv") as path:
         pd.DataFrame(history).to_csv(path, sep="\t", index=False, lineterminator="\n")
     write_text(folder / "conf.yaml", yaml.safe_dump(row.config.model_dump(), sort_keys=False))
     environment().write(folder / "env.json")
-    done.mark()
-    for old in folder.glob("scratch-*"):
-        shutil.rmtree(old)
-    sys.stdout.write(f"{row.name} seed {seed}: trained in {time.monotonic() - started:.1f} s\n")  # one write a line
 
 
 if __name__ == "__main__":

@@ -414,3 +414,42 @@ def test_the_papers_settings_are_the_defaults():
     )
     assert (c.stage_two.lr, c.stage_two.epochs, c.ft.lr, c.ft.epochs, c.hidden) == (5e-4, 10, 1e-3, 50, 256)
     assert (c.encoder.lora.rank, c.encoder.tuning) == (8, "full")
+
+
+TORCHRUN = """
+import pickle, sys, warnings
+import torch
+torch.set_num_threads(1)
+from pathlib import Path
+from ser.devices import is_leader, wait_for_all
+from ser.methods import supcon_finetune
+from ser.methods.base import Job
+from ser.training.tensor_files import write_tensors
+
+if __name__ == "__main__":
+    c, data, folder = pickle.loads(Path(sys.argv[1]).read_bytes())
+    state, history = supcon_finetune.train(c, data, 1, None, Job("cpu", folder))
+    (folder / f"world{torch.distributed.get_rank()}").write_text(str(torch.distributed.get_world_size()))
+    if is_leader():
+        write_tensors(folder / "state", state, history)
+    wait_for_all()
+"""
+
+
+def test_processes_of_torchrun_give_the_result_of_one(data, tmp_path):
+    """As on several machines: nobody is spawned, and one of them writes."""
+    import pickle
+
+    c = config("encoder.dropout=0.0", "micro_batch_seconds=1.0", "stage_one.steps_per_epoch=2")
+    one, history = train(c, data, tmp_path / "one")
+    (tmp_path / "two").mkdir()
+    (tmp_path / "task").write_bytes(pickle.dumps((c, blind(data), tmp_path / "two")))
+    (tmp_path / "work.py").write_text(TORCHRUN)
+    env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = ["torch.distributed.run", "--standalone", "--nproc_per_node", "2", "work.py", "task"]
+    result = subprocess.run([sys.executable, "-m", *command], env=env, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert [(tmp_path / "two" / f"world{rank}").read_text() for rank in "01"] == ["2", "2"]
+    state, history_of_two = supcon.read_tensors(tmp_path / "two" / "state")
+    assert_equal(state, one, atol=2e-3)
+    assert [row["loss"] for row in history_of_two] == pytest.approx([row["loss"] for row in history], abs=2e-4)
