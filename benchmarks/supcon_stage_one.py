@@ -1,6 +1,6 @@
 """Stage one of Xiang on a model of the size of HuBERT base, random weights: seconds a step, and memory at its peak.
 
-usage: python -m benchmarks.supcon_stage_one [STEPS [MICRO_BATCH_SECONDS [LONGEST_SECONDS]]]    on a GPU if there is one
+usage: python -m benchmarks.supcon_stage_one [STEPS [MICRO_BATCH_SECONDS [LONGEST_SECONDS]]]  on a GPU if there is one
 
 N = 32 utterances of a third of the longest to the longest (noise; what they hold changes neither). Steps are whole:
 two passes over micro-batches, loss over all 32, clipping, Adam with both rates. Memory is that of the process (CPU) or
