@@ -20,7 +20,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$root/utils/parse_options.sh"
 . "$root/utils/stages.sh"
 
-demo="ravdess2emodb iemocap2emodb_cafe_urdu_aesdd" # one recipe per finished paper
+demo="ravdess2emodb ravdess2emodb_urdu iemocap2emodb_cafe_urdu_aesdd ravdess_emodb" # one recipe per paper
 stage_names=(data_prep splits features train score results)
 stage=1 stop_stage=6 db_root="" mini=false features="" finetune=false set="" allow_partial=false device=auto
 nj=$(env -u OMP_NUM_THREADS nproc 2> /dev/null || getconf _NPROCESSORS_ONLN) # nproc would count threads

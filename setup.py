@@ -31,6 +31,7 @@ setup(
         "tqdm",
         "safetensors",
         "lightning-fabric>=2.4",
+        "peft",
     ],
     extras_require={
         "egemaps": ["opensmile>=2.6"],  # audEERING's licence: research, no products

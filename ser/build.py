@@ -5,6 +5,7 @@ recipe's `conf/` or else in `conf/methods/`, `feature` the name of a feature or 
 (for a method that fine-tunes: the encoder that it starts from), `init` the row whose weights a row starts from
 (same feature and seed), `versus` the row that it is tested against, `published` the name of the row in the
 recipe's `published.yaml`, `set` overrides as on the command line, separated by spaces; `-` leaves a cell empty.
+A ninth column `tasks` may name the tasks that a row is for, separated by spaces; `-` or no column is all.
 First lines `base<tab>FILE` take over the rows of other tables; the file's own rows are added to them, and replace
 those of the same name.
 """
@@ -37,11 +38,16 @@ METHODS = {
     "linear_svc": "ser.methods.linear_svc",
     "logistic_regression": "ser.methods.logistic_regression",
     "superb": "ser.methods.superb",
+    "supcon": "ser.methods.supcon",
+    "supcon_finetune": "ser.methods.supcon_finetune",
 }
 """Value of `method:` in a configuration -> the module that holds the method."""
 
-FINETUNES = ("emofsl_finetune",)
+FINETUNES = ("emofsl_finetune", "supcon_finetune")
 """Methods that train the encoder itself, on audio: hours on a GPU, so they run only when asked for."""
+
+SIMILARITY = "similarity.npz"
+"""File in a run's folder: cosines by layer before and after training, of methods with a function `similarity`."""
 
 COLUMNS = ["row", "conf", "feature", "seeds", "init", "versus", "published", "set"]
 
@@ -175,14 +181,15 @@ class Recipe:
         while lines and lines[0][0] == "base" and len(lines[0]) == 2:
             base |= {row.name: row for row in self._read_rows(path.parent / lines.pop(0)[1])}
             first += 1
-        if (lines or first == 1) and lines[:1] != [COLUMNS]:
+        columns = lines[0] if lines[:1] == [[*COLUMNS, "tasks"]] else COLUMNS
+        if (lines or first == 1) and lines[:1] != [columns]:
             raise ConfigError(f"{path} line {first}: expected the columns {' '.join(COLUMNS)}, separated by tabs")
         own: dict[str, Row] = {}
         for number, cells in enumerate(lines[1:], start=first + 1):
-            if len(cells) != len(COLUMNS):
-                raise ConfigError(f"{path} line {number}: {len(cells)} cells, expected {len(COLUMNS)}; "
+            if len(cells) != len(columns):
+                raise ConfigError(f"{path} line {number}: {len(cells)} cells, expected {len(columns)}; "
                                   "'-' leaves a cell empty")  # fmt: skip
-            for row in self._rows(dict(zip(COLUMNS, cells, strict=True)), f"{path} line {number}"):
+            for row in self._rows(dict(zip(columns, cells, strict=True)), f"{path} line {number}"):
                 if row.name in own:
                     raise ConfigError(f"{path}: row '{row.label}' stands twice for feature '{row.feature}'")
                 own[row.name] = row
@@ -191,6 +198,9 @@ class Recipe:
     def _rows(self, cells: dict[str, str], where: str) -> list[Row]:
         if not cells["seeds"].isdigit() or int(cells["seeds"]) < 1:
             raise ConfigError(f"{where}: seeds: '{cells['seeds']}' is not a number of at least 1")
+        tasks = self.tasks if cells.get("tasks", "-") == "-" else cells["tasks"].split(" ")
+        if missing := [task for task in tasks if task not in self.tasks]:
+            raise ConfigError(f"{where}: tasks: {unknown(missing[0], self.tasks)}")
         values, origin = self._values(cells)
         n_seeds = 1 if self.mini else int(cells["seeds"])
         return [
@@ -207,7 +217,7 @@ class Recipe:
                 published=None if cells["published"] == "-" else cells["published"],
                 needs=self._needs(feature),
             )
-            for task in self.tasks
+            for task in tasks
             for prefix in [f"{task}/" if task else ""]
             for feature in (self.features if cells["feature"] == "*" else [cells["feature"]])
         ]

@@ -19,13 +19,24 @@ Precision = Literal["fp32", "bf16"]
 
 
 def make_fabric(device: Device = "auto", precision: Precision = "fp32", devices: int = 1) -> Fabric:
-    """Make a Fabric for one device, or several of this machine; `auto` takes a GPU where there is one."""
+    """Make a Fabric for one device, or several; `auto` takes a GPU where there is one.
+
+    Several are of this machine, or those that torchrun has started processes for, on one machine or more.
+    """
     from lightning_fabric import Fabric
-    from lightning_fabric.plugins.environments import LightningEnvironment
+    from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 
     device = _kind(device)
     settings: dict[str, Any] = {"accelerator": device, "devices": devices}
-    if devices > 1:
+    if devices > 1 and _in_torchrun():
+        here, machines = (int(os.environ[name]) for name in ("LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE"))
+        settings |= {
+            "devices": here,
+            "num_nodes": machines,
+            "strategy": "ddp",
+            "plugins": [TorchElasticEnvironment()],
+        }
+    elif devices > 1:
         # processes of our own making, even inside a batch system's job, which Fabric would take for its own
         settings |= {"strategy": "ddp_spawn", "plugins": [LightningEnvironment()]}
     names = {"fp32": "32-true", "bf16": "bf16-mixed"}
@@ -33,10 +44,30 @@ def make_fabric(device: Device = "auto", precision: Precision = "fp32", devices:
 
 
 def count_devices(device: Device) -> int:
-    """Count the devices that one training may use: all visible GPUs, or the CPU."""
+    """Count the devices that one training may use: torchrun's processes, or all visible GPUs, or the CPU."""
     import torch
 
+    if _in_torchrun():
+        return int(os.environ["WORLD_SIZE"])
+
     return torch.cuda.device_count() if _kind(device) == "cuda" else 1
+
+
+def _in_torchrun() -> bool:
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
+def is_leader() -> bool:
+    """Tell whether this process is to write results: all are, but torchrun's other processes."""
+    return not _in_torchrun() or os.environ["RANK"] == "0"
+
+
+def wait_for_all() -> None:
+    """Wait for torchrun's other processes, if there are any."""
+    import torch.distributed
+
+    if _in_torchrun() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
 
 
 def _kind(device: Device) -> Literal["cpu", "cuda"]:
@@ -77,3 +108,4 @@ def launch(fabric: Fabric, function: Callable[..., None], *args: object) -> None
 def _in_process(function: Callable[..., None], args: tuple[object, ...], fabric: Fabric) -> None:
     os.environ.pop("SER_PROGRESS_FD", None)  # here that number is another file
     function(fabric, *args)
+    fabric.barrier()  # what it leaves in files is there for everybody

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ser.files import replacing
+from ser.randomness import rng
 from ser.results import Curve
 
 matplotlib.use("Agg")
@@ -25,6 +26,9 @@ COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 MARKERS = "osD^vP"
 """Of curves; told apart in print too."""
+
+N_BAND = 1000
+"""Resamples of a band."""
 
 LEVELS = ("--", ":", "-.")
 """Lines of rows that know no shots."""
@@ -160,6 +164,64 @@ def latent_figure(path: Path, panels: Mapping[str, Mapping[str, Plane]], title: 
     for axes in grid[-1]:
         axes.set_xlabel("Dim 1", fontsize=7)
     figure.colorbar(dots, ax=grid, shrink=0.6, label="activation").ax.tick_params(labelsize=6)
+    figure.suptitle(title, fontsize=9)
+    _write(figure, path)
+
+
+def read_curves(path: Path) -> dict[str, np.ndarray]:
+    """Read the cosines by layer that stage 5 wrote, `<before|after>.<raw|centered>.<kind>` -> (L, batches)."""
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def band(batches: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Average over batches that have a value, with a 95 % percentile bootstrap band over them.
+
+    Args:
+        batches: (L, batches), NaN for batches without one.
+
+    Returns:
+        Mean, lower and upper bound, (L,) each; the batches are drawn alike for all layers.
+    """
+    known = batches[:, ~np.isnan(batches).any(0)]
+    drawn = rng("similarity band", known.shape[1]).integers(known.shape[1], size=(N_BAND, known.shape[1]))
+    low, high = np.percentile(known[:, drawn].mean(-1), [2.5, 97.5], axis=1)
+    return known.mean(1), low, high
+
+
+def similarity_figure(path: Path, curves: Mapping[str, np.ndarray], title: str) -> None:
+    """Draw the cosine of positive and negative pairs by layer, before and after stage one (as Xiang, Fig. 4).
+
+    Pairs of one corpus and pairs of two have curves of their own: in a pretrained model the corpus decides more than
+    the emotion, and negative pairs are more often of one corpus. Below are the same with mean-centered vectors.
+
+    Args:
+        path: PNG file.
+        curves: `<before|after>.<raw|centered>.<kind>` -> cosines, (L, batches).
+        title: above the axes.
+    """
+    figure = _figure(7.0, 5.0)
+    panels = figure.subplots(2, 2, sharex=True, sharey="row")
+    for row, vectors in enumerate(("raw", "centered")):
+        for column, when in enumerate(("before", "after")):
+            axes = panels[row, column]
+            for kind, color in (("positive", COLORS[0]), ("negative", COLORS[1])):
+                for where, line in (("same", "-"), ("cross", "--")):
+                    batches = curves[f"{when}.{vectors}.{kind}_{where}"]
+                    if np.isnan(batches).any(0).all():
+                        continue
+                    mean, low, high = band(batches)
+                    layers = np.arange(len(mean))
+                    axes.plot(layers, mean, line, color=color, linewidth=1.2, label=f"{kind}, {where} corpus")
+                    axes.fill_between(layers, low, high, color=color, alpha=0.15, linewidth=0)
+            axes.set_title(f"{when} stage one, {vectors}", fontsize=8)
+            axes.grid(axis="y", color="0.9", linewidth=0.6)
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.tick_params(labelsize=8)
+        panels[row, 0].set_ylabel("cosine", fontsize=9)
+    for axes in panels[1]:
+        axes.set_xlabel("layer", fontsize=9)
+    panels[0, 1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8)
     figure.suptitle(title, fontsize=9)
     _write(figure, path)
 

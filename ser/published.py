@@ -33,11 +33,13 @@ class Published(ConfigModel):
 
     Attributes:
         source: paper, table and figure of the UARs.
-        uar: name -> condition -> UAR.
+        uar: name -> condition -> UAR; a name that no row has is a system that the paper cites.
         uar_sd: name -> condition -> the standard deviation that stands behind it.
         r2: name -> condition -> rating -> adjusted R2 of the rating on a latent space, each with its standard
             deviation, in the order of the versions that `source` names.
         distances: the same of latent distances on rating distances.
+        tasks: those of which the paper does not tell which is its own: as a condition, a corpus alone stands for that
+            corpus in each of them.
         confusion: name -> condition -> matrix, rows true, classes in the order of their names.
         confusion_source: paper and figure of the matrices.
         note: where the paper contradicts itself.
@@ -48,6 +50,7 @@ class Published(ConfigModel):
     uar_sd: dict[str, dict[Condition, Percent]] = {}
     r2: dict[str, dict[Condition, dict[str, list[WithSd]]]] = {}
     distances: dict[str, dict[Condition, dict[str, list[WithSd]]]] = {}
+    tasks: list[str] = []
     confusion: dict[str, dict[Condition, list[list[Percent]]]] = {}
     confusion_source: str | None = None
     note: str | None = None
@@ -71,7 +74,9 @@ class Published(ConfigModel):
 
     def uar_of(self, name: str | None, condition: Condition) -> float | None:
         """Find a printed UAR, in per cent."""
-        return self.uar.get(name or "", {}).get(condition)
+        of_name = self.uar.get(name or "", {})
+        task, _, corpus = str(condition).partition(": ")
+        return of_name.get(condition, of_name.get(corpus) if task in self.tasks else None)
 
     def uar_text(self, name: str | None, condition: Condition) -> str:
         """Print a UAR as the paper does, with its standard deviation where there is one."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -69,7 +69,7 @@ class Line:
         published: its name in the paper's numbers; only such lines have confusion matrices and figures.
         episodic: UAR of the paper's sampling, mean over draws and seeds.
         stamps: what has to stand beside its label.
-        hole: why there are no scores.
+        hole: why there are no scores; None for a system that stands here as its paper printed it.
     """
 
     label: str
@@ -181,6 +181,22 @@ SPEAKER_DEPENDENT = "SPEAKER-DEPENDENT"
 SPEAKER_TELLS = "speaker ~ emotion"
 
 
+def published_lines(published: Published | None, claimed: Collection[str | None], condition: Condition) -> list[Line]:
+    """List the systems that a paper cites, as lines without scores.
+
+    Args:
+        published: what the paper printed.
+        claimed: names that rows of the recipe have.
+        condition: the table.
+    """
+    names = published.uar if published else ()
+    return [
+        Line(name, "-", condition, published=name)
+        for name in names
+        if name not in claimed and published.uar_of(name, condition) is not None
+    ]
+
+
 def row_stamps(values: Mapping[str, Any], one_class_speakers: Mapping[str, Sequence[int]]) -> list[str]:
     """Tell what has to stand beside a row whatever it scores.
 
@@ -210,10 +226,11 @@ def _mostly(one_class_speakers: Mapping[str, Sequence[int]]) -> dict[str, Sequen
 def reference_lines(line: Line, classes: Sequence[str], majority: str) -> list[Line]:
     """Make the rows for chance and for the majority class, from the test utterances of any other row."""
     n_true = line.counts[0].sum(-1, keepdims=True)  # (S, C, 1)
+    occurs = n_true.any((0, 2))  # (C,); a corpus may lack classes of another
     always = np.zeros(len(classes))
     always[list(classes).index(majority)] = 1
     return [
-        Line("chance", "-", 0, (), (n_true / len(classes) * np.ones(len(classes)))[None], line.speakers),
+        Line("chance", "-", 0, (), (n_true * occurs / occurs.sum())[None], line.speakers),
         Line(f"majority ({majority})", "-", 0, (), (n_true * always)[None], line.speakers),
     ]
 
@@ -283,7 +300,7 @@ def cells(entry: Scored | Line, classes: Sequence[str], published: Published | N
 
 
 def _hole_cells(line: Line) -> dict[str, str]:
-    return {"row": line.label, "feature": line.feature, "UAR": f"not run: {line.hole}"}
+    return {"row": line.label, "feature": line.feature, "UAR": f"not run: {line.hole}" if line.hole else ""}
 
 
 def _scored_cells(entry: Scored, classes: Sequence[str]) -> dict[str, str]:
@@ -298,7 +315,8 @@ def _scored_cells(entry: Scored, classes: Sequence[str]) -> dict[str, str]:
         "WA": _percent(scores["wa"]),
         "F1": _percent(scores["macro_f1"]),
     }
-    of_column |= {name: _percent(recall) for name, recall in zip(classes, scores["recall"], strict=True)}
+    recalls = zip(classes, scores["recall"], strict=True)
+    of_column |= {name: _percent(recall) for name, recall in recalls if not np.isnan(recall)}
     if line.cells:  # chance and majority: nothing to resample
         of_column["95 %"] = f"{_percent(entry.interval.low)}-{_percent(entry.interval.high)}"
     if not np.isnan(scores["uar_sd"]):
@@ -366,9 +384,9 @@ def confusion_text(shares: np.ndarray, classes: Sequence[str]) -> str:
 
 
 def confusion_shares(line: Line) -> np.ndarray:
-    """Average confusion over draws and seeds, as shares of each true class, (C, C), rows true."""
+    """Average confusion over draws and seeds, as shares of each true class (zeros if absent), (C, C), rows true."""
     total = line.counts.sum((0, 1)).astype(float)
-    return total / total.sum(-1, keepdims=True)
+    return total / np.maximum(total.sum(-1, keepdims=True), 1)
 
 
 def paper_rows(entries: Sequence[Scored | Line]) -> list[Scored]:
@@ -453,9 +471,12 @@ def curves(
 def overview(tables: Tables, published: Published | None = None) -> str:
     """Lay out UAR and interval of several conditions, one line per row, with the paper's UARs beside them.
 
-    Corpora have a mean column, the plain mean of their UARs. Left out are chance and majority, and rows without
-    scores that the paper does not have.
+    Corpora have a mean column, the plain mean of their UARs. Left out are chance and majority, rows without scores
+    that the paper does not have, and systems that it cites.
     """
+    tables = {
+        c: [e for e in entries if not (isinstance(e, Line) and e.hole is None)] for c, entries in tables.items()
+    }
     are_corpora = any(isinstance(condition, str) for condition in tables)
     rows = [["row", "feature", *map(heading, tables), *(["mean"] if are_corpora else [])]]
     if published:
@@ -478,6 +499,10 @@ def overview(tables: Tables, published: Published | None = None) -> str:
 
 def _line(entry: Scored | Line) -> Line:
     return entry if isinstance(entry, Line) else entry.line
+
+
+def _is_cited(entry: Scored | Line) -> bool:
+    return isinstance(entry, Line) and entry.hole is None
 
 
 def _mean_uar(entries: Sequence[Scored | Line]) -> str:

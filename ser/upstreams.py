@@ -13,13 +13,15 @@ import inspect
 import re
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 import torchaudio
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from ser.audio import RATE_HZ
 from ser.errors import ConfigError, DataError
@@ -192,13 +194,17 @@ class TransformerEncoder(nn.Module):
         normalizes: whether waveforms get mean 0 and deviation 1 first.
         dropout: of the transformer, wherever it has one; None keeps the model's own.
         layerdrop: chance that a layer is left out while training.
+
+    Attributes:
+        checkpointing: whether a layer's activations are computed again for its gradient instead of kept: more time, a
+            fraction of the memory, the same numbers.
     """
 
     PARTS = ("feature_extractor", "layer_norm", "post_extract_proj", "mask_emb", "dropout_input", "encoder")
 
     def __init__(self, model: nn.Module, normalizes: bool, dropout: float | None = None, layerdrop: float = 0.0):
         super().__init__()
-        self.normalizes, self.layerdrop = normalizes, layerdrop
+        self.normalizes, self.layerdrop, self.checkpointing = normalizes, layerdrop, False
         self.crop_to = getattr(model, "crop_seq_to_multiple", 1)
         for part in self.PARTS:
             setattr(self, part, getattr(model, part))
@@ -258,6 +264,14 @@ class TransformerEncoder(nn.Module):
         Returns:
             (B, T', D); frames in the padding have no meaning.
         """
+        for x in self.hidden_states(frames, lengths, time_mask, feature_mask):  # one at a time: no list of all layers
+            last = x
+        return last
+
+    def hidden_states(
+        self, frames: Tensor, lengths: Tensor, time_mask: Tensor | None = None, feature_mask: Tensor | None = None
+    ) -> Iterator[Tensor]:
+        """Give what the transformer takes and what each of its layers makes of it, one (B, T', D) after another."""
         x = self.dropout_input(frames)
         if time_mask is not None:
             x = torch.where(time_mask.unsqueeze(-1), self.mask_emb.to(x.dtype), x)
@@ -272,13 +286,18 @@ class TransformerEncoder(nn.Module):
         pad = torch.zeros_like(is_pad, dtype=x.dtype).masked_fill(is_pad, -torch.inf) if is_pad.any() else None
         bias = {}
         for layer in self.encoder.layers:
+            yield x.transpose(0, 1)
             if self.training and self.layerdrop and torch.rand(()) < self.layerdrop:
                 continue
-            x, *rest = layer(x, self_attn_padding_mask=pad, **bias)
+            call = partial(checkpoint, layer, use_reentrant=False) if self._checkpoints() else layer
+            x, *rest = call(x, self_attn_padding_mask=pad, **bias)
             if len(rest) == 2:  # WavLM hands the first layer's relative positions to the others
                 bias = {"pos_bias": rest[1]}
         x = x.transpose(0, 1)
-        return self.encoder.layer_norm(x) if self.encoder.layer_norm_first else x
+        yield self.encoder.layer_norm(x) if self.encoder.layer_norm_first else x
+
+    def _checkpoints(self) -> bool:
+        return self.checkpointing and self.training and torch.is_grad_enabled()
 
     def _positions(self, x: Tensor, is_pad: Tensor) -> Tensor:
         """Apply the positional convolutions, one or (data2vec) several, each to frames with silent padding."""

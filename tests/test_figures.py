@@ -102,3 +102,41 @@ def test_latent_planes_share_their_axes_within_a_model(tmp_path, monkeypatch):
     assert (one_src.get_title(), one_src.get_ylabel(), colors.get_ylabel()) == ("src", "one\nDim 2", "activation")
     figures.latent_figure(tmp_path / "b.png", {"one": planes, "two": {"tgt": planes["tgt"]}}, "title")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+# ---- Similarity by layer ------------------------------------------------------------------------------------------
+
+
+def similarity_curves() -> dict[str, np.ndarray]:
+    g = np.random.default_rng(0)
+    kinds = [f"{side}_{where}" for side in ("positive", "negative") for where in ("same", "cross")]
+    names = [f"{when}.{v}.{kind}" for when in ("before", "after") for v in ("raw", "centered") for kind in kinds]
+    return {name: (0.1 * i + g.normal(0, 0.01, (3, 40))).astype(np.float32) for i, name in enumerate(names)}
+
+
+def test_a_band_holds_the_mean_and_leaves_out_batches_without_a_value():
+    values = np.array([[0.1, 0.3, np.nan], [0.5, 0.5, np.nan]])
+    mean, low, high = figures.band(values)
+    assert mean.tolist() == pytest.approx([0.2, 0.5])
+    assert low.tolist() == pytest.approx([0.1, 0.5]) and high.tolist() == pytest.approx([0.3, 0.5])
+
+
+def test_similarity_has_four_panels_of_four_curves(tmp_path, monkeypatch):
+    panels, write = [], figures._write
+    monkeypatch.setattr(figures, "_write", lambda figure, path: (panels.extend(figure.axes), write(figure, path)))
+    curves = similarity_curves()
+    curves["after.raw.positive_cross"][:] = np.nan  # no batch had such a pair
+    figures.similarity_figure(tmp_path / "x.png", curves, "title")
+    assert [len(axes.lines) for axes in panels] == [4, 3, 4, 4]
+    first = panels[0].lines[0]
+    assert first.get_label() == "positive, same corpus"
+    assert first.get_ydata().tolist() == pytest.approx(curves["before.raw.positive_same"].mean(1).tolist(), abs=1e-6)
+    figures.similarity_figure(tmp_path / "y.png", curves, "title")
+    assert (tmp_path / "x.png").read_bytes() == (tmp_path / "y.png").read_bytes()
+
+
+def test_curves_are_read_as_they_were_written(tmp_path):
+    np.savez(tmp_path / "x.npz", **similarity_curves())
+    found = figures.read_curves(tmp_path / "x.npz")
+    assert found.keys() == similarity_curves().keys()
+    assert all(np.array_equal(found[name], value) for name, value in similarity_curves().items())

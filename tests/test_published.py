@@ -202,3 +202,17 @@ def test_with_all_corpora_it_is_the_splits_that_are_missing(tmp_path):
         (tmp_path / "data" / name).mkdir(parents=True)
     with pytest.raises(DataError, match="no splits; run stage 2"):
         results.main(options)
+
+
+# ---- Xiang --------------------------------------------------------------------------------------------------------
+
+
+def test_values_of_a_corpus_stand_in_every_task_that_may_be_the_papers():
+    paper = read_published(ROOT / "egs" / "iemocap_casia" / "conf" / "published.yaml", {})
+    rules = ("paper5", "sess5_rand5", "sess5_text5", "sess5_spk4")
+    assert {paper.uar_of("supcon_hubert", f"{rule}: casia") for rule in rules} == {97.19}
+    assert paper.uar_of("supcon_hubert", "shared4: casia") is paper.uar_of("ft_hubert", "paper5: casia") is None
+    gains = [paper.uar_of(f"supcon_{n}", "paper5: iemocap") - paper.uar_of(f"ft_{n}", "paper5: iemocap")
+             for n in ("hubert", "wavlm")]  # fmt: skip
+    assert gains == pytest.approx([10.31, 9.10])
+    assert len(paper.uar) == 4 + 8  # own systems and cited ones

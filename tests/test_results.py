@@ -11,7 +11,17 @@ from ser import results
 from ser.environment import Environment
 from ser.metrics.statistics import holm, mean_scores, paired_speaker_test
 from ser.published import Published
-from ser.results import Line, Scored, line_of, reference_lines, score_lines
+from ser.results import (
+    Line,
+    Scored,
+    confusion_shares,
+    line_of,
+    markdown_table,
+    overview,
+    published_lines,
+    reference_lines,
+    score_lines,
+)
 
 CLASSES = ("angry", "happy", "sad")
 N_TRUE = np.array([[4, 2, 2], [4, 3, 1], [3, 1, 4], [4, 4, 2], [2, 2, 2], [5, 1, 3]])  # (S, C)
@@ -470,3 +480,33 @@ def test_notes_and_what_is_told_beside_stand_with_the_tables_of_their_task():
     parts = {part.split("\n")[0]: part for part in page.split("\n## ")}
     assert "| probe |" in parts["arousal"] and "| probe |" not in parts["valence"]
     assert ["No head." in parts[name] for name in tables] == [True, True, False, False]
+
+
+# ---- Corpora that lack classes, and what a paper cites ------------------------------------------------------------
+
+
+def test_classes_that_a_corpus_lacks_are_no_part_of_its_references_and_leave_cells_empty():
+    counts = counts_of(0.5, 1)
+    counts[..., 2, :] = 0  # no utterance of the third class
+    lacking = Line("BTL", "byol", 5, (), counts, SPEAKERS, cells=6)
+    chance, majority = reference_lines(lacking, CLASSES, CLASSES[0])
+    n_present = len(CLASSES) - 1
+    scored = score_lines([chance, majority, lacking], 1)
+    assert [cell(entry, "UAR") for entry in scored[:2]] == [f"{100 / n_present:.1f}"] * 2
+    assert cell(scored[2], CLASSES[2]) == "" and cell(scored[2], CLASSES[0]) != ""
+    assert not np.isnan(confusion_shares(lacking)).any()
+
+
+def test_systems_that_a_paper_cites_stand_in_the_tables_of_their_corpora_alone():
+    paper = Published.model_validate(
+        {"source": "X", "tasks": ["t"], "uar": {"own": {"a": 70.0, "b": 80.0}, "other": {"a": 60.0}}}
+    )
+    (cited,) = published_lines(paper, {"own", None}, "t: a")
+    assert (cited.label, cited.hole, cited.condition) == ("other", None, "t: a")
+    assert published_lines(paper, {"own"}, "t: b") == published_lines(paper, {"own"}, "u: a") == []
+    assert published_lines(None, set(), "t: a") == []
+    table = markdown_table([line("own", published="own"), cited], CLASSES, paper)
+    (row,) = [text for text in table.splitlines() if text.startswith("| other")]
+    assert "60.00" in row and "not run" not in row
+    tables = {c: [line("own", published="own"), *published_lines(paper, {"own"}, c)] for c in ("t: a", "t: b")}
+    assert "other" not in overview({c: score_lines(entries, 1) for c, entries in tables.items()}, paper)

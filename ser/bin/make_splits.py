@@ -27,17 +27,19 @@ from ser.splits.multi_corpus import (
     cross_corpus_splits,
     multi_corpus_splits,
 )
+from ser.splits.paired_folds import PairedFoldsProtocol, paired_folds_splits
 
 VERSION = 2
 """Raise it when the same settings would give other lists."""
 
-Protocol = FewShotProtocol | CrossCorpusProtocol | MultiCorpusProtocol | CorpusFoldsProtocol
+Protocol = FewShotProtocol | CrossCorpusProtocol | MultiCorpusProtocol | CorpusFoldsProtocol | PairedFoldsProtocol
 
 PROTOCOLS: dict[str, tuple[type[Protocol], Callable[..., list[Split]]]] = {
     "few_shot": (FewShotProtocol, make_splits),
     "cross_corpus": (CrossCorpusProtocol, cross_corpus_splits),
     "multi_corpus": (MultiCorpusProtocol, multi_corpus_splits),
     "corpus_folds": (CorpusFoldsProtocol, corpus_folds_splits),
+    "paired_folds": (PairedFoldsProtocol, paired_folds_splits),
 }
 """Value of `protocol:` -> its settings, and what makes its splits."""
 
@@ -62,6 +64,8 @@ def main(argv: Sequence[str]) -> None:
         return
     for task, labels in protocol.tasks.items():
         alone = protocol.model_copy(update={"tasks": {task: labels}})  # what other tasks there are decides nothing
+        if isinstance(protocol, PairedFoldsProtocol):
+            alone = alone.model_copy(update={"folds": {task: protocol.folds[task]}})
         _make(args, alone, labels, args.splits / task, f"{task} ")
     _remove_others(args.splits, protocol.tasks)
 
@@ -108,6 +112,7 @@ def _make(args: argparse.Namespace, protocol: Protocol, labels_name: str, folder
         "labels": {"name": labels_name, "classes": label_map.classes},
         "releases": releases,
         "stamps": protocol.stamps,
+        "corpus_stamps": getattr(protocol, "corpus_stamps", {}),
         "one_class_speakers": {name: one_class_speakers(utterances[name], labels) for name in protocol.corpora},
     }
     write_splits(folder, splits, about)
@@ -115,7 +120,8 @@ def _make(args: argparse.Namespace, protocol: Protocol, labels_name: str, folder
         print(f"{task}{split.name}: {len(split.train)} train, {len(split.dev)} dev, {_tested(split, protocol)}")
     for stamp in protocol.stamps:
         print(stamp)
-    print(f"no {CHECKED[protocol.sessions]} is shared; fingerprint {fingerprint(made_from)[:8]}")
+    checked = "audio" if about["corpus_stamps"] else CHECKED[protocol.sessions]
+    print(f"no {checked} is shared; fingerprint {fingerprint(made_from)[:8]}")
 
 
 def _tested(split: Split, protocol: Protocol) -> str:
@@ -142,6 +148,8 @@ def _data_hash(data_dir: Path, label_map: LabelMap, protocol: Protocol) -> str:
     by = ["utt2emo_acted"] if rules and rules.by == "emotion_acted" else []
     if isinstance(protocol, CorpusFoldsProtocol):  # which rows are trained on, and scored with
         by += ["utt2aro", "utt2val"]
+    if isinstance(protocol, PairedFoldsProtocol):
+        by += ["utt2text_id"]
     names = ("utt2spk", "utt2emo", "utt2hash", "spk2gender", "utt2session", *by, "corpus.json")
     try:
         parts = {n: hash_file(data_dir / n) for n in names[:-1] if (data_dir / n).exists()}

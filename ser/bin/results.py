@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ser.bin.make_splits import read_protocol
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
-from ser.build import Recipe, Row, code_hash
+from ser.build import SIMILARITY, Recipe, Row, code_hash
 from ser.config import find, load
 from ser.environment import Environment
 from ser.errors import DataError, run_cli
@@ -29,6 +29,10 @@ BESIDE_THE_PAPER = ("support_only", "in_domain")
 
 ONE_CLASS = "one_class_speakers"
 """Key of what stage 2 counted: corpus -> speakers who have one class alone, and all speakers."""
+
+
+DECIDED_BY_SPLITS = ("releases", "stamps", "corpus_stamps", ONE_CLASS)
+"""Keys of what stage 2 recorded that a page prints."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +75,7 @@ def main(argv: Sequence[str]) -> None:
             ),
             "title": args.title,
             "corpora": page.missing
-            or [recipe.splits_of(t).about.get(k) for t in recipe.tasks for k in ("releases", "stamps", ONE_CLASS)],
+            or [recipe.splits_of(t).about.get(k) for t in recipe.tasks for k in DECIDED_BY_SPLITS],
             "overrides": list(recipe.overrides),
         }
     )
@@ -107,7 +111,9 @@ def _page(recipe: Recipe, title: str) -> Page:
                 c for row in recipe.rows if row.task == task for run in runs[row.name] for c in run["conditions"]
             }
             conditions = [f"{task}: {c}" for c in sorted(tested, key=lambda c: (c.endswith("rotation"), c))]
-            conditions = conditions or [c for c in _printed(published) if str(c).startswith(f"{task}: ")]
+            corpora_alone = published and task in published.tasks
+            printed = [f"{task}: {c}" if corpora_alone else str(c) for c in _printed(published)]
+            conditions = conditions or [c for c in printed if c.startswith(f"{task}: ")]
         else:
             conditions = sorted(protocol.shots)
             if missing:
@@ -232,7 +238,11 @@ def _tables(recipe: Recipe, page: Page, stamps_of: Mapping[str, Sequence[str]]) 
     for row in sorted(recipe.rows, key=lambda row: order.index(row.feature)):
         if page.runs[row.name]:
             of_row = (row.label, row.feature, row.versus, page.runs[row.name], row.published, stamps_of[row.name])
-            lines[row.task] += results.line_of(*of_row, row.task)
+            of_corpus = recipe.splits_of(row.task).about.get("corpus_stamps", {})
+            lines[row.task] += [
+                dataclasses.replace(line, stamps=[*line.stamps, *of_corpus.get(_corpus_of(line.condition), ())])
+                for line in results.line_of(*of_row, row.task)
+            ]
         elif row.published or not page.missing:  # without corpora, only what the paper printed is worth a line
             hole = _hole(recipe, page, row)
             holes[row.task].append(results.Line(row.label, row.feature, 0, published=row.published, hole=hole))
@@ -246,8 +256,14 @@ def _tables(recipe: Recipe, page: Page, stamps_of: Mapping[str, Sequence[str]]) 
         of_table = [line for line in lines[task] if line.condition in (0, condition)]
         references = results.reference_lines(of_table[0], classes, majority[task]) if of_table else []
         own_holes = (dataclasses.replace(hole, condition=condition) for hole in holes[task])
-        tables[condition] = results.score_lines([*references, *of_table, *own_holes], SEED)
+        cited = results.published_lines(page.published, {row.published for row in recipe.rows}, condition)
+        tables[condition] = results.score_lines([*references, *of_table, *own_holes, *cited], SEED)
     return tables
+
+
+def _corpus_of(condition: Condition) -> str:
+    """Name the corpus that a table is about, "" for a number of shots."""
+    return str(condition).partition(": ")[2].partition(",")[0]
 
 
 def _fits(recipe: Recipe, page: Page) -> dict[Condition | str, list[str]]:
@@ -304,7 +320,7 @@ def _draw_latent(recipe: Recipe, page: Page) -> None:
 
 
 def _draw(recipe: Recipe, page: Page, tables: Mapping[Condition, list]) -> None:
-    """Draw the confusion matrices of the paper's methods, and UAR against shots where there are several.
+    """Draw confusion matrices of the paper's methods, embeddings, similarity by layer, UAR against several shots.
 
     Rows with a latent plane have that as their figure.
     """
@@ -328,6 +344,12 @@ def _draw(recipe: Recipe, page: Page, tables: Mapping[Condition, list]) -> None:
         if row.published and page.runs[row.name] and plane.exists():
             name = f"{row.label}-{row.feature}-{row.task}" if row.task else f"{row.label}-{row.feature}"
             figures.plane_figure(folder / f"plane-{name}.png", plane, f"{row.label}, {row.feature}, {row.task}")
+        path = recipe.run_dir(row, row.seeds[0]) / SIMILARITY
+        if page.runs[row.name] and path.exists():
+            name = row.name.replace("/", "-")
+            figures.similarity_figure(
+                folder / f"similarity-{name}.png", figures.read_curves(path), f"{page.title}\n{name}"
+            )
     if not all(isinstance(condition, int) for condition in tables):
         return
     for feature in dict.fromkeys(row.feature for row in recipe.rows if row.published) if len(tables) > 1 else ():

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
-from ser.build import Recipe, Row
+from ser.build import SIMILARITY, Recipe, Row
 from ser.errors import SerError, run_cli
 from ser.files import read_json, replacing, write_json
 
@@ -53,6 +53,7 @@ def _is_scored(recipe: Recipe, row: Row, seed: int) -> bool:
 
 
 def _score(recipe: Recipe, row: Row, seed: int, data: RunData, device: str) -> None:
+    import numpy as np
     from safetensors.torch import load_file
 
     from ser.scoring import by_corpus, by_shots, fits, metrics, predictions_table
@@ -64,6 +65,9 @@ def _score(recipe: Recipe, row: Row, seed: int, data: RunData, device: str) -> N
     table = predictions_table(predictions, data)
     with replacing(folder / "predictions.tsv") as path:
         table.to_csv(path, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
+    if hasattr(row.method, "similarity") and (curves := row.method.similarity(row.config, data, state, device)):
+        with replacing(folder / SIMILARITY) as path, open(path, "wb") as file:
+            np.savez(file, **curves)
     speaker_of = dict(zip(data.utts, data.speakers, strict=True))
     domains = {}
     if hasattr(row.method, "embeddings"):

@@ -3,6 +3,9 @@
 usage: python -m ser.bin.train plan RECIPE_OPTIONS          write the list of unfinished jobs, exp/jobs.tsv
        python -m ser.bin.train run RECIPE_OPTIONS --jobs exp/jobs.tsv [--part 1/4] [--device cpu]
 
+On several machines: torchrun --nnodes N --nproc_per_node GPUS -m ser.bin.train run ..., on each of them, with the
+recipe on a file system that they share. Only rows that fine-tune gain from it.
+
 A line of the list is a family: the runs that start, directly or not, from the weights of one run. A family stays in
 one process, so nobody waits for anybody.
 """
@@ -19,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.build import Recipe, Row
+from ser.devices import is_leader, wait_for_all
 from ser.errors import ConfigError, SerError, run_cli
 from ser.files import fingerprint, replacing, write_text
 
@@ -149,11 +153,14 @@ def _train(recipe: Recipe, runs: Sequence[Run], device: str, data_of: dict[str, 
         results = row.method.train_together([(row.config, seed) for row, seed in runs], data, device)
     else:
         results = [_train_alone(recipe, row, seed, device, data)]
-    for (row, seed), (state, history) in zip(runs, results, strict=True):
-        _write(recipe, row, seed, state, history)
+    if is_leader():
+        for (row, seed), (state, history) in zip(runs, results, strict=True):
+            _write(recipe, row, seed, state, history)
+    wait_for_all()
     names = [f"{row.name} seed {seed}" for row, seed in runs]
     said = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    sys.stdout.write(f"{said}: trained in {time.monotonic() - started:.1f} s\n")  # one write a line
+    if is_leader():
+        sys.stdout.write(f"{said}: trained in {time.monotonic() - started:.1f} s\n")  # one write a line
 
 
 def _train_alone(recipe: Recipe, row: Row, seed: int, device: str, data: object) -> tuple[State, History]:

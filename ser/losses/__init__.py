@@ -2,7 +2,16 @@
 
 from ser.losses.center import CenterLoss
 from ser.losses.continuous_metric import ContinuousMetricLoss
+from ser.losses.cosine_margin import CosineMarginLoss
 from ser.losses.emotion_distance import EmotionDistanceLoss
+from ser.losses.positive_pair_infonce import PositivePairInfoNCELoss
 from ser.losses.siamese_contrastive import SiameseContrastiveLoss
 
-__all__ = ["CenterLoss", "ContinuousMetricLoss", "EmotionDistanceLoss", "SiameseContrastiveLoss"]
+__all__ = [
+    "CenterLoss",
+    "ContinuousMetricLoss",
+    "CosineMarginLoss",
+    "EmotionDistanceLoss",
+    "PositivePairInfoNCELoss",
+    "SiameseContrastiveLoss",
+]

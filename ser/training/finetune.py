@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import soundfile
 import torch
@@ -55,8 +55,12 @@ SAVE_EVERY_S = 300
 Weights = Mapping[str, Tensor]
 """Trainable weights by name."""
 
-Loss = Callable[..., Tensor]
-"""(rows of the utterances in a batch, (B,) int64, *outputs of the model, (B, ...) each) to a scalar."""
+Loss = Callable[..., Tensor | Mapping[str, Tensor]]
+"""(rows of the utterances in a batch, (B,) int64, *outputs of the model, (B, ...) each) to a scalar; or to several by
+name, of which `loss` is minimized and the others are told in the history."""
+
+Crop = Literal["start", "random"]
+"""Which part of an utterance is taken where it is cut."""
 
 
 class MaskConfig(ConfigModel):
@@ -80,6 +84,10 @@ class Schedule:
         batch_size: utterances of one step; None takes all of them.
         lr_decay: factor on the rate after each epoch or step.
         decay_per: which of the two.
+        decay_from: the first epoch, counted from 1, whose rate has the factor, if it is one per epoch.
+        decay_every: epochs from there to each further factor; None for no further.
+        factors: beginning of a weight's name -> factor on its rate.
+        clip: length to which a gradient is cut; None leaves it.
     """
 
     lr: float
@@ -87,10 +95,35 @@ class Schedule:
     batch_size: int | None
     lr_decay: float = 1.0
     decay_per: Literal["epoch", "step"] = "epoch"
+    decay_from: int = 2
+    decay_every: int | None = 1
+    factors: Mapping[str, float] = field(default_factory=dict)
+    clip: float | None = None
 
     def lr_at(self, epoch: int, step: int) -> float:
         """Give the rate of a step; epochs and steps count from 0."""
-        return self.lr * self.lr_decay ** (epoch if self.decay_per == "epoch" else step)
+        if self.decay_per == "step":
+            return self.lr * self.lr_decay**step
+        past = epoch + 1 - self.decay_from
+        n = 0 if past < 0 else 1 if self.decay_every is None else 1 + past // self.decay_every
+        return self.lr * self.lr_decay**n
+
+    def groups(self, params: Mapping[str, nn.Parameter]) -> list[dict[str, object]]:
+        """Part weights by the factors on their rates, as an optimizer takes them."""
+        found: dict[float, list[nn.Parameter]] = {}
+        for name, param in params.items():
+            factor = next((f for start, f in self.factors.items() if name.startswith(start)), 1.0)
+            found.setdefault(factor, []).append(param)
+        return [{"params": members, "factor": factor} for factor, members in found.items()]
+
+
+class Batches(Protocol):
+    """Batches of a training that does not simply go through all utterances."""
+
+    n_batches: int
+
+    def rows(self, epoch: int, number: int) -> Tensor:
+        """List the rows of the utterances in a batch, (B,) int64; epochs and numbers count from 0."""
 
 
 class Frames:
@@ -166,10 +199,10 @@ def set_weights(model: nn.Module, weights: Weights) -> None:
 
 @dataclass
 class _Progress:
-    """What of a training is done; `loss` is the sum over the epoch's utterances."""
+    """What of a training is done; `loss` has sums over the epoch's utterances and their numbers, by name."""
 
     step: int = 0
-    loss: float = 0.0
+    loss: dict[str, list[float]] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
     best: float = -math.inf
     best_weights: Weights = field(default_factory=dict)
@@ -198,8 +231,8 @@ class Trainer:
     # ---- Applying ----
 
     @torch.no_grad()
-    def outputs(self, utts: Sequence[str]) -> tuple[Tensor, ...]:
-        """Apply the model to whole utterances.
+    def outputs(self, utts: Sequence[str], max_seconds: float | None = None) -> tuple[Tensor, ...]:
+        """Apply the model to whole utterances, or to their beginnings.
 
         Returns:
             Its outputs, (n, ...) float32 each, on the CPU.
@@ -209,8 +242,8 @@ class Trainer:
         """
         self.model.eval()
         tables = self._tables(len(utts))
-        for rows in self._own(utts, None).values():
-            self._fill(tables, rows, self._apply([self.frames.of(utts[r], None) for r in rows]))
+        for rows in self._own(utts, max_seconds).values():
+            self._fill(tables, rows, self._apply([self.frames.of(utts[r], max_seconds) for r in rows]))
         self._sum(tables)
         finite = torch.stack([table.isfinite().all(1) for table in tables]).all(0).tolist()
         if bad := [utt for utt, is_finite in zip(utts, finite, strict=True) if not is_finite]:
@@ -227,7 +260,9 @@ class Trainer:
         *,
         seed: int,
         max_seconds: float | None,
-        mask: MaskConfig | None,
+        mask: MaskConfig | None = None,
+        crop: Crop = "start",
+        batches: Batches | None = None,
         dev: Callable[[], float] | None = None,
         checkpoint: Path | None = None,
         what: str | None = None,
@@ -239,42 +274,51 @@ class Trainer:
             loss: of a batch.
             schedule: rate, epochs, batches.
             seed: of order, masks and dropout.
-            max_seconds: utterances are cut after so much; None leaves them whole.
+            max_seconds: utterances are cut to so much; None leaves them whole.
             mask: spans to hide; None hides none.
+            crop: what is left of an utterance that is cut: its beginning, or a part that is drawn for every step, of
+                the front end's frames of the whole.
+            batches: None goes through all utterances in each epoch.
             dev: measures the model after each epoch; the weights of the best epoch, the first of equally good ones,
                 are those that remain. None keeps the last.
             checkpoint: file that holds an unfinished training; None saves nothing.
             what: name of the progress bar; None shows none.
 
         Returns:
-            `epoch`, `loss` (mean over utterances) and, with `dev`, `dev` of every epoch.
+            `epoch`, `loss` and whatever else the loss tells (means over utterances) and, with `dev`, `dev` of every
+            epoch.
 
         Raises:
             DataError: if the loss or its gradient is not finite, or audio cannot be decoded.
         """
         params = trainable(self.model)
-        optimizer = torch.optim.Adam(params.values(), lr=schedule.lr)
+        optimizer = torch.optim.Adam(schedule.groups(params), lr=schedule.lr)
         done = _load(checkpoint, params, optimizer) if checkpoint and checkpoint.exists() else _Progress()
-        size = schedule.batch_size or len(utts)
-        n_batches = -(-len(utts) // size)
+        batches = batches or _Shuffled(len(utts), schedule.batch_size, seed)
+        n_batches = batches.n_batches
         n_steps = schedule.epochs * n_batches
         saved = time.monotonic()
         for step in self._shown(range(done.step, n_steps), what, n_steps, done.step):
             epoch, batch = divmod(step, n_batches)
-            rows = _order(len(utts), schedule.batch_size, seed, epoch).split(size)[batch]
+            rows = batches.rows(epoch, batch)
             for group in optimizer.param_groups:
-                group["lr"] = schedule.lr_at(epoch, step)
-            value = self._gradients(params, utts, rows, loss, (seed, epoch, step), max_seconds, mask)
+                group["lr"] = schedule.lr_at(epoch, step) * group["factor"]
+            values = self._gradients(params, utts, rows, loss, (seed, epoch, step), max_seconds, mask, crop)
+            if schedule.clip is not None:
+                nn.utils.clip_grad_norm_(params.values(), schedule.clip)
             optimizer.step()
-            done.step, done.loss = step + 1, done.loss + value * len(rows)
+            done.step = step + 1
+            for name, value in values.items():
+                total, n = done.loss.get(name, (0.0, 0))
+                done.loss[name] = [total + value * len(rows), n + len(rows)]
             if batch + 1 == n_batches:
-                row = {"epoch": epoch + 1, "loss": done.loss / len(utts)}
+                row = {"epoch": epoch + 1, **{name: total / n for name, (total, n) in done.loss.items()}}
                 if dev is not None:
                     row["dev"] = dev()
                     if row["dev"] > done.best:
                         done.best, done.best_weights = row["dev"], copy_weights(self.model)
                 done.history.append(row)
-                done.loss = 0.0
+                done.loss = {}
             if checkpoint and self._leads and (batch + 1 == n_batches or time.monotonic() - saved > SAVE_EVERY_S):
                 _save(checkpoint, params, optimizer, done)
                 saved = time.monotonic()
@@ -291,8 +335,9 @@ class Trainer:
         names: tuple[int, int, int],
         max_seconds: float | None,
         mask: MaskConfig | None,
-    ) -> float:
-        """Compute the loss of a batch, and set its gradient.
+        crop: Crop,
+    ) -> dict[str, float]:
+        """Compute the loss of a batch and what else it tells, and set its gradient.
 
         Args:
             batch: rows of `utts`, (B,).
@@ -304,7 +349,7 @@ class Trainer:
 
         def apply(number: int) -> Sequence[Tensor]:
             members = [chosen[r] for r in own[number]]
-            frames = [self.frames.of(utt, max_seconds) for utt in members]
+            frames = [self._cut(utt, max_seconds, crop, names) for utt in members]
             masks = [_masks(mask, f, *names[:2], utt) for f, utt in zip(frames, members, strict=True)] if mask else []
             with self._drawing(seed_of("dropout", *names, number)):
                 return self._apply(frames, masks)
@@ -316,7 +361,9 @@ class Trainer:
             self._fill(tables, rows, [output.detach() for output in outputs])
         self._sum(tables)
         leaves = [table.requires_grad_() for table in tables]
-        value = loss(batch, *leaves)
+        told = loss(batch, *leaves)
+        told = told if isinstance(told, Mapping) else {"loss": told}
+        value = told["loss"]
         slopes = torch.autograd.grad(value, leaves, allow_unused=True)
         for param in params.values():
             param.grad = torch.zeros_like(param)
@@ -333,7 +380,16 @@ class Trainer:
                 f"training diverged: the {what} of step {step + 1}, epoch {epoch + 1}, is not finite; "
                 f"its utterances: {' '.join(chosen)}"
             )
-        return value.item()
+        return {name: part.item() for name, part in told.items()}
+
+    def _cut(self, utt: str, max_seconds: float | None, crop: Crop, names: tuple[int, int, int]) -> Tensor:
+        """Give the frames of an utterance that a step sees, (T', D)."""
+        if crop == "start" or max_seconds is None or self.frames.seconds(utt) <= max_seconds:
+            return self.frames.of(utt, max_seconds)
+        frames = self.frames.of(utt, None)
+        n = max(1, round(len(frames) * max_seconds / self.frames.seconds(utt)))
+        start = seed_of("crop", *names, utt) % (len(frames) - n + 1)
+        return frames[start : start + n]
 
     def _apply(self, frames: Sequence[Tensor], masks: Sequence[tuple[Tensor, Tensor]] = ()) -> Sequence[Tensor]:
         """Apply the model to utterances (T', D) and their masks (T',) and (D,), if any."""
@@ -395,6 +451,22 @@ class Trainer:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
             yield
+
+
+@dataclass(frozen=True)
+class _Shuffled:
+    """All n utterances in each epoch, in an order of its own."""
+
+    n: int
+    batch_size: int | None
+    seed: int
+
+    @property
+    def n_batches(self) -> int:
+        return -(-self.n // (self.batch_size or self.n))
+
+    def rows(self, epoch: int, number: int) -> Tensor:
+        return _order(self.n, self.batch_size, self.seed, epoch).split(self.batch_size or self.n)[number]
 
 
 def _order(n: int, batch_size: int | None, seed: int, epoch: int) -> Tensor:

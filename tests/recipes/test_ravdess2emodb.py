@@ -15,8 +15,9 @@ from ser.bin import features, make_splits, prepare_corpus, score, train
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.build import COLUMNS, Recipe
 from ser.corpora import synthetic
-from ser.errors import SerError
+from ser.errors import ConfigError, SerError
 
+ROOT = Path(__file__).parents[2]
 HEADINGS = ["# RAVDESS to EMO-DB, k labelled utterances per emotion", "## Environment", "## 5 shots"]
 
 
@@ -166,6 +167,28 @@ def test_a_row_keeps_what_it_sets_itself(finished):
     changed = recipe(finished, "adapt.epochs=100")
     steps = {row.label: row.values["adapt"]["epochs"] for row in changed.rows if "adapt" in row.values}
     assert (steps["btl"], steps["emofsl"], steps["btl_ten_steps"]) == (100, 100, 10)
+
+
+def test_rows_may_be_for_some_tasks_alone(tmp_path):
+    """The ninth column; a protocol without tasks has none to name."""
+    folder = tmp_path / "egs" / "x"
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    shutil.copytree(ROOT / "egs" / "ravdess_emodb" / "conf", folder / "conf")
+    lines = ["\t".join([*COLUMNS, "tasks"])]
+    for label, tasks in (("everywhere", "-"), ("somewhere", "text speaker")):
+        lines.append(f"{label}\tsupcon.yaml\tshortcut\t1\t-\t-\t-\t-\t{tasks}")
+    (folder / "conf" / "runs.tsv").write_text("\n".join(lines) + "\n")
+
+    def rows() -> list[str]:
+        return [row.name for row in Recipe(folder, *[tmp_path / n for n in "abcd"], ["shortcut"], True).rows]
+
+    assert rows() == [
+        "random/everywhere-shortcut", "text/everywhere-shortcut", "speaker/everywhere-shortcut",
+        "text/somewhere-shortcut", "speaker/somewhere-shortcut",
+    ]  # fmt: skip
+    (folder / "conf" / "runs.tsv").write_text("\n".join(lines).replace("text speaker", "txt") + "\n")
+    with pytest.raises(ConfigError, match="runs.tsv line 3: tasks: unknown 'txt'; did you mean 'text'"):
+        rows()
 
 
 def test_a_failed_run_leaves_a_hole_and_a_code(own):

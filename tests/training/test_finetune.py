@@ -412,3 +412,75 @@ def test_a_file_that_is_gone_is_named(tmp_path):
     frames = Frames(ToyEncoder(), {"u": AudioPart(str(tmp_path / "gone.wav"))})
     with pytest.raises(DataError, match=r"gone\.wav: cannot be decoded .*; run stage 1 again"):
         frames.of("u", 10.0)
+
+
+# ---- Rates by group, clipping, and batches of one's own -----------------------------------------------------------
+
+
+def test_rates_are_lowered_at_named_epochs():
+    halved = Schedule(1.0, 50, 4, 0.5, decay_from=25, decay_every=5)
+    factors = {epoch: halved.lr_at(epoch - 1, 0) for epoch in range(1, 51)}
+    assert all(factors[epoch] == (1 if epoch < 25 else 0.5 ** ((epoch - 25) // 5 + 1)) for epoch in factors)
+    once = Schedule(1.0, 10, 4, 0.1, decay_from=6, decay_every=None)
+    assert [once.lr_at(epoch, 0) for epoch in range(10)] == [1.0] * 5 + [0.1] * 5
+
+
+def test_groups_move_at_their_own_rates():
+    """Adam's first step is as long as the rate, whatever the gradient."""
+    t = trainer()
+    before = copy_weights(t.model)
+    plan = Schedule(0.01, 1, None, factors={"encoder.": 0.4})
+    t.fit(UTTS, loss, plan, seed=1, max_seconds=None)
+    for name, value in copy_weights(t.model).items():
+        step = 0.004 if name.startswith("encoder.") else 0.01
+        torch.testing.assert_close((value - before[name]).abs(), torch.full_like(value, step), rtol=1e-3, atol=0)
+
+
+def test_long_gradients_are_cut(monkeypatch):
+    seen = []
+
+    class Watched(torch.optim.Adam):
+        def step(self):
+            seen.append([p.grad.clone() for group in self.param_groups for p in group["params"]])
+            super().step()
+
+    monkeypatch.setattr(torch.optim, "Adam", Watched)
+    for clip in (None, 0.01, 1e9):
+        trainer().fit(UTTS, loss, Schedule(0.01, 1, None, clip=clip), seed=1, max_seconds=None)
+    free, cut, untouched = seen
+    length = torch.stack([g.square().sum() for g in free]).sum().sqrt()
+    assert length > 0.01
+    for a, b, c in zip(free, cut, untouched, strict=True):
+        torch.testing.assert_close(a * 0.01 / length, b, rtol=1e-3, atol=1e-9)
+        assert torch.equal(a, c)
+
+
+class Pairs:
+    """Three batches of two, the same in every epoch."""
+
+    n_batches = 3
+
+    def rows(self, epoch, number):
+        return torch.tensor([number, number + 4])
+
+
+def test_batches_of_ones_own_are_taken_and_what_the_loss_tells_is_averaged():
+    seen = []
+
+    def telling(rows, z, logits):
+        seen.append(rows.tolist())
+        told = {"loss": loss(rows, z, logits), "first": rows[0].float()}
+        return told | ({"sometimes": torch.tensor(5.0)} if rows[0] == 1 else {})
+
+    plan = Schedule(0.01, 2, 2)
+    history = trainer().fit(UTTS, telling, plan, seed=1, max_seconds=None, batches=Pairs())
+    assert seen == [[0, 4], [1, 5], [2, 6]] * 2
+    assert [list(row) for row in history] == [["epoch", "loss", "first", "sometimes"]] * 2
+    assert [(row["first"], row["sometimes"]) for row in history] == [(1.0, 5.0)] * 2
+
+
+def test_only_beginnings_are_applied_to_where_asked():
+    t = trainer()
+    whole, cut = t.outputs(UTTS)[0], t.outputs(UTTS, 0.4)[0]
+    assert {cap for _, cap in t.frames.asked} == {None, 0.4}
+    assert torch.equal(whole[0], cut[0]) and not torch.equal(whole[5], cut[5])  # the first has 0.4 s

@@ -1,0 +1,120 @@
+"""The recipe of Xiang and its twin on miniature corpora, from raw audio to the table, also with fine-tuning."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.fakes.checkpoints import hubert
+from tests.recipes.conftest import ROOT, Checkout, copy_tree
+
+TASKS = {
+    "ravdess_emodb": ("random", "text", "speaker"),
+    "iemocap_casia": ("paper5", "sess5_rand5", "sess5_text5", "sess5_spk4", "shared4"),
+}
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory) -> Checkout:
+    """A checkout in which several recipes run one after another."""
+    return copy_tree(tmp_path_factory.mktemp("supcon") / "checkout")
+
+
+def tables(page: str) -> dict[str, dict[str, dict[str, str]]]:
+    """Heading -> first cell of a line -> its cells by column."""
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    heading, columns = "", []
+    for line in page.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("## "):
+            heading, columns = line[3:], []
+        elif line.startswith("| row |"):
+            columns = cells
+        elif line.startswith("| ") and columns and "---" not in line:
+            name = re.split(r" [†\[]", cells[0])[0]
+            found.setdefault(heading, {}).setdefault(name, dict(zip(columns, cells, strict=True)))
+    return found
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_runs_end_to_end_on_miniatures(shared, name):
+    script = shared.root / "egs" / name / "run.sh"
+    result = shared.run(script=script)
+    assert result.returncode == 0, result.stdout + result.stderr
+    page = (script.parent / "exp_mini" / "RESULTS.md").read_text()
+    found = tables(page)
+    one, two = name.split("_")
+    assert {f"{task}: {corpus}" for task in TASKS[name] for corpus in (one, two)} <= found.keys()
+    for heading in (f"{task}: {corpus}" for task in TASKS[name] for corpus in (one, two)):
+        rows = found[heading]
+        assert {"chance", "frozen", "supcon_lite", "ft_lite", "shortcut"} <= rows.keys()
+        assert rows["frozen"]["target data"] == "labelled"
+        stamped = heading.startswith(("random", "text", "paper5")) or heading in (
+            "sess5_rand5: casia",
+            "sess5_text5: casia",
+        )
+        assert ("[SPEAKER-DEPENDENT]" in rows["frozen"]["row"]) == stamped, heading
+        zero_shot = name == "ravdess_emodb" or heading.startswith("shared4")
+        assert ("frozen_zero_shot" in rows) == zero_shot
+        if zero_shot:
+            assert rows["frozen_zero_shot"]["target data"] == "none"
+            assert rows["supcon_lite_zero_shot"]["target data"] == "labelled"
+        if name == "ravdess_emodb":
+            assert float(rows["frozen"]["UAR"]) > 25 + 10
+    if name == "iemocap_casia":
+        assert found["paper5: iemocap"]["chance"]["UAR"] == "25.0"  # of its own four classes
+        assert found["paper5: casia"]["chance"]["UAR"] == "16.7"
+        assert "fearful" in found["paper5: casia"]["frozen"] and "fearful" not in found["paper5: iemocap"]["frozen"]
+        for task in TASKS[name][:4]:
+            assert found[f"{task}: iemocap"]["supcon"]["published"] == "76.92"
+            assert found[f"{task}: casia"]["TIM-Net"]["published"] == "94.67"
+            assert "HuBERT ACP" in found[f"{task}: iemocap"] and "HuBERT ACP" not in found[f"{task}: casia"]
+        assert found["shared4: iemocap"]["supcon"]["published"] == ""
+    again = shared.run(script=script)
+    assert again.returncode == 0 and "scores: up to date" in again.stdout
+
+
+FINETUNE = """row\tconf\tfeature\tseeds\tinit\tversus\tpublished\tset
+ft_paper\tsupcon_finetune.yaml\ttiny\t1\t-\t-\t-\tobjective=ft
+supcon\tsupcon_finetune.yaml\ttiny\t1\t-\tft_paper\t-\t-
+supcon_lora\tsupcon_finetune.yaml\ttiny\t1\t-\tsupcon\t-\tencoder.tuning=lora
+supcon_zero_shot\tsupcon_finetune.yaml\ttiny\t1\tsupcon\t-\t-\tclassifier=other
+"""
+
+
+def test_a_tiny_checkpoint_is_fine_tuned_in_both_stages(shared):
+    """Stage one, stage two, adapters, the baseline and Figure 4, through the driver."""
+    folder = shared.root / "egs" / "ravdess_emodb"
+    conf = folder / "conf"
+    hubert(shared.root / "tiny.pt")
+    (conf / "features").mkdir()
+    (conf / "features" / "tiny.yaml").write_text(f"upstream: hubert_local\nckpt: '{shared.root / 'tiny.pt'}'\n")
+    (conf / "runs.tsv").write_text(FINETUNE)
+    (conf / "supcon_finetune.yaml").write_text("base: ../../../conf/methods/supcon_finetune.yaml\n")
+    lines = (conf / "protocol.yaml").read_text().replace("random: four_class, text: four_class, ", "")
+    (conf / "protocol.yaml").write_text(lines)
+    result = shared.run("--finetune", "true", script=folder / "run.sh")
+    assert result.returncode == 0, result.stdout + result.stderr
+    page = (folder / "exp_mini" / "RESULTS.md").read_text()
+    rows = tables(page)["speaker: emodb"]
+    assert {"ft_paper", "supcon", "supcon_lora", "supcon_zero_shot"} <= rows.keys() and "not run" not in page
+    run = folder / "exp_mini" / "speaker" / "supcon-tiny" / "seed1"
+    assert (run / "similarity.npz").exists() and "positive_cross" in (run / "history.tsv").read_text()
+    assert (folder / "exp_mini" / "figures" / "similarity-speaker-supcon-tiny.png").exists()
+    assert "fine-tuned" in page
+
+
+def test_without_the_corpora_the_published_values_stand_alone(tmp_path):
+    checkout = copy_tree(tmp_path / "bare")
+    folder = checkout.root / "egs" / "iemocap_casia"
+    (folder / "RESULTS.md").unlink(missing_ok=True)
+    result = checkout.run("--stage", "results", script=folder / "run.sh", mini=False)
+    assert result.returncode == 0, result.stderr
+    page = (folder / "RESULTS.md").read_text()
+    rows = tables(page)["sess5_spk4: iemocap"]
+    assert rows["supcon"]["published"] == "76.92" and rows["HuBERT ECAPA-TDNN"]["published"] == "76.78"
+    assert rows["supcon"]["UAR"] == "not run: needs CASIA and IEMOCAP" and rows["HuBERT ECAPA-TDNN"]["UAR"] == ""
+    committed = (ROOT / "egs" / "iemocap_casia" / "RESULTS.md").read_text()
+    pages = [text.split("\n", 1)[1] for text in (page, committed)]  # the first line is about the code, too
+    assert pages[0] == pages[1], "renew it: egs/iemocap_casia/run.sh --stage results"
