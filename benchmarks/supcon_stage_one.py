@@ -3,8 +3,8 @@
 usage: python -m benchmarks.supcon_stage_one [STEPS [MICRO_BATCH_SECONDS [LONGEST_SECONDS]]]  on a GPU if there is one
 
 N = 32 utterances of a third of the longest to the longest (noise; what they hold changes neither). Steps are whole:
-two passes over micro-batches, loss over all 32, clipping, Adam with both rates. Memory is that of the process (CPU) or
-of the device.
+two passes over micro-batches, loss over all 32, clipping, Adam with both rates. Memory is the
+process' (CPU) or the device's.
 """
 
 from __future__ import annotations

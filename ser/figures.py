@@ -221,6 +221,7 @@ def similarity_figure(path: Path, curves: Mapping[str, np.ndarray], title: str) 
         panels[row, 0].set_ylabel("cosine", fontsize=9)
     for axes in panels[1]:
         axes.set_xlabel("layer", fontsize=9)
+        axes.xaxis.get_major_locator().set_params(integer=True)
     panels[0, 1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8)
     figure.suptitle(title, fontsize=9)
     _write(figure, path)
