@@ -38,7 +38,7 @@ from ser.training.data import RunData, class_weight
 from ser.training.domain_batches import FrameStore, statistics
 from ser.training.emotion_batches import EmotionBatches, EmotionPool
 from ser.training.finetune import FRAME_BYTES, Crop, Schedule, Trainer, copy_weights, set_weights
-from ser.training.tensor_files import read_tensors, write_tensors
+from ser.training.tensor_files import below, read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -635,18 +635,14 @@ def load_unit(config: HeadConfig, base: Base, data: RunData, state: State, unit:
     )
     parts = {"encoder.": unit.encoder_name, "pool.": unit.name, "head.": unit.name}
     set_kept(
-        model, {part + k: v for part, owner in parts.items() for k, v in _below(state, f"{owner}.{part}").items()}
+        model, {part + k: v for part, owner in parts.items() for k, v in below(state, f"{owner}.{part}").items()}
     )
     return own, Trainer(base.fabric, base.fabric.to_device(model), base.frames(), base.micro_batch_seconds, False)
 
 
 def set_encoder(encoder: nn.Module, state: State, unit: Unit) -> None:
     """Set the weights of a trained encoder."""
-    set_kept(encoder, _below(state, f"{unit.encoder_name}.encoder."))
-
-
-def _below(state: State, prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    set_kept(encoder, below(state, f"{unit.encoder_name}.encoder."))
 
 
 # ---- 6. On cached frames --------------------------------------------------------------------------------------
