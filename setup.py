@@ -24,7 +24,7 @@ setup(
         "kaldiio",
         "matplotlib",
         "soundfile",
-        "scikit-learn",
+        "scikit-learn>=1.5",
         "threadpoolctl",
         "pydantic>=2",
         "PyYAML",

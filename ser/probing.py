@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from ser.metrics.domain import Probe, domain_probe, proxy_a_distance
 from ser.splits.lists import Split
 
-MAX_UTTS = 600
+MAX_UTTS = 400
 """Utterances that are embedded at most, evenly spaced among all in the order of their ids."""
 
 
@@ -73,7 +73,8 @@ def plane(h: np.ndarray, seed: int) -> np.ndarray:
 
     perplexity = min(30.0, (len(h) - 1) / 3)
     with threadpool_limits(1):
-        return TSNE(init="pca", perplexity=perplexity, random_state=seed, n_jobs=1).fit_transform(h)
+        tsne = TSNE(init="pca", perplexity=perplexity, max_iter=500, random_state=seed, n_jobs=1)
+        return tsne.fit_transform(h)
 
 
 def plane_table(

@@ -47,7 +47,7 @@ many of all folds and draws only one class was predicted.
 
 PROBE_DEFINITIONS = """
 Balanced accuracy, per cent, of a logistic regression that reads a domain from the embeddings of other utterances
-(five folds; for all but the speaker, of other speakers), mean ± standard deviation over seeds; on up to 600
+(five folds; for all but the speaker, of other speakers), mean ± standard deviation over seeds; on up to 400
 utterances of training and test. Proxy A-distance between source and target: 2 where they can be told apart without
 error, 0 where only by guessing. baseline is before adaptation.
 """.strip()
