@@ -67,7 +67,7 @@ def run_data(n: int) -> RunData:
     }
     x = torch.randn(n, 88, generator=generator)
     splits = [Split(f"fold{i}", fold, {}, [], {}) for i, fold in enumerate(folds, start=1)]
-    return RunData(utts, x, ["corpus-0"] * n, splits, CLASSES, ratings)
+    return RunData(utts, x, ["corpus-0"] * n, splits, CLASSES, ratings=ratings)
 
 
 def batched(part):  # type: ignore[no-untyped-def]

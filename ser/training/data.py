@@ -53,12 +53,12 @@ class RunData:
         speakers: their speakers.
         splits: from `Splits.for_training` (stage 4) or `Splits.for_scoring` (stage 5).
         classes: names in the order of their indices.
-        ratings: `activation` and `valence` -> utterance -> its rating, on its release's scale, where it has one; for
-            training, of utterances alone that some list shows with their labels.
         factors: speaker, gender, language and corpus -> utterance -> its own, where it is known.
         frames: utterance -> its sequence, (T, D) or (S, 32, 129), read when asked for.
         audio: utterance -> where its audio is.
         encoder: the upstream that is fine-tuned.
+        ratings: `activation` and `valence` -> utterance -> its rating, on its release's scale, where it has one; for
+            training, of utterances alone that some list shows with their labels.
     """
 
     utts: Sequence[str]
@@ -66,11 +66,11 @@ class RunData:
     speakers: Sequence[str]
     splits: Sequence[Split]
     classes: Sequence[str]
-    ratings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     factors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     frames: Mapping[str, Tensor] = field(default_factory=dict)
     audio: Mapping[str, AudioPart] = field(default_factory=dict)
     encoder: FeatureConfig | None = None
+    ratings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_row", {utt: i for i, utt in enumerate(self.utts)})

@@ -68,7 +68,7 @@ def run_data() -> RunData:
         "valence": {utt: 6 - level[utt] / 2 for utt in [*src, *t]},
     }
     speakers = [utt.rpartition("-")[0] for utt in utts]
-    return RunData(utts, torch.from_numpy(x), speakers, splits, CLASSES, ratings)
+    return RunData(utts, torch.from_numpy(x), speakers, splits, CLASSES, ratings=ratings)
 
 
 def blind(data: RunData) -> RunData:
