@@ -1,8 +1,8 @@
 """Reading YAML into strict models: one value in one place, and every mistake told with its file and key.
 
 A file may name another as `base:` and hold only what differs; `key: null` takes a key of the base away. A `mini:`
-section holds what differs on the miniature corpora, and there also lies over what files above it set. Not here: what
-the keys mean; each model lives beside the code that it configures.
+section holds what differs on the miniature corpora. Not here: what the keys mean; each model lives beside the code
+that it configures.
 """
 
 from __future__ import annotations
@@ -74,9 +74,7 @@ Origin = dict[tuple[str, ...], str]
 
 def read(path: Path, overrides: Sequence[str] = (), mini: bool = False) -> tuple[dict[str, Any], Origin]:
     """Read plain values as `load` does, without holding them against a model."""
-    values, origin, minis = _read_chain(Path(path), seen=())
-    for where, small in minis if mini else ():
-        _merge(values, origin, small, where)
+    values, origin = _read_chain(Path(path), mini, seen=())
     for override in overrides:
         keys, text = split_override(override)
         _merge(
@@ -150,10 +148,8 @@ def _some(kind: Any) -> Any:
     return get_args(kind)[0] if get_origin(kind) in (Union, UnionType) else kind
 
 
-def _read_chain(
-    path: Path, seen: tuple[Path, ...]
-) -> tuple[dict[str, Any], Origin, list[tuple[str, dict[str, Any]]]]:
-    """Read a file over its bases: merged values, which file each came from, and all `mini:` sections, base first."""
+def _read_chain(path: Path, mini: bool, seen: tuple[Path, ...]) -> tuple[dict[str, Any], Origin]:
+    """Read a file over its bases: merged values, and which file each value came from."""
     try:
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, IsADirectoryError):
@@ -166,14 +162,15 @@ def _read_chain(
         raise ConfigError(f"{path}: base: expected the name of a file, found {base!r}")
     values: dict[str, Any] = {}
     origin: Origin = {}
-    minis: list[tuple[str, dict[str, Any]]] = []
     if base is not None:
         base_path = (path.parent / base).resolve()
         if base_path in seen:
             raise ConfigError(f"{path}: base: '{base}' leads back to itself")
-        values, origin, minis = _read_chain(base_path, (*seen, path.resolve()))
+        values, origin = _read_chain(base_path, mini, (*seen, path.resolve()))
     _merge(values, origin, own, str(path))
-    return values, origin, [*minis, (str(path), small)]
+    if mini:
+        _merge(values, origin, small, str(path))
+    return values, origin
 
 
 def _mapping(value: Any, where: str) -> dict[str, Any]:

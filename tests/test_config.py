@@ -116,12 +116,6 @@ def test_mini_sections_lie_over_their_files_and_overrides_over_everything(tmp_pa
     assert (config.training.steps, config.training.loss.alpha, config.training.loss.beta) == (steps, alpha, 2.0)
 
 
-def test_the_mini_section_of_a_base_lies_over_what_a_file_above_it_sets(tmp_path):
-    write(tmp_path / "base.yaml", WHOLE + "  steps: 4\nmini: {training: {steps: 3}}\n")
-    path = write(tmp_path / "c.yaml", "base: base.yaml\ntraining: {steps: 50}\n")
-    assert [load(path, Config, mini=mini).training.steps for mini in (False, True)] == [50, 3]
-
-
 def test_overrides_are_read_as_yaml(tmp_path):
     path = write(tmp_path / "c.yaml", WHOLE)
     config = load(path, Config, ["layer=3", "name='3'", "rounds=[{alpha: 1}]", "extra.alpha=2"])

@@ -7,9 +7,10 @@ for. Not here: writing archives (`extract.py`), and batches and padding.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -41,7 +42,7 @@ class Frames(Mapping[str, Tensor]):
         self._dim = math.prod(self.frame_shape)
         self._arks = tuple(arks)
         self._places: dict[str, tuple[int, int]] = {}  # which archive, and the byte where the matrix begins
-        self._open: dict[int, np.memmap[Any, np.dtype[np.uint8]]] = {}
+        self._open: dict[int, BinaryIO] = {}
 
     @classmethod
     def of(cls, dump_dirs: Sequence[Path]) -> Frames:
@@ -90,14 +91,16 @@ class Frames(Mapping[str, Tensor]):
     def __getitem__(self, utt: str) -> Tensor:
         number, _ = self._places[utt]
         if number not in self._open:
-            self._open[number] = np.memmap(self._arks[number], np.uint8, mode="r")
+            self._open[number] = open(self._arks[number], "rb", buffering=0)  # noqa: SIM115  open as long as this
         expected, span = self._header(utt), self._span(utt)
-        record = self._open[number][span]
-        if len(record) != span.stop - span.start or record[: len(expected)].tobytes() != expected:
+        # not mapped into memory, where all that was ever read would count as this process' own; any thread may read
+        record = os.pread(self._open[number].fileno(), span.stop - span.start, span.start)
+        if len(record) != span.stop - span.start or not record.startswith(expected):
             raise DataError(
                 f"{self._arks[number]}: no frames of '{utt}' where they should be; delete its folder and run stage 3"
             )
-        numbers = np.array(record[len(expected) :].view("<f4"), np.float32)  # a copy, because they lie at any byte
+        # a copy, because they lie at any byte
+        numbers = np.frombuffer(record, "<f4", offset=len(expected)).astype(np.float32)
         return torch.from_numpy(numbers).view(-1, *self.frame_shape)
 
     def __iter__(self) -> Iterator[str]:

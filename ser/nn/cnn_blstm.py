@@ -19,9 +19,9 @@ from ser.nn.domain_heads import DomainHeads
 CHUNK_SEGMENTS = {"cpu": 32, "cuda": 1024}
 """Segments that the convolutions take at once: on a CPU few, so that what lies between the layers stays cached."""
 
-MAX_HELD_SEGMENTS = 4096
-"""Of a larger batch, what lies between the convolutions is not kept, 1.6 MB for each segment in the default size, but
-computed again on the way back, which takes a third longer."""
+MAX_HELD_SEGMENTS = {"cpu": 256, "cuda": 8192}
+"""Segments of a batch of which what lies between the convolutions is kept, 1.6 MB each in the default size; of the
+rest it is computed again on the way back, which takes a third longer."""
 
 
 class CnnBlstmOutput(NamedTuple):
@@ -166,11 +166,11 @@ class SegmentCnn(nn.Module):
 
     def forward(self, segments: Tensor) -> Tensor:
         """Map (N, time, frequency) to (N, segment_dim)."""
-        is_kept = not torch.is_grad_enabled() or len(segments) <= MAX_HELD_SEGMENTS
-        maps = [
-            self._convolve(chunk) if is_kept else checkpoint(self._convolve, chunk, use_reentrant=False)
-            for chunk in segments.split(CHUNK_SEGMENTS[segments.device.type])
-        ]
+        size, most = (table[segments.device.type] for table in (CHUNK_SEGMENTS, MAX_HELD_SEGMENTS))
+        maps = []
+        for number, chunk in enumerate(segments.split(size)):
+            is_kept = not torch.is_grad_enabled() or (number + 1) * size <= most
+            maps.append(self._convolve(chunk) if is_kept else checkpoint(self._convolve, chunk, use_reentrant=False))
         return self.fc(torch.cat(maps)).relu()
 
     def _convolve(self, segments: Tensor) -> Tensor:

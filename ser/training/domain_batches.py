@@ -22,7 +22,7 @@ from ser.training.data import MIN_DEVIATION
 if TYPE_CHECKING:
     from ser.features.frames import Frames
 
-FRAME_BYTES = 1 << 30
+FRAME_BYTES = 3 << 27
 """Frames that one process keeps in memory: all of a few hours of speech for most upstreams, part for spectrograms."""
 
 UNKNOWN = -1

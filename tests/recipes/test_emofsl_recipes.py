@@ -17,6 +17,7 @@ from tests.recipes.conftest import RECIPE, ROOT, Checkout, copy_tree
 from tests.recipes.test_continuous_metric_recipes import CLASSIC
 from tests.recipes.test_continuous_metric_recipes import RECIPES as CONTINUOUS_METRIC
 from tests.recipes.test_difl_recipes import RECIPES as DIFL
+from tests.recipes.test_supcon_recipes import TASKS as SUPCON
 
 OTHERS = ["iemocap2ravdess", "iemocap2msp", "ravdess2msp", "ravdess2iemocap", "msp2iemocap", "msp2ravdess",
           "emodb2ravdess", "ravdess2urdu"]  # fmt: skip
@@ -61,6 +62,7 @@ def test_every_recipe_with_a_run_sh_is_known_to_the_tests():
         *DIFL,
         *CONTINUOUS_METRIC,
         CLASSIC,
+        *SUPCON,
     }
 
 
