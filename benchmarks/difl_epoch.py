@@ -97,14 +97,14 @@ def _training(config: difl.Config, data: RunData) -> difl._Training:
     return training
 
 
-def _seconds(work: Callable[[], object], n: int = 3) -> float:
-    """Take the fastest of some runs, after one that does not count."""
+def _seconds(work: Callable[[], object], n: int = 5) -> float:
+    """Take the processor's seconds of the fastest of some runs, after one that does not count."""
     work()
     times = []
     for _ in range(n):
-        started = time.perf_counter()
+        started = time.process_time()
         work()
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     return min(times)
 
 
@@ -128,10 +128,11 @@ def parts_of_a_step(data: RunData, precision: str) -> dict[str, float]:
 
 
 def main() -> None:
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         write_noise(Path(folder), 200)
         data = data_of(Path(folder))
+        print(f"{BATCH} utterances, {BATCH * SEGMENTS} segments, one thread\n")
         print("| | fp32 s | % | bf16 s | % |\n|---|---:|---:|---:|---:|")
         both = [parts_of_a_step(data, precision) for precision in ("fp32", "bf16")]
         for part in both[0]:
@@ -143,7 +144,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             write_noise(Path(folder), n)
             size = (Path(folder) / "feats.ark").stat().st_size / 2**20
-            command = [sys.executable, "-c", CHILD, folder, "2"]
+            command = [sys.executable, "-c", CHILD, folder, "1"]
             out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         seconds, peak_mb = map(float, out.splitlines()[-1].split())
         first = first or seconds / n
