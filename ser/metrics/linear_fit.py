@@ -90,7 +90,8 @@ def r2_of(total: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     spread = enough & (yy > 1e-12 * np.abs(total[..., -1, -1]) / n_safe[..., 0, 0])
     explained = (xy * (np.linalg.pinv(xx, hermitian=True) @ xy[..., None])[..., 0]).sum(-1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(spread, explained / yy, np.nan), n, d
+        share = np.clip(explained / yy, 0, 1)  # rounding may leave it a little outside, where F is negative
+        return np.where(spread, share, np.nan), n, d
 
 
 def adjusted(r2: np.ndarray, n: np.ndarray, d: int) -> np.ndarray:

@@ -23,6 +23,14 @@ def test_by_hand():
     assert adjusted_r2([1.0, 2.0, 3.0, 5.0], [2, 4, 6, 10]) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_perfect_fit_is_one_and_never_by_chance(seed):
+    x = np.random.default_rng(seed).normal(size=30)
+    assert adjusted_r2(2 * x + 1, x) == pytest.approx(1)
+    assert adjusted_r2(2 * x + 1, x) <= 1
+    assert f_test(2 * x + 1, x) < 1e-6
+
+
 def test_one_column_is_the_squared_correlation_and_its_p():
     y, x = data(1)
     found = stats.linregress(x[:, 0], y)
