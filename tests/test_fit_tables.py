@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from ser.config import build
 from ser.errors import ConfigError
-from ser.fit_tables import FitLine, bootstrap, fit_of, overview, r2_of_models, score, table
+from ser.fit_tables import N_RESAMPLES, Fit, FitLine, bootstrap, fit_of, overview, r2_of_models, score, table
 from ser.metrics import adjusted_r2
 from ser.metrics.linear_fit import f_test
+from ser.metrics.statistics import resample_speakers
 from ser.published import Published
+from ser.randomness import rng
 from ser.scoring import fits
 
 N_SPEAKERS, PER_SPEAKER, MODELS = 5, 8, 3
@@ -76,11 +80,8 @@ def test_scores_join_models_and_seeds():
 
 def test_the_bootstrap_weighs_speakers():
     fit = fit_of([run(1.0)], "t")["activation"]
-    from ser.fit_tables import N_RESAMPLES
-    from ser.metrics.statistics import resample_speakers
-    from ser.randomness import rng
-
     drawn = resample_speakers(N_SPEAKERS, rng("bootstrap of fits", 7), N_RESAMPLES)
+    assert fit.speakers == tuple(f"t-{s}" for s in range(N_SPEAKERS))
     predicted, ratings, speaker_of = predictions(1.0)
     rated = predicted[predicted["utt_id"].isin(ratings)].dropna()
     expected = []
@@ -89,7 +90,7 @@ def test_the_bootstrap_weighs_speakers():
         times = own["utt_id"].map(speaker_of).map(lambda s: int(drawn[0][int(s[-1])])).to_numpy()
         own = own.loc[own.index.repeat(times)]
         expected.append(adjusted_r2(own["utt_id"].map(ratings), own[["z1", "z2"]]))
-    assert bootstrap(fit, 7)[0] == pytest.approx(np.mean(expected))
+    assert bootstrap(fit, fit.speakers, drawn)[0] == pytest.approx(np.mean(expected))
 
 
 def test_a_row_is_compared_on_the_same_resamples():
@@ -101,13 +102,85 @@ def test_a_row_is_compared_on_the_same_resamples():
     assert tuple(scored["same", "f"].difference_interval) == (0, 0)
 
 
+def without_speaker(whole: Fit, name: str) -> Fit:
+    """What stage 5 writes where none of a speaker's utterances is left."""
+    kept = [i for i, speaker in enumerate(whole.speakers) if speaker != name]
+    return dataclasses.replace(whole, speakers=tuple(whole.speakers[i] for i in kept), moments=whole.moments[:, kept])
+
+
+def test_rows_of_unlike_speakers_are_compared_on_the_same_resamples():
+    whole = fit_of([run(1.0)], "t")["activation"]
+    part = without_speaker(whole, "t-1")
+    zeros = whole.moments.copy()
+    zeros[:, 1] = 0
+    padded = dataclasses.replace(whole, moments=zeros)
+    lines = [
+        FitLine("whole", "f", fits={"activation": whole}),
+        FitLine("part", "f", versus="whole", fits={"activation": part}),
+        FitLine("padded", "f", versus="whole", fits={"activation": padded}),
+    ]
+    scored = score(lines, seed=1)["activation"]
+    assert scored["part", "f"] == scored["padded", "f"]
+    assert score(lines[1:], seed=1)["activation"]["part", "f"].r2 == scored["part", "f"].r2
+
+
+def test_seeds_of_unlike_speakers_are_joined_by_name():
+    one, other = run(1.0, 1), run(1.0, 2)
+    fit = other["fits"]["t"]["activation"]
+    fit["moments"] = [of_model[1:] for of_model in fit["moments"]]
+    fit["speakers"] = fit["speakers"][1:]
+    joined = fit_of([other, one], "t")["activation"]
+    assert joined.speakers == tuple(f"t-{s}" for s in range(N_SPEAKERS))
+    assert (joined.moments[:MODELS, 0] == 0).all()
+    np.testing.assert_array_equal(joined.moments[:MODELS, 1:], fit["moments"])
+    np.testing.assert_array_equal(joined.moments[MODELS:], one["fits"]["t"]["activation"]["moments"])
+
+
+def test_intervals_lie_about_what_was_measured():
+    """Resamples count a speaker's copies as new utterances, so their mean R2 is above the measured one."""
+    lines = [line("noise", 30.0), line("dim", 6.0, versus="noise")]
+    fit, dim = (one.fits["activation"] for one in lines)
+    drawn = resample_speakers(N_SPEAKERS, rng("bootstrap of fits", 1), N_RESAMPLES)
+    values, others = bootstrap(fit, fit.speakers, drawn), bootstrap(dim, fit.speakers, drawn)
+    scored = score(lines, seed=1)["activation"]
+    assert values.mean() > scored["noise", "f"].r2 + 0.02
+    expected = np.percentile(values, [2.5, 97.5]) - values.mean() + scored["noise", "f"].r2
+    assert tuple(scored["noise", "f"].interval) == pytest.approx(tuple(expected))
+    differences = others - values
+    expected = np.percentile(differences, [2.5, 97.5]) - differences.mean() + scored["dim", "f"].difference
+    assert tuple(scored["dim", "f"].difference_interval) == pytest.approx(tuple(expected))
+
+
+def test_tells_how_many_utterances_a_fit_stands_on():
+    lines = [line("a", 1.0)]
+    rows = table(lines, score(lines, 1), "four: t", None)
+    n = (3 * (N_SPEAKERS * PER_SPEAKER - 1) - 1) / 3  # one has no rating, one is an outlier to one model of three
+    assert dict(zip(*rows, strict=True))["activation: n"] == f"{n:.0f}"
+
+
+def test_where_nothing_can_be_fitted_cells_are_empty():
+    fit = fit_of([run(1.0)], "t")["activation"]
+    one = fit.moments[:, :1] * 0
+    one[..., 0, 0] = 1
+    nan = np.full(MODELS, np.nan)
+    lines = [
+        line("clear", 0.3),
+        FitLine("none", "f", versus="clear", fits={"activation": Fit(("t-0",), one, nan, nan)}),
+    ]
+    scored = score(lines, 1)
+    columns = dict(zip(*np.array(table(lines, scored, "four: t", None))[[0, 2]].tolist(), strict=True))
+    assert columns.pop("activation: n") == "1"
+    assert set(list(columns.values())[3:]) == {""}
+    assert overview({"four: t": scored})[2][2] == ""
+
+
 def test_what_explains_nothing_has_an_asterisk():
     lines = [line("clear", 0.3), line("noise", 1e6)]
     scored = score(lines, seed=1)
     assert [s.is_significant for s in scored["activation"].values()] == [True, False]
     rows = table(lines, scored, "four: t", None)
-    assert rows[0][:4] == ["row", "feature", "target data", "activation: R2"]
-    assert [row[3].endswith("*") for row in rows[1:]] == [False, True]
+    assert rows[0][:5] == ["row", "feature", "target data", "activation: n", "activation: R2"]
+    assert [row[4].endswith("*") for row in rows[1:]] == [False, True]
     assert [row[2].split(" ")[0].endswith("*") for row in overview({"four: t": scored})[1:]] == [False, True]
 
 
