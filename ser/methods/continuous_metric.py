@@ -138,7 +138,8 @@ def standardized(config: Config, data: RunData, split: Split) -> tuple[Tensor, T
     if config.outliers.what == "drop":
         left_out = (x.abs() > limit).any(1)
         x = data.normalized(split, config.normalization, without=left_out)
-    return (x if config.outliers.what == "keep" else x.clamp(-limit, limit)), left_out
+        x = torch.where(left_out.unsqueeze(1), x.clamp(-limit, limit), x)
+    return (x.clamp(-limit, limit) if config.outliers.what == "clip" else x), left_out
 
 
 # ---- 2. Training: all folds, seeds and rows at once ------------------------------------------------------------

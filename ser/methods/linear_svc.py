@@ -30,9 +30,9 @@ class Config(ConfigModel):
 
 def target_data(config: Config) -> frozenset[str]:
     """Tell what target data a row sees."""
-    if config.train_on == "labelled":
-        return frozenset({"labelled"})
-    return frozenset(set() if config.normalization == "source" else {"unlabelled-test"})
+    labels = {"labelled"} if config.train_on == "labelled" else set()
+    of_tests = ("speaker",) if labels else ("corpus", "speaker")  # labelled training is of the tested corpus itself
+    return frozenset(labels | ({"unlabelled-test"} if config.normalization in of_tests else set()))
 
 
 def _trained_on(config: Config, data: RunData) -> list[tuple[Split, Mapping[str, str]]]:

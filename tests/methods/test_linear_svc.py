@@ -63,6 +63,8 @@ def test_splits_without_its_kind_of_data_are_passed_over():
         ({"normalization": "corpus"}, {"unlabelled-test"}),
         ({"normalization": "speaker"}, {"unlabelled-test"}),
         ({"train_on": "labelled"}, {"labelled"}),
+        ({"train_on": "labelled", "normalization": "corpus"}, {"labelled"}),
+        ({"train_on": "labelled", "normalization": "speaker"}, {"labelled", "unlabelled-test"}),
     ],
 )
 def test_tells_what_it_sees_of_the_target(changes, seen):
