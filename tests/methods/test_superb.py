@@ -71,6 +71,8 @@ def test_what_is_missing_or_does_not_fit_is_told(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="head: for 7 layers of 4, found features of 12 dimensions"):
         config = superb.Config(method="superb", head=str(tmp_path / "c.bin"))
         superb.train(config, data(["angry", "sad"])[0], 1, None, JOB)
+    with pytest.raises(ConfigError, match="the head knows neutral, happy, angry, sad, and the task has bored"):
+        superb.train(config, data(["bored", "sad"])[0], 1, None, JOB)
 
 
 def test_all_layers_take_means_alone():
