@@ -26,20 +26,12 @@ TRAINABLE = (*TRANSFORMERS, "data2vec_local")
 FROZEN = ("feature_extractor.", "layer_norm.", "post_extract_proj.", "mask_emb")
 
 pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
     pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning"),
     pytest.mark.filterwarnings("ignore:.*mismatched.*mask:UserWarning"),
     pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:Positional args are being deprecated:FutureWarning"),
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Two threads on busy cores make models as small as these twenty times slower."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture(scope="module")

@@ -37,13 +37,7 @@ SMALL = [
 SMALL_CNN = ["model.conv_maps=[2]", "model.kernel=3", "model.segment_dim=4"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """As stage 4 has it; small tensors are a tenth as fast with two threads on busy cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def config(*overrides: str, domains=(), **changes) -> Config:

@@ -15,7 +15,6 @@ from ser.audio import RATE_HZ, load
 from ser.config import load as load_config
 from ser.devices import launch, make_fabric
 from ser.errors import ConfigError, DataError
-from ser.features.config import FeatureConfig
 from ser.kaldi_io import AudioPart
 from ser.losses import EmotionDistanceLoss, SiameseContrastiveLoss
 from ser.methods import emofsl_finetune
@@ -26,7 +25,7 @@ from ser.training import finetune
 from ser.training.finetune import Frames
 from ser.training.tensor_files import write_tensors
 from ser.upstreams import load_trainable
-from tests.fakes.checkpoints import DIM, WRITERS
+from tests.fakes.checkpoints import DIM
 from tests.training.run_data import CLASSES, make_run_data
 
 TRANSFORMERS = ("wav2vec2_local", "hubert_local", "wavlm_local")
@@ -37,28 +36,14 @@ SMALL = [
 ]  # fmt: skip
 EXACT = ["mask=null", "encoder.dropout=0.0"]
 
-pytestmark = [pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")]
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning"),
+]
 
 
 def config(objective: str = "emofsl", *overrides: str) -> Config:
     return load_config(CONFIG, Config, [*SMALL, f"objective={objective}", *overrides])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Two threads on busy cores make models as small as these twenty times slower."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
-
-
-@pytest.fixture(scope="module")
-def encoders(tmp_path_factory) -> dict[str, FeatureConfig]:
-    folder = tmp_path_factory.mktemp("checkpoints")
-    return {
-        name: FeatureConfig(upstream=name, ckpt=str(WRITERS[name](folder / f"{name}.pt"))) for name in TRANSFORMERS
-    }
 
 
 @pytest.fixture(scope="module")

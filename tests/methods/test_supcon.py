@@ -58,13 +58,7 @@ def with_frames(data, noise: float = 1.0, corpus_shift: float = 2.0):
     return dataclasses.replace(data, frames=frames)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Two threads on busy cores make models as small as these twenty times slower."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

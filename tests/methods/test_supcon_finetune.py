@@ -28,7 +28,7 @@ from ser.metrics.classification import uar
 from ser.nn.lora import add_lora
 from ser.training import finetune
 from ser.upstreams import load_trainable
-from tests.fakes.checkpoints import DIM, N_LAYERS, WRITERS
+from tests.fakes.checkpoints import DIM, N_LAYERS
 from tests.training.paired_data import SHARED, blind, make_paired_data
 
 TRANSFORMERS = ("hubert_local", "wavlm_local")
@@ -39,28 +39,14 @@ SMALL = [
     "stage_one.steps_per_epoch=3", "stage_one.lr=0.01", "stage_two.epochs=1", "ft.epochs=1",
 ]  # fmt: skip
 
-pytestmark = [pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")]
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning"),
+]
 
 
 def config(*overrides: str) -> Config:
     return load_config(CONFIG, Config, [*SMALL, *overrides])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Two threads on busy cores make models as small as these twenty times slower."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
-
-
-@pytest.fixture(scope="module")
-def encoders(tmp_path_factory) -> dict[str, FeatureConfig]:
-    folder = tmp_path_factory.mktemp("checkpoints")
-    return {
-        name: FeatureConfig(upstream=name, ckpt=str(WRITERS[name](folder / f"{name}.pt"))) for name in TRANSFORMERS
-    }
 
 
 def with_tones(lists, folder: Path, encoder: FeatureConfig):
