@@ -36,9 +36,9 @@ def make_fabric(device: Device = "auto", precision: Precision = "fp32", devices:
             "strategy": "ddp",
             "plugins": [TorchElasticEnvironment()],
         }
-    elif devices > 1:
-        # processes of our own making, even inside a batch system's job, which Fabric would take for its own
-        settings |= {"strategy": "ddp_spawn", "plugins": [LightningEnvironment()]}
+    else:
+        # processes of our own making, even inside a batch system's job, whose tasks Fabric would take for its own
+        settings |= {"plugins": [LightningEnvironment()]} | ({"strategy": "ddp_spawn"} if devices > 1 else {})
     names = {"fp32": "32-true", "bf16": "bf16-mixed"}
     return Fabric(**settings, precision=names[precision])
 

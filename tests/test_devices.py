@@ -32,6 +32,17 @@ def test_every_visible_gpu_counts(monkeypatch):
     assert [count_devices(device) for device in ("auto", "cuda", "cpu")] == [3, 3, 1]
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("devices", [1, 2])
+def test_in_a_task_of_slurm_nobody_waits_for_other_tasks(devices, monkeypatch):
+    """Fabric itself would take this process for one of the job's tasks, and refuse or wait for the others."""
+    marks = {"JOB_ID": "7", "JOB_NAME": "ser-train", "NTASKS": "4", "PROCID": "3", "LOCALID": "3", "NODEID": "0"}
+    for name, value in marks.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    fabric = make_fabric("cpu", devices=devices)
+    assert (fabric.world_size, fabric.global_rank, fabric.device.type) == (devices, 0, "cpu")
+
+
 def note(fabric, folder: Path) -> None:
     (folder / str(fabric.global_rank)).write_text(f"{os.getpid()} {fabric.world_size}")
 
