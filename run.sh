@@ -77,6 +77,13 @@ step() { # step NAME MODULE ARGUMENTS...: one Python command line with its own l
   run_step "$exp/log/$name.log" python3 -m "$@" || exit $?
 }
 
+run_jobs() { # run_jobs STEP KIND: the jobs that its plan has listed
+  local list=$exp/jobs_$2.tsv
+  [ -e "$list" ] || return 0
+  "$root/utils/submit.sh" "$2" "$nj" "$exp/log/$2" "$list" \
+    python3 -m "ser.bin.$1" run "${recipe_options[@]}" --device "$device" && rm "$list"
+}
+
 status=0 # of jobs: one that fails leaves a hole in the table and a code that is not zero
 begin() { # begin N: tell whether stage N is to run, and say so
   [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && log "$recipe stage $1: ${stage_names[$1 - 1]}"
@@ -98,15 +105,14 @@ if begin 2; then
 fi
 
 if begin 3; then
-  step features ser.bin.features "${recipe_options[@]}" --nj "$nj" --device "$device"
+  step features_plan ser.bin.features plan "${recipe_options[@]}"
+  run_jobs features features || exit $?
 fi
 
 if begin 4; then
   step train_plan ser.bin.train plan "${recipe_options[@]}"
-  if [ -e "$exp/jobs.tsv" ]; then
-    "$root/utils/submit.sh" "$nj" "$exp/log/train" "$exp/jobs.tsv" \
-      python3 -m ser.bin.train run "${recipe_options[@]}" --device "$device" && rm "$exp/jobs.tsv" || status=$?
-  fi
+  run_jobs train train || status=$?
+  run_jobs train finetune || status=$?
 fi
 
 if begin 5; then

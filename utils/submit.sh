@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Run a list of jobs in parts, with a log per part; siblings of a failed part go on.
 #
-# usage: utils/submit.sh NJ LOG JOBS COMMAND...
+# usage: utils/submit.sh KIND NJ LOG JOBS COMMAND...
 #
 # Calls COMMAND with `--jobs JOBS --part i/n` for i = 1 to n, n at most NJ; LOG.<i>.log holds what part i says.
+# KIND: features, train or finetune. Parts of features have workers of their own (`--nj`), so there is one.
+# Ends its parts when it is told to end, and when the process that called it ends.
 set -euo pipefail
-[ $# -gt 3 ] || { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2; }
-nj=$1 log=$2 jobs=$3
-shift 3
+[ $# -gt 4 ] || { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2; }
+kind=$1 nj=$2 log=$3 jobs=$4
+shift 4
 utils=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=utils/stages.sh
 . "$utils/stages.sh"
@@ -19,13 +21,38 @@ utils=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 }
 n=$(wc -l < "$jobs")
 [ "$n" -le "$nj" ] || n=$nj
+if [ "$kind" = features ]; then
+  set -- "$@" --nj "$nj"
+  n=1
+fi
+
+parent() { # which changes when it ends
+  local number
+  if [ -d /proc/self ]; then
+    read -r _ _ _ number _ < "/proc/$$/stat" && echo "$number"
+  else
+    ps -o ppid= -p "$$" | tr -d ' '
+  fi
+}
 pids=() status=0
-trap 'pkill -P "$$" 2> /dev/null; kill "${pids[@]}" 2> /dev/null' INT TERM # nobody goes on without its parent
+end_parts() { for pid in "${pids[@]}"; do kill -- "-$pid" || true; done 2> /dev/null; }
+# Ended by the signal itself: on an exit code the caller would go on.
+trap 'end_parts; trap - INT; kill -s INT "$$"' INT
+trap 'end_parts; trap - TERM; kill -s TERM "$$"' TERM
+trap 'end_parts; trap - HUP; kill -s HUP "$$"' HUP
+set -m # a process group for each part, with all that it starts
 for i in $(seq "$n"); do
   run_step "$log.$i.log" "$@" --jobs "$jobs" --part "$i/$n" &
   pids+=($!)
 done
+coproc { # nobody goes on without this script, which closes the pipe when it ends, and its parent
+  while [ "$(parent)" = "$PPID" ]; do
+    read -r -t 1 || [ $? -gt 128 ] || break
+  done
+  end_parts
+} 2> /dev/null
 for pid in "${pids[@]}"; do
   wait "$pid" || status=$?
 done
+kill "$COPROC_PID" 2> /dev/null || true
 exit "$status"

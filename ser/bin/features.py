@@ -1,6 +1,9 @@
 """Extract every feature that a recipe's table needs, for all its corpora.
 
-usage: python -m ser.bin.features RECIPE_OPTIONS [--nj N]
+usage: python -m ser.bin.features plan RECIPE_OPTIONS          list what is missing: exp/jobs_features.tsv
+       python -m ser.bin.features run RECIPE_OPTIONS --jobs exp/jobs_features.tsv [--part 1/4] [--nj N] [--device cpu]
+
+A line of the list is a feature and a corpus.
 """
 
 from __future__ import annotations
@@ -9,22 +12,34 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from ser.bin.recipe_args import add_recipe_arguments, recipe_of
+from ser.bin.recipe_args import add_job_arguments, add_recipe_arguments, read_jobs, recipe_of, write_jobs
+from ser.build import Recipe
 from ser.errors import run_cli
-from ser.features.extract import extract_stale
+from ser.features.extract import extract, find_stale
 
 
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    add_job_arguments(parser)
     add_recipe_arguments(parser)
-    parser.add_argument("--nj", type=int, default=os.cpu_count())
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--nj", type=int, default=os.cpu_count(), help="worker processes (default: all cores)")
     args = parser.parse_args(argv)
     recipe = recipe_of(args)
+    if args.action == "plan":
+        plan(recipe)
+    else:
+        lines, number, n_parts = read_jobs(args.jobs, args.part)
+        jobs = [(name, recipe.feature_config(name), recipe.data / corpus) for name, corpus in lines]
+        extract(jobs[number - 1 :: n_parts], recipe.dump, args.nj, args.device)
+
+
+def plan(recipe: Recipe) -> None:
+    """Write the list of archives that are missing or were made from other audio."""
     data_dirs = [recipe.data / corpus for corpus in recipe.corpora]
     needs = {row.feature: row.needs for row in recipe.rows if not row.finetunes}
     usable = [(name, recipe.feature_config(name)) for name, reason in needs.items() if reason is None]
-    extract_stale(usable, data_dirs, recipe.dump, args.nj, args.device)
+    stale = find_stale(usable, data_dirs, recipe.dump)
+    write_jobs(recipe.exp / "jobs_features.tsv", [(name, data_dir.name) for name, _, data_dir in stale])
     for name, reason in needs.items():
         if reason is not None:
             print(f"{name}: left out: {reason}")

@@ -1,13 +1,14 @@
 """Train the rows of a recipe's table.
 
-usage: python -m ser.bin.train plan RECIPE_OPTIONS          write the list of unfinished jobs, exp/jobs.tsv
-       python -m ser.bin.train run RECIPE_OPTIONS --jobs exp/jobs.tsv [--part 1/4] [--device cpu]
+usage: python -m ser.bin.train plan RECIPE_OPTIONS          list unfinished jobs in exp/jobs_train.tsv and others
+       python -m ser.bin.train run RECIPE_OPTIONS --jobs exp/jobs_train.tsv [--part 1/4] [--device cpu]
 
 On several machines: torchrun --nnodes N --nproc_per_node GPUS -m ser.bin.train run ..., on each of them, with the
 recipe on a file system that they share. Only rows that fine-tune gain from it.
 
-A line of the list is a family: the runs that start, directly or not, from the weights of one run. A family stays in
-one process, so nobody waits for anybody.
+A line of a list is a family: the runs that start, directly or not, from the weights of one run. A family stays in
+one process, so nobody waits for anybody. Families that fine-tune their encoder have their own list,
+`jobs_finetune.tsv`, because they need other machines.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser.bin.recipe_args import add_recipe_arguments, recipe_of
+from ser.bin.recipe_args import add_job_arguments, add_recipe_arguments, read_jobs, recipe_of, write_jobs
 from ser.build import Recipe, Row
 from ser.devices import is_leader, wait_for_all
 from ser.errors import ConfigError, SerError, run_cli
@@ -32,11 +33,8 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("action", choices=("plan", "run"))
+    add_job_arguments(parser)
     add_recipe_arguments(parser)
-    parser.add_argument("--jobs", type=Path)
-    parser.add_argument("--part", default="1/1", help="which part of the list, as in 2/4")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     args = parser.parse_args(argv)
     recipe = recipe_of(args)
     if args.action == "plan":
@@ -47,8 +45,6 @@ def main(argv: Sequence[str]) -> None:
 
 def plan(recipe: Recipe) -> None:
     """Write the families of unfinished runs, parents before children, the largest family first."""
-    jobs_path = recipe.exp / "jobs.tsv"
-    jobs_path.unlink(missing_ok=True)
     families: dict[tuple[str, int], list[str]] = {}
     n_done = 0
     for row in sorted(recipe.rows, key=lambda row: len(_ancestors(recipe, row))):
@@ -64,8 +60,12 @@ def plan(recipe: Recipe) -> None:
     if families:
         for row in recipe.rows:
             _ = row.config  # every mistake in a configuration is told before anything is computed
-        by_size = sorted(families.values(), key=len, reverse=True)
-        write_text(jobs_path, "".join("\t".join(family) + "\n" for family in by_size))
+    by_size = sorted(families.values(), key=len, reverse=True)
+    finetunes = {row.name for row in recipe.rows if row.finetunes}
+    is_long = [any(run_name.rpartition(":")[0] in finetunes for run_name in family) for family in by_size]
+    for kind, chosen in (("train", False), ("finetune", True)):
+        listed = [family for family, long in zip(by_size, is_long, strict=True) if long == chosen]
+        write_jobs(recipe.exp / f"jobs_{kind}.tsv", listed)
     n_runs = sum(map(len, families.values()))
     print(f"{n_runs} runs to do, {n_done} done before" if n_runs else "rows: up to date")
     for name, reason in {row.feature: row.needs for row in recipe.rows if row.needs}.items():
@@ -89,18 +89,13 @@ def run(recipe: Recipe, jobs: Path | None, part: str, device: str) -> None:
         ConfigError: for a list or a part that is not there.
         SerError: of the first run that failed, after all others were tried.
     """
-    number, slash, n_parts = part.partition("/")
-    if not (slash and number.isdigit() and n_parts.isdigit() and 1 <= int(number) <= int(n_parts)):
-        raise ConfigError(f"--part '{part}': expected a part of a whole, as in 2/4")
-    if jobs is None or not jobs.exists():
-        raise ConfigError(f"--jobs '{jobs}': no such list; run 'plan' first")
+    lines, number, n_parts = read_jobs(jobs, part)
     import torch
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     failed: list[SerError] = []
     data: dict[str, object] = {}
-    families = _share([line.split("\t") for line in jobs.read_text().splitlines()], int(n_parts))[int(number) - 1]
-    names = [run_name.rpartition(":") for family in families for run_name in family]
+    names = [run_name.rpartition(":") for family in _share(lines, n_parts)[number - 1] for run_name in family]
     todo = _together([(recipe.row(name), int(seed)) for name, _, seed in names])
     while todo:
         runs = todo.pop(0)

@@ -52,15 +52,33 @@ def _made_from(config: FeatureConfig, data_dir: Path) -> dict[str, Any]:
 Feature = tuple[str, FeatureConfig]
 """Its name, and what it is."""
 
+Job = tuple[str, FeatureConfig, Path]
+"""A feature's name and what it is, and a data directory."""
+
 
 def extract_stale(
     features: Sequence[Feature], data_dirs: Sequence[Path], dump_root: Path, nj: int, device: Device
 ) -> None:
-    """Extract features for the corpora whose archive is missing or was made from other audio.
+    """Extract features for the corpora whose archive is missing or was made from other audio; see `extract`."""
+    extract(find_stale(features, data_dirs, dump_root), dump_root, nj, device)
+
+
+def find_stale(features: Sequence[Feature], data_dirs: Sequence[Path], dump_root: Path) -> list[Job]:
+    """List features and corpora whose archive is missing or was made from other audio; say what is up to date."""
+    stale = []
+    for name, config in features:
+        of_feature = [d for d in data_dirs if not up_to_date(config, d, dump_root / config.folder(name) / d.name)]
+        stale += [(name, config, data_dir) for data_dir in of_feature]
+        if not of_feature:
+            print(f"{name}: up to date")
+    return stale
+
+
+def extract(jobs: Sequence[Job], dump_root: Path, nj: int, device: Device) -> None:
+    """Write an archive for each job, one after another.
 
     Args:
-        features: what to extract.
-        data_dirs: valid data directories.
+        jobs: features of valid data directories.
         dump_root: archives go to `<feature>-<key>/<corpus>/` below it.
         nj: worker processes; results do not depend on it.
         device: on a GPU one process does all.
@@ -68,17 +86,11 @@ def extract_stale(
     Raises:
         DataError: for audio that cannot be decoded or gives no finite features, with its id.
     """
-    stale = []
-    for name, config in features:
-        dumps = [(data_dir, dump_root / config.folder(name) / data_dir.name) for data_dir in data_dirs]
-        of_feature = [(config, *dirs) for dirs in dumps if not up_to_date(config, *dirs)]
-        stale += of_feature
-        if not of_feature:
-            print(f"{name}: up to date")
-    if not stale:
+    if not jobs:
         return
     with _workers(nj, device) as mapped:  # one pool for all
-        for config, data_dir, dump in stale:
+        for name, config, data_dir in jobs:
+            dump = dump_root / config.folder(name) / data_dir.name
             parts = list(read_audio_parts(data_dir).items())
             with _alone(dump):
                 if not up_to_date(config, data_dir, dump):

@@ -226,9 +226,10 @@ def uars(tmp_path: Path, shift: float) -> dict[str, float]:
     make_splits.main(["--config", str(out / "conf" / "protocol.yaml"), "--data", str(data), "--mini", "true", splits])
     options = ["--recipe", str(out), "--data", str(data), "--dump", str(tmp_path / "dump"), "--splits", splits,
                "--exp", str(out / "exp"), "--features", "fbank_no_cmvn", "--mini", "true"]  # fmt: skip
-    features.main([*options, "--nj", "1"])
+    features.main(["plan", *options])
+    features.main(["run", *options, "--jobs", str(out / "exp" / "jobs_features.tsv"), "--nj", "1"])
     train.main(["plan", *options])
-    train.main(["run", *options, "--jobs", str(out / "exp" / "jobs.tsv")])
+    train.main(["run", *options, "--jobs", str(out / "exp" / "jobs_train.tsv")])
     score.main(options)
     return {
         row: next(iter(json.loads((out / "exp" / f"{row}-fbank_no_cmvn" / "seed1" / "metrics.json").read_text())[
