@@ -13,8 +13,9 @@
 #   --finetune true       also train the rows that fine-tune their encoder: hours on a GPU, days without
 #   --set KEY=VALUE       override a setting of the methods, as in --set loss.alpha=0.8; may be repeated
 #   --allow_partial true  go on with what is usable of a corpus; every table is stamped
-#   --nj N                processes (default: all cores)
+#   --nj N                processes, or parts on a cluster (default: all cores)
 #   --device NAME         auto (a GPU where there is one), cpu or cuda
+# With cmd_backend=slurm before it (utils/cmd.sh), features and train run on a cluster.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$root/utils/parse_options.sh"
@@ -77,7 +78,7 @@ step() { # step NAME MODULE ARGUMENTS...: one Python command line with its own l
   run_step "$exp/log/$name.log" python3 -m "$@" || exit $?
 }
 
-run_jobs() { # run_jobs STEP KIND: the jobs that its plan has listed
+run_jobs() { # run_jobs STEP KIND: the jobs that its plan has listed, here or on a cluster
   local list=$exp/jobs_$2.tsv
   [ -e "$list" ] || return 0
   "$root/utils/submit.sh" "$2" "$nj" "$exp/log/$2" "$list" \

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     ("errors", "types"),
     ("losses", "nn", "metrics", "audio", "kaldi_io", "randomness", "files", "progress", "devices", "environment"),
-    ("corpora", "splits", "features", "upstreams", "config", "data_dirs", "downloads"),
+    ("corpora", "splits", "features", "upstreams", "config", "data_dirs", "downloads", "slurm"),
     ("methods", "training"),
     ("build", "scoring", "probing", "published", "results", "fit_tables", "figures"),
     ("bin",),

@@ -44,7 +44,7 @@ def test_an_unknown_backend_is_refused(tmp_path):
     _, err = process.communicate()
     assert (process.returncode, err) == (
         2,
-        "submit.sh: cmd_backend: found 'sge', known: local (utils/cmd.sh)\n",
+        "submit.sh: cmd_backend: found 'sge', known: local, slurm (utils/cmd.sh)\n",
     )
 
 

@@ -4,7 +4,7 @@
 # usage: utils/submit.sh KIND NJ LOG JOBS COMMAND...
 #
 # Calls COMMAND with `--jobs JOBS --part i/n` for i = 1 to n, n at most NJ; LOG.<i>.log holds what part i says.
-# KIND: features, train or finetune. Parts of features have workers of their own (`--nj`), so there is one.
+# KIND: features, train or finetune. Parts of features have workers of their own (`--nj`), so locally there is one.
 # Ends its parts when it is told to end, and when the process that called it ends.
 set -euo pipefail
 [ $# -gt 4 ] || { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2; }
@@ -15,10 +15,17 @@ utils=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$utils/stages.sh"
 # shellcheck source=utils/cmd.sh
 . "$utils/cmd.sh"
-[ "${cmd_backend:?}" = local ] || {
-  echo "submit.sh: cmd_backend: found '$cmd_backend', known: local (utils/cmd.sh)" >&2
-  exit 2
-}
+case ${cmd_backend:?} in
+  local) ;;
+  slurm)
+    exec python3 -m ser.bin.slurm_array --kind "$kind" --config "$utils/../conf/slurm.yaml" \
+      --jobs "$jobs" --nj "$nj" --log "$log" "$@"
+    ;;
+  *)
+    echo "submit.sh: cmd_backend: found '$cmd_backend', known: local, slurm (utils/cmd.sh)" >&2
+    exit 2
+    ;;
+esac
 n=$(wc -l < "$jobs")
 [ "$n" -le "$nj" ] || n=$nj
 if [ "$kind" = features ]; then

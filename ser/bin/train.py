@@ -4,7 +4,8 @@ usage: python -m ser.bin.train plan RECIPE_OPTIONS          list unfinished jobs
        python -m ser.bin.train run RECIPE_OPTIONS --jobs exp/jobs_train.tsv [--part 1/4] [--device cpu]
 
 On several machines: torchrun --nnodes N --nproc_per_node GPUS -m ser.bin.train run ..., on each of them, with the
-recipe on a file system that they share. Only rows that fine-tune gain from it.
+recipe on a file system that they share; on a Slurm cluster `nodes` in conf/slurm.yaml does it. Only rows that
+fine-tune gain from it.
 
 A line of a list is a family: the runs that start, directly or not, from the weights of one run. A family stays in
 one process, so nobody waits for anybody. Families that fine-tune their encoder have their own list,
