@@ -19,6 +19,7 @@ import numpy as np
 import soundfile
 import torch
 
+from benchmarks.base_models import hubert_base
 from ser.audio import RATE_HZ
 from ser.config import load
 from ser.devices import make_fabric
@@ -29,7 +30,6 @@ from ser.methods.supcon_finetune import AudioBase, Config
 from ser.nn import SelfAttentionPooling
 from ser.training.data import RunData
 from ser.training.finetune import Trainer, trainable
-from ser.upstreams import restore_torchaudio_names
 
 CONF = Path(__file__).parents[1] / "conf" / "methods" / "supcon_finetune.yaml"
 CLASSES = ("angry", "happy", "neutral", "sad")
@@ -61,16 +61,7 @@ def main(n_steps: int, micro_batch_seconds: float, longest: float) -> None:
 
 def make_data(folder: Path, longest: float) -> RunData:
     """Write a checkpoint in s3prl's format, and 64 utterances of two corpora."""
-    restore_torchaudio_names()
-    from s3prl.upstream.hubert.hubert_model import HubertConfig, HubertModel, HubertPretrainingConfig
-
-    cfg, task, symbols = {"label_rate": 50}, {"label_rate": 50, "normalize": False}, [["0", "1", "2"]]
-    torch.manual_seed(0)
-    weights = HubertModel(HubertConfig(**cfg), HubertPretrainingConfig(**task), symbols).state_dict()
-    torch.save(
-        {"task_cfg": task, "model_cfg": cfg, "model_weight": weights, "dictionaries_symbols": symbols},
-        folder / "base.pt",
-    )
+    hubert_base(folder / "base.pt")
     rng, audio = np.random.default_rng(0), {}
     for corpus in ("one", "two"):
         for i in range(32):

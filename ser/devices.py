@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ser import errors
@@ -26,7 +27,7 @@ def make_fabric(device: Device = "auto", precision: Precision = "fp32", devices:
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 
-    device = _kind(device)
+    device = device_of(device)
     settings: dict[str, Any] = {"accelerator": device, "devices": devices}
     if devices > 1 and _in_torchrun():
         here, machines = (int(os.environ[name]) for name in ("LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE"))
@@ -43,6 +44,19 @@ def make_fabric(device: Device = "auto", precision: Precision = "fp32", devices:
     return Fabric(**settings, precision=names[precision])
 
 
+def fast_precision(device: Literal["cpu", "cuda"]) -> Precision:
+    """Tell in which precision a device multiplies matrices fastest: bf16 if it has instructions for that."""
+    if device == "cuda":
+        import torch
+
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:  # not Linux
+        return "fp32"
+    return "bf16" if re.search(r"\b(avx512_bf16|amx_bf16)\b", flags) else "fp32"
+
+
 def count_devices(device: Device) -> int:
     """Count the devices that one training may use: torchrun's processes, or all visible GPUs, or the CPU."""
     import torch
@@ -50,7 +64,7 @@ def count_devices(device: Device) -> int:
     if _in_torchrun():
         return int(os.environ["WORLD_SIZE"])
 
-    return torch.cuda.device_count() if _kind(device) == "cuda" else 1
+    return torch.cuda.device_count() if device_of(device) == "cuda" else 1
 
 
 def _in_torchrun() -> bool:
@@ -70,7 +84,7 @@ def wait_for_all() -> None:
         torch.distributed.barrier()
 
 
-def _kind(device: Device) -> Literal["cpu", "cuda"]:
+def device_of(device: Device) -> Literal["cpu", "cuda"]:
     import torch
 
     if device == "auto":

@@ -15,6 +15,7 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -24,6 +25,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from ser.audio import RATE_HZ
+from ser.devices import Precision
 from ser.errors import ConfigError, DataError
 
 MIN_SAMPLES = RATE_HZ // 20
@@ -57,22 +59,39 @@ def restore_torchaudio_names() -> None:
         sys.modules["torchaudio.sox_effects"] = torchaudio.sox_effects = module
 
 
-def load(name: str, ckpt: str | None, hop_ms: int | None, device: torch.device) -> Upstream:
+def load(
+    name: str,
+    ckpt: str | None,
+    hop_ms: int | None,
+    device: torch.device,
+    precision: Precision = "fp32",
+    up_to: int | None = None,
+) -> Upstream:
     """Load an upstream for inference.
+
+    In `bf16` the models that `load_trainable` knows keep their weights so, which autocast would round anew for every
+    utterance; others compute under autocast.
 
     Args:
         name: s3prl's name (`wavlm_base_plus`, `hubert_local`, ...) or `byol_s`.
         ckpt: checkpoint file, for names that end in `_local` and for `byol_s`.
         hop_ms: hop between windows, for `byol_s` alone.
         device: where it computes.
+        precision: of weights and activations; what comes out is float32.
+        up_to: last layer that is asked for, from 0; those above it may be left out. None asks for all.
 
     Raises:
         ConfigError: for an unknown name, a checkpoint that is missing or does not fit, or a failed download.
     """
     if name == "byol_s":
         restore_torchaudio_names()
-        return _byol_s(_checked(ckpt, name), hop_ms or 200, device)
-    return _s3prl(_expert(name, ckpt).eval().to(device), device)
+        upstream = _byol_s(_checked(ckpt, name), hop_ms or 200, device)
+    else:
+        expert = _expert(name, ckpt).eval()
+        if precision == "bf16" and _has_known_transformer(expert):
+            return _rounded(expert, device, up_to)
+        upstream = _s3prl(expert.to(device), device)
+    return _autocast(upstream, device) if precision == "bf16" else upstream
 
 
 def load_trainable(
@@ -90,15 +109,25 @@ def load_trainable(
         ConfigError: as `load`, and for an upstream that has no such transformer.
     """
     expert = _expert(name, ckpt) if name != "byol_s" else None
-    model = getattr(expert, "model", None)
-    layers = getattr(getattr(model, "encoder", None), "layers", None)
-    if layers is None or not hasattr(layers[0], "self_attn_layer_norm"):  # conformers have none
+    if not _has_known_transformer(expert):
         raise ConfigError(
             f"upstream '{name}' has no transformer that can be fine-tuned; name one of wav2vec 2.0, HuBERT, WavLM or "
             "data2vec"
         )
+    return _transformer_encoder(expert, dropout, layerdrop)
+
+
+def _has_known_transformer(expert: nn.Module | None) -> bool:
+    """Tell whether `TransformerEncoder` knows an expert's model."""
+    layers = getattr(getattr(getattr(expert, "model", None), "encoder", None), "layers", None)
+    return layers is not None and hasattr(layers[0], "self_attn_layer_norm")  # conformers have none
+
+
+def _transformer_encoder(
+    expert: nn.Module, dropout: float | None = None, layerdrop: float = 0.0
+) -> TransformerEncoder:
     expert.remove_all_hooks()  # they would keep the frames of every layer
-    return TransformerEncoder(model, _normalizes(expert), dropout, layerdrop)
+    return TransformerEncoder(expert.model, _normalizes(expert), dropout, layerdrop)
 
 
 def _expert(name: str, ckpt: str | None) -> nn.Module:
@@ -165,6 +194,27 @@ def _s3prl(expert: nn.Module, device: torch.device) -> Upstream:
     def frames(wav: Tensor) -> Tensor:
         output = expert([_filled(wav).to(device)])["hidden_states"]
         return torch.stack([layer[0] for layer in output])  # L x (1, T', D) -> (L, T', D)
+
+    return frames
+
+
+def _rounded(expert: nn.Module, device: torch.device, up_to: int | None) -> Upstream:
+    n_layers = None if up_to is None else up_to + 1
+    encoder = _transformer_encoder(expert).eval().to(device, torch.bfloat16)
+
+    @torch.no_grad()
+    def frames(wav: Tensor) -> Tensor:
+        x = encoder.front_end(wav).unsqueeze(0)  # (1, T', D)
+        layers = encoder.hidden_states(x, torch.tensor([x.shape[1]], device=device))
+        return torch.cat(list(islice(layers, n_layers))).float()
+
+    return frames
+
+
+def _autocast(upstream: Upstream, device: torch.device) -> Upstream:
+    def frames(wav: Tensor) -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16):
+            return upstream(wav).float()
 
     return frames
 
@@ -243,7 +293,7 @@ class TransformerEncoder(nn.Module):
         wav = _filled(wav).to(self.mask_emb.device)
         if self.normalizes:
             wav = F.layer_norm(wav, wav.shape)
-        x = self.layer_norm(self.feature_extractor(wav.unsqueeze(0)).transpose(1, 2))
+        x = self.layer_norm(self.feature_extractor(wav.to(self.mask_emb.dtype).unsqueeze(0)).transpose(1, 2))
         x = x[:, : x.shape[1] - x.shape[1] % self.crop_to]
         return (x if self.post_extract_proj is None else self.post_extract_proj(x)).squeeze(0)
 

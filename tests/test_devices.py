@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ser.devices import count_devices, launch, make_fabric
+from ser.devices import count_devices, fast_precision, launch, make_fabric
 from ser.errors import ConfigError, DataError
 
 
@@ -16,6 +16,23 @@ def test_one_device_is_the_default():
     fabric = make_fabric("cpu")
     assert (fabric.world_size, fabric.device.type) == (1, "cpu")
     assert count_devices("cpu") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision"),
+    [("fma avx512f avx512_bf16 ibpb", "bf16"), ("amx_bf16 amx_int8", "bf16"), ("fma avx2 avx512f", "fp32")],
+)
+def test_the_fastest_precision_is_that_of_the_processors_instructions(flags, precision, monkeypatch):
+    monkeypatch.setattr(Path, "read_text", lambda path: f"model name : x\nflags : {flags}\n" * 2)
+    assert fast_precision("cpu") == precision
+
+
+def test_where_no_instructions_are_told_it_is_fp32(monkeypatch):
+    def no_such_file(path):
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(Path, "read_text", no_such_file)
+    assert fast_precision("cpu") == "fp32"
 
 
 def test_without_a_gpu_cuda_is_refused(monkeypatch):

@@ -237,6 +237,25 @@ def test_a_checkpoint_is_never_ignored(name, checkpoints):
         load(name, checkpoints["wavlm_local"])
 
 
+# ---- In bf16 --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*TRAINABLE, "byol_s"])
+def test_bf16_points_where_fp32_does(name, checkpoints):
+    exact, rounded = (upstreams.load(name, str(checkpoints[name]), None, CPU, p) for p in ("fp32", "bf16"))
+    for n_samples in (1000, 9000, 16_000):
+        expected, found = exact(noise(n_samples)), rounded(noise(n_samples))
+        assert found.shape == expected.shape and found.dtype == torch.float32
+        assert not torch.equal(found, expected)
+        assert F.cosine_similarity(found.mean(1), expected.mean(1)).min() > 0.999
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_layers_above_the_last_that_is_asked_for_are_left_out(name, checkpoints):
+    every, some = (upstreams.load(name, str(checkpoints[name]), None, CPU, "bf16", up_to) for up_to in (None, 1))
+    assert torch.equal(some(noise(9000)), every(noise(9000))[:2])
+
+
 # ---- Transformers that are trained ----------------------------------------------------------------------------
 
 

@@ -27,6 +27,9 @@ SPECTROGRAM = "spectrogram_segments"
 EGEMAPS = "egemaps"
 """Name of the upstream that is openSMILE's."""
 
+TRANSFORMERS = ("wav2vec2", "hubert", "wavlm", "data2vec")
+"""Beginnings of the names of upstreams that are mostly matrix products."""
+
 
 def framing_problem(segment_samples: int, window_samples: int, n_fft: int, n_bins: int) -> str | None:
     """Tell what of a framing does not fit together; None if all does."""
@@ -76,7 +79,8 @@ class FeatureConfig(ConfigModel):
         layer: which hidden state, 0 the front end's output, or `last`; `all` puts the means of all one behind the
             other.
         pooling: over the valid frames; `none` keeps them all.
-        precision: of the upstream; features are stored as float32.
+        precision: of the upstream; features are stored as float32. `auto`, for transformers, is bf16 where hardware
+            multiplies such matrices, else fp32; `feats.json` tells which it was.
         hop_ms: hop between windows, for `byol_s`.
         segments: for `spectrogram_segments`; its defaults where missing.
     """
@@ -85,7 +89,7 @@ class FeatureConfig(ConfigModel):
     ckpt: str | None = Field(default=None, min_length=1)
     layer: int | Literal["last", "all"] = "last"
     pooling: Pooling = "mean"
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["auto", "fp32", "bf16"] = "fp32"
     hop_ms: int | None = Field(default=None, gt=0)
     segments: Segments | None = None
 
@@ -95,6 +99,9 @@ class FeatureConfig(ConfigModel):
             raise ValueError("hop_ms is for byol_s alone; other upstreams have their own hop")
         if self.segments is not None and self.upstream != SPECTROGRAM:
             raise ValueError(f"segments is for {SPECTROGRAM} alone, not for {self.upstream}")
+        if self.precision == "auto" and not self.upstream.startswith(TRANSFORMERS):
+            raise ValueError(f"precision: 'auto' is for transformers ({', '.join(TRANSFORMERS)}); {self.upstream} "
+                             "takes fp32 or bf16")  # fmt: skip
         if self.layer == "all" and self.pooling != "mean":
             raise ValueError(f"pooling: found '{self.pooling}'; layer 'all' takes 'mean' alone")
         if self.is_sequence and self.upstream in ("shortcut", EGEMAPS):

@@ -20,7 +20,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ser.devices import Device
+from ser.devices import Device, device_of, fast_precision
 from ser.errors import DataError
 from ser.features.config import EGEMAPS, FeatureConfig, made_from_audio
 from ser.features.egemaps import egemaps
@@ -88,14 +88,26 @@ def extract(jobs: Sequence[Job], dump_root: Path, nj: int, device: Device) -> No
     """
     if not jobs:
         return
+    device = device_of(device)
     with _workers(nj, device) as mapped:  # one pool for all
         for name, config, data_dir in jobs:
             dump = dump_root / config.folder(name) / data_dir.name
             parts = list(read_audio_parts(data_dir).items())
             with _alone(dump):
                 if not up_to_date(config, data_dir, dump):
-                    _extract_corpus(config, _made_from(config, data_dir), parts, dump, mapped)
+                    fitting = _fitting(config, device, nj)
+                    _extract_corpus(fitting, _made_from(config, data_dir), parts, dump, mapped)
             print(f"wrote {dump}")
+
+
+def _fitting(config: FeatureConfig, device: Device, nj: int) -> FeatureConfig:
+    """Choose what the configuration leaves to the machine, and say so."""
+    if config.precision != "auto":
+        return config
+    precision = fast_precision(device)
+    where = "a GPU" if device == "cuda" else f"{nj} processes of one thread"
+    print(f"{config.upstream}: {precision} on {where}, the fastest here; 'precision: fp32' in its YAML overrides")
+    return config.model_copy(update={"precision": precision})
 
 
 Part = tuple[str, AudioPart]
@@ -127,9 +139,10 @@ def _extract_corpus(
 
     dump_dir.mkdir(parents=True, exist_ok=True)
     part, part_info = dump_dir / PART, dump_dir / f"{PART}.json"
-    if not (part_info.exists() and read_json(part_info) == made_from):
+    begun = {"made_from": made_from, "precision": config.precision}
+    if not (part_info.exists() and read_json(part_info) == begun):
         part.unlink(missing_ok=True)
-        write_json(part_info, made_from)
+        write_json(part_info, begun)
     records, size = _whole_records(part, [utt for utt, _ in parts], n_dims=2 if config.is_sequence else 1)
     with open(part, "ab") as ark:
         ark.truncate(size)
@@ -146,7 +159,7 @@ def _extract_corpus(
     (dump_dir / "feats.json").unlink(missing_ok=True)  # an older one would vouch for the new archive
     part.rename(ark_name)
     write_text(dump_dir / "feats.scp", "".join(f"{utt} {ark_name}:{records[utt].offset}\n" for utt, _ in parts))
-    info = {"made_from": made_from, "n": len(parts), "dim": next(iter(records.values())).shape[-1]}
+    info = {**begun, "n": len(parts), "dim": next(iter(records.values())).shape[-1]}
     if config.is_sequence:
         segments = config.segment_settings
         info["frames"] = sum(record.shape[0] for record in records.values())
@@ -198,10 +211,6 @@ def _whole_records(part: Path, utts: Sequence[str], n_dims: int) -> tuple[dict[s
 @contextlib.contextmanager
 def _workers(nj: int, device: Device) -> Iterator[Mapped]:
     """Give a function that maps a feature and utterances to arrays in order, in this process or in several."""
-    import torch
-
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     if nj == 1 or device == "cuda":
         yield lambda config, items: map(partial(_compute, config, device), items)
         return
@@ -273,18 +282,13 @@ def _extractor(config: FeatureConfig, device: Device) -> Callable[[Tensor], np.n
         settings = config.segment_settings.model_dump()
         return lambda samples: spectrogram_segments(samples, **settings).flatten(1).numpy()
     from ser import upstreams
-    from ser.devices import make_fabric
     from ser.features.pool import pool
 
-    fabric = make_fabric(device, config.precision)
-    upstream = upstreams.load(config.upstream, config.ckpt_file(), config.hop_ms, fabric.device)
-
-    def pooled(samples: Tensor) -> np.ndarray:
-        with fabric.autocast():
-            layers = upstream(samples).float()  # (L, T', D)
-        return pool(layers, config.layer, config.pooling).cpu().numpy()
-
-    return pooled
+    up_to = config.layer if isinstance(config.layer, int) else None
+    upstream = upstreams.load(
+        config.upstream, config.ckpt_file(), config.hop_ms, torch.device(device), config.precision, up_to
+    )
+    return lambda samples: pool(upstream(samples), config.layer, config.pooling).cpu().numpy()
 
 
 def read_features(dump_dir: Path) -> tuple[list[str], np.ndarray]:

@@ -59,5 +59,5 @@ def interrupted(data_dir: Path, dump: Path, part: bytes, config: FeatureConfig =
     folder = dump / config.folder("f") / data_dir.name
     folder.mkdir(parents=True)
     (folder / PART).write_bytes(part)
-    write_json(folder / f"{PART}.json", _made_from(config, data_dir))
+    write_json(folder / f"{PART}.json", {"made_from": _made_from(config, data_dir), "precision": config.precision})
     return folder

@@ -33,6 +33,7 @@ def test_every_setting_makes_a_folder_of_its_own(tmp_path, monkeypatch):
         key(**base, pooling="mean+std"),
         key(**base, pooling="none"),
         key(**base, precision="bf16"),
+        key(**base, precision="auto"),
         key(upstream="byol_s", hop_ms=100),
         key(upstream="byol_s", hop_ms=200),
         key(upstream="wavlm_local"),
@@ -74,7 +75,7 @@ def test_a_checkpoint_that_is_not_set_or_not_there_is_named(monkeypatch):
         ("layers: 3", "unknown key 'layers'; did you mean 'layer'"),
         ("layer: first", "layer"),
         ("pooling: max", "pooling: Input should be 'mean', 'mean.std' or 'none', found 'max'"),
-        ("precision: fp16", "precision: Input should be 'fp32' or 'bf16', found 'fp16'"),
+        ("precision: fp16", "precision: Input should be 'auto', 'fp32' or 'bf16', found 'fp16'"),
         ("hop_ms: 0", "hop_ms: Input should be greater than 0, found 0"),
         ("ckpt: ''", "ckpt: .*at least 1 character"),
     ],
@@ -103,7 +104,8 @@ def test_archives_from_before_there_were_frames_keep_their_folders(name, folder,
         monkeypatch.setattr(module, attribute, value)
     monkeypatch.setattr(module, "version", lambda package: "0.4.18")
     monkeypatch.setattr(module, "hash_file", lambda path: "0" * 32)
-    assert load(CONF / f"{name}.yaml", FeatureConfig).folder(name) == folder
+    config = load(CONF / f"{name}.yaml", FeatureConfig)
+    assert config.model_copy(update={"precision": "fp32"}).folder(name) == folder
 
 
 SPECTROGRAM = {"upstream": "spectrogram_segments", "pooling": "none"}

@@ -98,6 +98,36 @@ def test_bf16_is_stored_as_float32_and_differs(tmp_path):
         np.testing.assert_allclose(bf16[utt], fp32[utt], atol=0.1)
 
 
+@pytest.mark.parametrize("fastest", ["fp32", "bf16"])
+def test_auto_is_the_fastest_precision_and_says_so(fastest, tmp_path, monkeypatch, capsys):
+    data_dir, _ = write_corpus(tmp_path, 2)
+    own = FeatureConfig(upstream="wavlm_local", ckpt=str(WRITERS["wavlm_local"](tmp_path / "ckpt.pt")))
+    monkeypatch.setattr(module, "fast_precision", lambda device: fastest)
+    auto = extract(data_dir, tmp_path / "dump", own.model_copy(update={"precision": "auto"}))
+    assert f"wavlm_local: {fastest} on 1 processes of one thread, the fastest here" in capsys.readouterr().out
+    chosen = extract(data_dir, tmp_path / "dump", own.model_copy(update={"precision": fastest}))
+    assert (auto / "feats.ark").read_bytes() == (chosen / "feats.ark").read_bytes()
+    assert read_json(auto / "feats.json")["precision"] == fastest
+    assert read_json(auto / "feats.json")["made_from"]["feature"]["precision"] == "auto"
+
+
+def test_an_archive_is_never_of_two_precisions(tmp_path, monkeypatch):
+    """Begun where bf16 is fastest, killed, and gone on with where it is not."""
+    data_dir, _ = write_corpus(tmp_path, 2)
+    ckpt = str(WRITERS["wavlm_local"](tmp_path / "ckpt.pt"))
+    fp32, bf16, auto = (
+        FeatureConfig(upstream="wavlm_local", ckpt=ckpt, precision=p) for p in ("fp32", "bf16", "auto")
+    )
+    expected = (extract(data_dir, tmp_path / "dump", fp32) / "feats.ark").read_bytes()
+    begun = (extract(data_dir, tmp_path / "dump", bf16) / "feats.ark").read_bytes()
+    folder = interrupted(data_dir, tmp_path / "dump", begun[: len(begun) // 2], auto)
+    part = read_json(folder / f"{module.PART}.json")
+    write_json(folder / f"{module.PART}.json", part | {"precision": "bf16"})
+    monkeypatch.setattr(module, "fast_precision", lambda device: "fp32")
+    assert extract(data_dir, tmp_path / "dump", auto) == folder
+    assert (folder / "feats.ark").read_bytes() == expected
+
+
 def test_the_number_of_workers_changes_nothing(tmp_path):
     data_dir, _ = write_corpus(tmp_path, 11)
     one, two = (extract(data_dir, tmp_path / f"dump{nj}", FBANK, nj) for nj in (1, 2))

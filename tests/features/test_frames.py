@@ -89,6 +89,7 @@ def test_archives_are_kaldis_under_any_folder_name(tmp_path):
     assert read_map(folder / "utt2num_frames") == {"c-s-u00": "2", "c-s-u01": "2", "c-s-u02": "2"}
     assert read_json(folder / "feats.json") == {
         "made_from": module._made_from(SPECTROGRAM, data_dir),
+        "precision": "fp32",
         "n": 3,
         "dim": 4128,
         "frames": 6,
