@@ -147,7 +147,9 @@ def _folds_and_shots(
 ) -> dict[str, Any]:
     """Choose folds for a target that the shared protocol does not know, and shots that every fold can give."""
     target = base.target
-    rules = [{"rule": "sessions"}, *({"rule": "stratified_speakers", "folds": n} for n in (5, 4, 3, 2))]
+    rules = [{"rule": "stratified_speakers", "folds": n} for n in (5, 4, 3, 2)]
+    if any(u.session for u in utterances[target]):
+        rules.insert(0, {"rule": "sessions"})
     failure: ProtocolError | None = None
     for rule in [{}] if target in base.folds else rules:
         for n in range(len(base.shots), 0, -1):
