@@ -11,6 +11,8 @@
 #   --mini true           miniature corpora, made on the spot; real data and results are not touched
 #   --features "A B"      names from conf/features, instead of those of the recipe
 #   --finetune true       also train the rows that fine-tune their encoder: hours on a GPU, days without
+#   --simulate_mistake M  what a mistake is worth: speaker_leak, test_selection, best_seed or global_norm, made on purpose
+#                         in copies of the runs; MISTAKES.md is written, RESULTS.md is not
 #   --set KEY=VALUE       override a setting of the methods, as in --set loss.alpha=0.8; may be repeated
 #   --allow_partial true  go on with what is usable of a corpus; every table is stamped
 #   --nj N                processes, or parts on a cluster (default: all cores)
@@ -23,10 +25,10 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 demo="ravdess2emodb ravdess2emodb_urdu iemocap2emodb_cafe_urdu_aesdd ravdess_emodb" # one recipe per paper
 stage_names=(data_prep splits features train score results)
-stage=1 stop_stage=6 db_root="" mini=false features="" finetune=false set="" allow_partial=false device=auto
+stage=1 stop_stage=6 db_root="" mini=false features="" finetune=false set="" allow_partial=false device=auto simulate_mistake="" arm=""
 nj=$(env -u OMP_NUM_THREADS nproc 2> /dev/null || getconf _NPROCESSORS_ONLN) # nproc would count threads
 recipe="" title="" corpora="" recipe_features="" mini_features="" # set by a recipe's run.sh
-options="stage stop_stage db_root mini features finetune set allow_partial nj device recipe title corpora recipe_features mini_features"
+options="stage stop_stage db_root mini features finetune set allow_partial nj device simulate_mistake arm recipe title corpora recipe_features mini_features"
 help_from="$root/run.sh"
 if [ $# -gt 0 ]; then parse_options "$@"; fi
 
@@ -54,6 +56,14 @@ stop_stage=$(stage_number stop_stage "$stop_stage")
 [ "$stage" -le "$stop_stage" ] || usage_error "option '--stop_stage': found '$stop_stage', before --stage '$stage'"
 case $device in auto | cpu | cuda) ;; *) usage_error "option '--device': found '$device', allowed are auto, cpu and cuda" ;; esac
 case $nj in '' | *[!0-9]* | 0) usage_error "option '--nj': found '$nj', a number of at least 1 is needed" ;; esac
+case $simulate_mistake in '' | speaker_leak | test_selection | best_seed | global_norm) ;; *)
+  usage_error "option '--simulate_mistake': found '$simulate_mistake'," \
+    "allowed are speaker_leak, test_selection, best_seed and global_norm" ;;
+esac
+if [ -n "$simulate_mistake" ] && [ -z "$arm" ]; then # the rows as they should be, then with the mistake
+  "$root/run.sh" "$@" --arm honest && exec "$root/run.sh" "$@" --arm mistaken
+  exit
+fi
 
 folder=$root/egs/$recipe
 [ -d "$folder/conf" ] || usage_error "option '--recipe': egs/$recipe has no conf/; known: $(cd "$root/egs" && echo */)"
@@ -71,6 +81,10 @@ if [ -z "$features" ]; then features=$recipe_features strict=false; fi
 recipe_options=(--recipe "$folder" --data "$data" --dump "$dump" --splits "$splits" --exp "$exp" --features "$features"
   --strict "$strict" --mini "$mini" --finetune "$finetune")
 for override in $set; do recipe_options+=(--set "$override"); done
+if [ -n "$arm" ]; then
+  recipe_options+=(--simulate_mistake "$simulate_mistake" --arm "$arm")
+  if [ "$arm" = honest ] || [ "$simulate_mistake" = best_seed ]; then exp=$exp/mistakes/honest; else exp=$exp/mistakes/$simulate_mistake; fi
+fi
 
 step() { # step NAME MODULE ARGUMENTS...: one Python command line with its own log
   local name=$1
@@ -103,6 +117,7 @@ fi
 
 if begin 2; then
   step splits ser.bin.make_splits --config "$folder/conf/protocol.yaml" --data "$data" --mini "$mini" "$splits"
+  if [ -n "$arm" ]; then step mistake_splits ser.bin.simulate_mistake splits "${recipe_options[@]}"; fi
 fi
 
 if begin 3; then
@@ -120,7 +135,11 @@ if begin 5; then
   run_step "$exp/log/score.log" python3 -m ser.bin.score "${recipe_options[@]}" --device "$device" || status=$?
 fi
 
-if begin 6; then
+if [ -n "$arm" ]; then
+  if [ "$arm" = mistaken ] && begin 6; then
+    step mistake ser.bin.simulate_mistake report "${recipe_options[@]}" --title "$title" --out "${results%RESULTS.md}MISTAKES.md"
+  fi
+elif begin 6; then
   step results ser.bin.results "${recipe_options[@]}" --title "$title" --out "$results"
 fi
 

@@ -148,6 +148,11 @@ class Recipe:
         values, _ = read(self.folder / "conf" / "protocol.yaml", mini=self.mini)
         return list(values.get("tasks") or [""])
 
+    @property
+    def table(self) -> Path:
+        """The file that lists the rows."""
+        return self.folder / "conf" / "runs.tsv"
+
     @cached_property
     def rows(self) -> list[Row]:
         """Read `conf/runs.tsv`.
@@ -155,7 +160,7 @@ class Recipe:
         Raises:
             ConfigError: naming the line of the table, or the file and key of a configuration.
         """
-        path = self.folder / "conf" / "runs.tsv"
+        path = self.table
         rows = self._read_rows(path)
         names = [row.name for row in rows]
         for row in rows:

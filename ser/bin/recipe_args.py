@@ -9,6 +9,7 @@ from pathlib import Path
 from ser.build import Recipe
 from ser.errors import ConfigError
 from ser.files import write_text
+from ser.mistakes import simulated
 
 
 def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,11 +23,14 @@ def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mini", choices=("true", "false"), default="false")
     parser.add_argument("--finetune", choices=("true", "false"), default="false",
                         help="whether rows that train the encoder itself are trained too")  # fmt: skip
+    parser.add_argument("--simulate_mistake", default="", metavar="NAME", help="see ser/mistakes.py")
+    parser.add_argument("--arm", choices=("", "honest", "mistaken"), default="",
+                        help="whether the mistake is made, or what it is held against")  # fmt: skip
 
 
 def recipe_of(args: argparse.Namespace) -> Recipe:
     """Build the recipe that the options describe."""
-    return Recipe(
+    recipe = Recipe(
         folder=args.recipe,
         data=args.data,
         dump=args.dump,
@@ -38,6 +42,7 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
         mini=args.mini == "true",
         finetune=args.finetune == "true",
     )
+    return simulated(recipe, args.simulate_mistake, args.arm) if args.arm else recipe
 
 
 def add_job_arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 from ser.config import ConfigModel
 from ser.devices import Device
 from ser.methods.base import History, Job, Prediction, State
-from ser.training.data import MIN_DEVIATION, Episode, RunData
+from ser.training.data import Episode, RunData
 
 
 class Config(ConfigModel):
@@ -54,18 +54,25 @@ def train(config: Config, data: RunData, seed: int, init: State | None, job: Job
     history = []
     for k in _sizes(config, data):
         fits = [
-            _fit(data.x[data.rows(labelled)].numpy(), data.targets(labelled).numpy(), config)
-            for _, labelled in _trained_on(config, data, k)
+            _fit(
+                data.x[data.rows(labelled)].numpy(),
+                data.targets(labelled).numpy(),
+                data.moments(data.splits[episode.split], list(labelled)),
+                config,
+            )
+            for episode, labelled in _trained_on(config, data, k)
         ]
         state |= {f"k{k}.{name}": torch.stack([fit[name] for fit in fits]) for name in fits[0]}
         history.append({"k": k, "models": len(fits)})
     return state, history
 
 
-def _fit(x: np.ndarray, y: np.ndarray, config: Config) -> dict[str, Tensor]:
+def _fit(
+    x: np.ndarray, y: np.ndarray, moments: tuple[np.ndarray, np.ndarray], config: Config
+) -> dict[str, Tensor]:
     from sklearn.linear_model import LogisticRegression
 
-    mean, deviation = x.mean(0), np.maximum(x.std(0), MIN_DEVIATION)
+    mean, deviation = moments
     model = LogisticRegression(C=config.inverse_penalty, max_iter=1000).fit((x - mean) / deviation, y)
     coef, intercept = model.coef_, model.intercept_
     if len(coef) == 1:  # two classes have one logit, that of the second against the first

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -165,6 +166,11 @@ class RunData:
             own = torch.tensor([i for i, corpus in enumerate(corpora) if corpus == name])
             normalized[own] = self._standardized(self.x[own], self.x[seen[keep[seen]]])
         return normalized
+
+    def moments(self, split: Split, utts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Give mean and deviation of what a linear model of one split is fitted on, (D,) each."""
+        x = self.x[self.rows(utts)].numpy()
+        return x.mean(0), np.maximum(x.std(0), MIN_DEVIATION)
 
     @staticmethod
     def _standardized(x: Tensor, seen: Tensor) -> Tensor:
