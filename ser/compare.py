@@ -199,8 +199,8 @@ def changed(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
         Columns change (of `CHANGES`), utt_id, true, a, b, and a_right and b_right, the shares of each run's
         predictions that are right; sorted by change and utterance.
     """
-    joined = _summary(a).join(_summary(b).drop(columns="true"), lsuffix="", rsuffix="_b").reset_index()
-    joined.columns = ["utt_id", "true", "a", "a_right", "b", "b_right"]
+    columns = {"a": _summary(a).add_prefix("a_"), "b": _summary(b).add_prefix("b_")}
+    joined = columns["a"].join(columns["b"]).reset_index().rename(columns={"a_true": "true", "a_pred": "a", "b_pred": "b"})
     joined = joined[joined["a"] != joined["b"]]
     kind = np.where(joined["b"] == joined["true"], 0, np.where(joined["a"] == joined["true"], 1, 2))
     joined.insert(0, "change", np.array(CHANGES)[kind] if len(joined) else [])

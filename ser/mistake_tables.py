@@ -16,7 +16,7 @@ from ser.files import Done, fingerprint, read_json, write_json
 from ser.metrics.classification import uar
 from ser.metrics.statistics import holm
 from ser.mistakes import DEV, INNER_FOLDS, MISTAKES, STAMPS, Simulated, costs_of, is_searched
-from ser.results import pipes, wrapped
+from ser.results import heading, pipes, wrapped
 from ser.scoring import by_corpus, by_shots
 from ser.splits.lists import Split
 
@@ -67,11 +67,11 @@ def inflations(honest: Simulated, mistaken: Simulated) -> tuple[list[Inflation],
     for row in mistaken.compared:
         counts = _counts(honest, mistaken, row)
         if not counts:
-            reason = "over its splits, not the same utterances are tested once speakers are mixed"
+            reason = "mixing speakers changes nothing here, or not the same utterances would be tested"
             left_out[reason] = ", ".join(dict.fromkeys([*left_out.get(reason, "").split(", "), row.label])).strip(", ")
         task = row.task.removesuffix(DEV)
         for name, (a, b, note) in counts.items():
-            condition = f"{task}: {name}" if task else name
+            condition = f"{task}: {name}" if task else heading(int(name))
             result = paired(a, b, mistaken.mistake, row.name, name)
             found.setdefault(condition, []).append(Inflation(condition, row.label, row.feature, result, result.p, note))
     if not found:
@@ -96,7 +96,8 @@ def _counts(honest: Simulated, mistaken: Simulated, row: Row) -> Counts:
             continue
         a, b = (np.concatenate([run["conditions"][name]["counts"] for run in of_arm]) for of_arm in runs)
         same_speakers = first["speakers"] == runs[1][0]["conditions"][name]["speakers"]
-        leaks = mistaken.mistake != "speaker_leak" or name in runs[1][0]["speaker_dependent"]
+        dependent = [name in of_arm[0]["speaker_dependent"] for of_arm in runs]
+        leaks = mistaken.mistake != "speaker_leak" or dependent == [False, True]
         if leaks and same_speakers and np.array_equal(a[0].sum(-1), b[0].sum(-1)):
             counts[name] = (a, b, "")
     return counts

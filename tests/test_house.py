@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     ("errors", "types"),
     ("losses", "nn", "metrics", "audio", "kaldi_io", "randomness", "files", "progress", "devices", "environment"),
-    ("corpora", "splits", "features", "upstreams", "config", "data_dirs", "downloads", "slurm"),
+    ("corpora", "splits", "features", "upstreams", "config", "data_dirs", "downloads", "slurm", "emobox"),
     ("methods", "training"),
     ("build", "scoring", "probing", "published", "results", "fit_tables", "figures", "compare", "global_norm", "mistakes",
      "mistake_tables"),
