@@ -146,16 +146,16 @@ def conditions_of(a: Run, b: Run, common: bool = False) -> dict[str, tuple[pd.Da
     for name_a, name_b in ((x, y) for x in a.tables for y in b.tables if _may_meet(x, y)):
         both = a.tables[name_a], b.tables[name_b]
         lists = [set(table["utt_id"]) for table in both]
-        name = name_a if name_a == name_b else f"{_told(name_a)} and {_told(name_b)}"
+        name = name_a if name_a == name_b else f"{told(name_a)} and {told(name_b)}"
         if lists[0] == lists[1] or (common and lists[0] & lists[1]):
             kept = [table[table["utt_id"].isin(lists[0] & lists[1])] for table in both]
             _same_labels(a, b, *kept)
-            found[_told(name)] = (kept[0], kept[1])
+            found[told(name)] = (kept[0], kept[1])
         else:
             apart.append((len(lists[0] & lists[1]), f"other test utterances: {_differ(*lists)}"))
     if not found:
-        n_shared, why = max(apart, default=(0, f"A has {', '.join(map(_told, a.tables))}, "
-                                               f"B has {', '.join(map(_told, b.tables))}"))  # fmt: skip
+        n_shared, why = max(apart, default=(0, f"A has {', '.join(map(told, a.tables))}, "
+                                               f"B has {', '.join(map(told, b.tables))}"))  # fmt: skip
         advice = f"--common true compares the {n_shared} that both have" if n_shared else "no utterance is in both"
         raise DataError(f"{a.name} and {b.name}: {why}; {advice}")
     return found
@@ -168,14 +168,22 @@ def _may_meet(a: str, b: str) -> bool:
     return True
 
 
-def _told(condition: str) -> str:
+def told(condition: str) -> str:
+    """Name a condition for people: a number of shots, or a tested corpus.
+
+    Example:
+        >>> told("5"), told("0"), told("emodb")
+        ('5 shots', 'no shots', 'emodb')
+    """
     return (f"{condition} shots" if condition != "0" else "no shots") if condition.isdigit() else condition
 
 
 def _differ(a: Sequence[str] | set[str], b: Sequence[str] | set[str]) -> str:
     """Say in half a sentence how two lists differ."""
     alone = {"A": sorted(set(a) - set(b)), "B": sorted(set(b) - set(a))}
-    parts = [f"{len(names)} are in {run} alone (first: {', '.join(names[:3])})" for run, names in alone.items() if names]
+    parts = [
+        f"{len(names)} are in {run} alone (first: {', '.join(names[:3])})" for run, names in alone.items() if names
+    ]
     return f"A has {len(a)}, B has {len(b)}, {' and '.join(parts)}"
 
 
@@ -200,7 +208,9 @@ def changed(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
         predictions that are right; sorted by change and utterance.
     """
     columns = {"a": _summary(a).add_prefix("a_"), "b": _summary(b).add_prefix("b_")}
-    joined = columns["a"].join(columns["b"]).reset_index().rename(columns={"a_true": "true", "a_pred": "a", "b_pred": "b"})
+    joined = (
+        columns["a"].join(columns["b"]).reset_index().rename(columns={"a_true": "true", "a_pred": "a", "b_pred": "b"})
+    )
     joined = joined[joined["a"] != joined["b"]]
     kind = np.where(joined["b"] == joined["true"], 0, np.where(joined["a"] == joined["true"], 1, 2))
     joined.insert(0, "change", np.array(CHANGES)[kind] if len(joined) else [])

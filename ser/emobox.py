@@ -1,10 +1,11 @@
 """EmoBox's fold files: read and looked through for leaks, and written from splits of ours.
 
-EmoBox (Ma et al. 2024, github.com/emo-box/EmoBox) keeps a corpus as `fold_<n>/<corpus>_{train,valid,test}_fold_<n>.jsonl`
-beside `<corpus>.jsonl` and `label_map.json`. A line is one utterance with the keys key, dataset, wav, type, sample_rate,
-num_frame, task, length, emo and channel; segments of longer files also have start_time and end_time. It has no speaker,
-so that nobody sees whether a fold shares some. Here the speaker is told by a data directory, by a key `speaker`, which
-the files written here have, or by the corpus' own file names.
+EmoBox (Ma et al. 2024, github.com/emo-box/EmoBox) keeps a corpus as
+`fold_<n>/<corpus>_{train,valid,test}_fold_<n>.jsonl` beside `<corpus>.jsonl` and `label_map.json`. A line is one
+utterance with the keys key, dataset, wav, type, sample_rate, num_frame, task, length, emo and channel; segments of
+longer files also have start_time and end_time. It has no speaker, so that nobody sees whether a fold shares some.
+Here the speaker is told by a data directory, by a key `speaker`, which the files written here have, or by the corpus'
+own file names.
 
 Not here: their label lists, and support sets or unlabelled lists, for which the format has no place.
 """
@@ -67,8 +68,8 @@ class Leaks:
         fold: its number.
         n_train, n_test: utterances.
         utterances: keys that stand in both.
-        speakers, texts, audio: what both have; `n_speakers` and `n_texts` are those of the test part, None where texts or
-            audio are not known.
+        speakers, texts, audio: what both have; None where texts or audio are not known.
+        n_speakers, n_texts: those of the test part.
     """
 
     fold: int
@@ -92,12 +93,13 @@ def read_folds(paths: Sequence[Path]) -> list[Fold]:
     parts: dict[int, dict[str, list[Entry]]] = defaultdict(dict)
     for file in sorted(files, key=lambda file: "_fold_" in file.name):  # of two spellings the present one holds
         if not (name := NAME.fullmatch(file.name)):
-            raise DataError(f"{file}: expected a name as in emodb_train_fold_1.jsonl; name the corpus' folder of EmoBox, "
-                            "or its fold files")  # fmt: skip
+            raise DataError(f"{file}: expected a name as in emodb_train_fold_1.jsonl; name the corpus' folder of "
+                            "EmoBox, or its fold files")  # fmt: skip
         parts[int(name["fold"])][name["part"]] = _read(file)
     if not parts:
-        raise DataError(f"{', '.join(map(str, paths))}: no file as in fold_1/emodb_train_fold_1.jsonl; name the folder of "
-                        "one corpus, as data/emodb of EmoBox")  # fmt: skip
+        where = ", ".join(map(str, paths))
+        raise DataError(f"{where}: no file as in fold_1/emodb_train_fold_1.jsonl; name the folder of one corpus, as "
+                        "data/emodb of EmoBox")  # fmt: skip
     folds = []
     for number, of_fold in sorted(parts.items()):
         if missing := [part for part in ("train", "test") if part not in of_fold]:
@@ -147,9 +149,9 @@ def told_of(entries: Iterable[Entry], data_dir: Path | None) -> dict[str, Told]:
     else:
         found = _of_names(by_key)
     if lacking := sorted(set(by_key) - set(found)):
-        where = f"in {data_dir}" if data_dir is not None else "by their file names"
-        raise DataError(f"{len(lacking)} of {len(by_key)} utterances are not found {where} (first: '{lacking[0]}', "
-                        f"'{by_key[lacking[0]]['wav']}'); name the data directory of their corpus with --data")  # fmt: skip
+        first, where = lacking[0], f"in {data_dir}" if data_dir is not None else "by their file names"
+        raise DataError(f"{len(lacking)} of {len(by_key)} utterances are not found {where} (first: '{first}', "
+                        f"{by_key[first]['wav']}); name the data directory of their corpus with --data")  # fmt: skip
     return found
 
 

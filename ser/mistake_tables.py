@@ -10,22 +10,22 @@ import numpy as np
 import pandas as pd
 
 from ser.build import Row
-from ser.compare import Paired, counts_of, paired
+from ser.compare import Paired, counts_of, paired, told
 from ser.errors import DataError
 from ser.files import Done, fingerprint, read_json, write_json
 from ser.metrics.classification import uar
 from ser.metrics.statistics import holm
-from ser.mistakes import DEV, INNER_FOLDS, MISTAKES, STAMPS, Simulated, costs_of, is_searched
-from ser.results import heading, pipes, wrapped
+from ser.mistakes import COST, DEV, INNER_FOLDS, MISTAKES, STAMPS, Simulated, costs_of, is_searched
+from ser.results import pipes, wrapped
 from ser.scoring import by_corpus, by_shots
 from ser.splits.lists import Split
 
 DEFINITIONS = """
 UAR: mean of the per-class recalls, all folds of one support draw and seed scored together, then averaged over draws
 and seeds, with its 95 % percentile bootstrap over test speakers (10,000 times). Inflation: UAR with the mistake minus
-the honest one, on the same test utterances, with its interval from the same resamples, and the p of a two-sided paired
-permutation test that swaps the two speaker by speaker, Holm-corrected over the rows of one mistake and task; before
-correction p cannot be below 2 / 2^S with S speakers.
+the honest one, on the same test utterances, with its interval from the same resamples, and the p of a two-sided
+paired permutation test that swaps the two speaker by speaker, Holm-corrected over the rows of one mistake and task;
+before correction p cannot be below 2 / 2^S with S speakers.
 """.strip()
 
 
@@ -68,20 +68,30 @@ def inflations(honest: Simulated, mistaken: Simulated) -> tuple[list[Inflation],
         counts = _counts(honest, mistaken, row)
         if not counts:
             reason = "mixing speakers changes nothing here, or not the same utterances would be tested"
-            left_out[reason] = ", ".join(dict.fromkeys([*left_out.get(reason, "").split(", "), row.label])).strip(", ")
+            left_out[reason] = ", ".join(dict.fromkeys([*left_out.get(reason, "").split(", "), row.label])).strip(
+                ", "
+            )
         task = row.task.removesuffix(DEV)
         for name, (a, b, note) in counts.items():
-            condition = f"{task}: {name}" if task else heading(int(name))
+            condition = f"{task}: {name}" if task else told(name)
             result = paired(a, b, mistaken.mistake, row.name, name)
-            found.setdefault(condition, []).append(Inflation(condition, row.label, row.feature, result, result.p, note))
+            found.setdefault(condition, []).append(
+                Inflation(condition, row.label, row.feature, result, result.p, note)
+            )
     if not found:
         reasons = "; ".join(f"{labels}: {reason}" for reason, labels in left_out.items())
         raise DataError(f"{mistaken.folder.name}: {mistaken.mistake}: nothing to compare ({reasons})")
     corrected = []
-    for lines in found.values():
+    for condition in sorted(found, key=_n_shots):
+        lines = found[condition]
         p_values = holm(np.array([line.p for line in lines]))
         corrected += [dataclasses.replace(line, p=float(p)) for line, p in zip(lines, p_values, strict=True)]
     return corrected, left_out
+
+
+def _n_shots(condition: str) -> int:
+    number, _, _ = condition.partition(" ")
+    return int(number) if number.isdigit() else 0
 
 
 def _counts(honest: Simulated, mistaken: Simulated, row: Row) -> Counts:
@@ -109,8 +119,8 @@ def _scores(recipe: Simulated, row: Row) -> list[dict[str, Any]]:
     runs = [read_json(path) for path in paths if path.exists()]
     current = [recipe.score_inputs(row, seed) for seed in row.seeds]
     if [run["made_from"] for run in runs] != current:
-        raise DataError(f"{recipe.exp}: row '{row.label}' is not trained and scored for all its seeds; see the logs of "
-                        "stages 4 and 5, and run them again")  # fmt: skip
+        raise DataError(f"{recipe.exp}: row '{row.label}' is not trained and scored for all its seeds; see the logs "
+                        "of stages 4 and 5, and run them again")  # fmt: skip
     return runs
 
 
@@ -149,8 +159,8 @@ def _searched(recipe: Simulated, row: Row) -> Counts:
         for chosen in (by_speakers, by_test)
     ]
     classes = recipe.splits_of(row.task).classes
-    costs = [[name.removeprefix(row.name)[1:].lstrip("abcdefghijklmnopqrstuvwxyz_") for name in chosen.values()]
-             for chosen in (by_speakers, by_test)]  # fmt: skip
+    key = COST[row.values["method"]]
+    costs = [[name.rpartition(key)[2] for name in chosen.values()] for chosen in (by_speakers, by_test)]
     note = " / ".join(", ".join(f"{cost} in {of.count(cost)}" for cost in sorted(set(of), key=float)) for of in costs)
     return {name: (*(counts_of(of[name], classes) for of in arms), f"costs of folds: {note}") for name in arms[0]}
 
@@ -161,6 +171,8 @@ def _uar_of(table: pd.DataFrame) -> float:
 
 def _chosen_by_training_speakers(recipe: Simulated, row: Row) -> dict[str, str]:
     """Find for each split the cost that is best on training speakers who are left out in turn: split -> row name."""
+    from ser.methods.base import Job
+
     costs = costs_of(row)
     folder = recipe.exp / f"{row.name}-search"
     done = Done(folder, {"rows": fingerprint([recipe.train_inputs(of_cost, 1) for of_cost in costs]),
@@ -174,8 +186,6 @@ def _chosen_by_training_speakers(recipe: Simulated, row: Row) -> dict[str, str]:
     data = dataclasses.replace(data, splits=inner)
     scores: dict[str, dict[str, float]] = {}
     for of_cost in costs:
-        from ser.methods.base import Job
-
         state, _ = row.method.train(of_cost.config, data, 1, None, Job("cpu", folder))
         hits: dict[str, tuple[list[str], list[str]]] = {}
         tested = {split.name: split.test for split in inner}

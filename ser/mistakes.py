@@ -2,7 +2,8 @@
 
 A mistake is done to what a method gets, its lists or its statistics, or to how its runs are reported; no method knows
 of it. So any recipe can make it with any row that leaves room for it, and everything else, the tested utterances
-included, stays as it is. Honest runs and mistaken ones live in `exp/mistakes/`, apart from those of the recipe's table.
+included, stays as it is. Honest runs and mistaken ones live in `exp/mistakes/`, apart from those of the recipe's
+table.
 """
 
 from __future__ import annotations
@@ -30,15 +31,15 @@ if TYPE_CHECKING:
 MISTAKES = {
     "speaker_leak": """
 A random split instead of one by speakers, as `KFold(shuffle=True)` makes it: within each class of a tested corpus,
-utterances change places at random, whoever speaks. Every fold keeps its number of training and test utterances of each
-class, and over all folds the same utterances are tested; but tested speakers are trained on, too. The leak audit is
-waived for speakers and recording sessions alone: identical audio stays on one side.
+utterances change places at random, whoever speaks. Every fold keeps its number of training and test utterances of
+each class, and over all folds the same utterances are tested; but tested speakers are trained on, too. The leak
+audit is waived for speakers and recording sessions alone: identical audio stays on one side.
 """,
     "test_selection": """
-The test utterances choose. Methods that keep their best epoch by dev speakers keep the one that is best on each fold's
-test list. Linear models have no epochs; theirs is the usual grid search: for each fold the best cost of a grid, in the
-honest case by training speakers who are left out in turn, with the mistake by the tested speakers. Both choose among
-the same models.
+The test utterances choose. Methods that keep their best epoch by dev speakers keep the one that is best on each
+fold's test list. Linear models have no epochs; theirs is the usual grid search: for each fold the best cost of a
+grid (of equal ones the smallest), in the honest case by training speakers who are left out in turn, with the mistake
+by the tested speakers. Both choose among the same models.
 """,
     "best_seed": """
 The best of several seeds is reported, by its score on the test utterances, instead of the mean over all of them. The
@@ -104,6 +105,7 @@ class Simulated(Recipe):
     plain: Recipe | None = None
     mistake: str = ""
     arm: Arm = "honest"
+    _mixes: dict[str, bool] = dataclasses.field(default_factory=dict)  # whether mixing a task's speakers changes it
 
     @property
     def table(self) -> Path:
@@ -134,8 +136,9 @@ class Simulated(Recipe):
                 rows = [dataclasses.replace(row, seeds=tuple(range(1, max(n, *row.seeds) + 1))) for row in rows]
             return rows
         reasons = "; ".join(f"{labels}: {reason}" for reason, labels in self.left_out_rows().items())
+        others = ", ".join(name for name in MISTAKES if name != self.mistake)
         raise ConfigError(f"{self.folder.name}: no row can make the mistake {self.mistake} ({reasons}); "
-                          f"choose another of {', '.join(MISTAKES)}")  # fmt: skip
+                          f"choose one of {others}")  # fmt: skip
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -174,9 +177,12 @@ class Simulated(Recipe):
         splits = Splits.open(self.plain.splits / row.task.removesuffix(DEV)).for_scoring()
         tested = {utt.split("-")[0] for split in splits for utt in split.test}
         sees_labels = row.method.target_data(row.config) & {"labelled", "k-shot"}
-        if sees_labels or any(utt.split("-")[0] in tested for split in splits for utt in split.train):
-            return None
-        return "trained on no labelled utterance of the tested corpora"
+        if not sees_labels and not any(utt.split("-")[0] in tested for split in splits for utt in split.train):
+            return "trained on no labelled utterance of the tested corpora"
+        if row.task not in self._mixes:
+            leaked = with_leaked_speakers(splits, self._by_id)
+            self._mixes[row.task] = any(set(a.test) != set(b.test) for a, b in zip(splits, leaked, strict=True))
+        return None if self._mixes[row.task] else "no two splits test different speakers, who could be mixed"
 
     def _no_test_selection(self, row: Row) -> str | None:
         if is_searched(row):
@@ -228,9 +234,12 @@ class Simulated(Recipe):
         """What stage 2 recorded of the recipe itself."""
         return self.plain.splits_about
 
+    @cached_property
+    def _by_id(self) -> dict[str, Utterance]:
+        return {u.utt_id: u for name in self.corpora for u in read_data_dir(self.data / name)}
+
     def write_splits(self) -> None:
         """Make the lists that the recipe's own do not have, and audit them for what the mistake does not waive."""
-        by_id = {u.utt_id: u for name in self.corpora for u in read_data_dir(self.data / name)}
         for task in sorted({row.task for row in self.rows}):
             folder, plain = self._splits_folder(task), Splits.open(self.plain.splits / task.removesuffix(DEV))
             if folder == plain.folder:
@@ -243,9 +252,9 @@ class Simulated(Recipe):
                 continue
             splits = plain.for_scoring()
             if task.endswith(DEV):
-                splits = [with_dev_speakers(split, by_id) for split in splits]
+                splits = [with_dev_speakers(split, self._by_id) for split in splits]
             if mistake == "speaker_leak":
-                splits = with_leaked_speakers(splits, by_id)
+                splits = with_leaked_speakers(splits, self._by_id)
             elif mistake == "test_selection":
                 splits = [dataclasses.replace(split, dev=split.test) for split in splits]
             stamps = [STAMPS[mistake]] if mistake in STAMPS else []
@@ -317,8 +326,8 @@ def with_dev_speakers(split: Split, utterances: Mapping[str, Utterance]) -> Spli
     """
     groups = recorded_together([utterances[utt] for utt in split.train])
     if len(groups) < 2:
-        raise ProtocolError(f"split {split.name}: its {len(groups)} group(s) of training speakers cannot be parted into "
-                            "train and dev; choose larger folds")  # fmt: skip
+        raise ProtocolError(f"split {split.name}: its {len(groups)} group(s) of training speakers cannot be parted "
+                            "into train and dev; choose larger folds")  # fmt: skip
     dev_speakers = draw_dev_speakers(groups, DEV_SHARE, "dev speakers of a mistake", split.name)
     parts: dict[bool, dict[str, str]] = {False: {}, True: {}}
     for utt, label in split.train.items():
@@ -332,6 +341,14 @@ def with_leaked_speakers(splits: Sequence[Split], utterances: Mapping[str, Utter
     Raises:
         ProtocolError: if audio would stand in both training and test data.
     """
+    rotation = [split for split in splits if split.name.startswith("rotation")]  # which is scored by itself
+    others = [split for split in splits if split not in rotation]
+    leaked = {split.name: split for part in (others, rotation) for split in _mixed(part, utterances)}
+    return [leaked[split.name] for split in splits]
+
+
+def _mixed(splits: Sequence[Split], utterances: Mapping[str, Utterance]) -> list[Split]:
+    """Mix the speakers of splits whose tested utterances are scored together."""
     copies: dict[str, list[str]] = defaultdict(list)
     for utt, utterance in utterances.items():
         copies[utterance.audio_hash or utt].append(utt)

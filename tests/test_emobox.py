@@ -1,4 +1,4 @@
-"""EmoBox's folds: small files in its format, read with and without a data directory, and ours written and read back."""
+"""EmoBox's folds: small files in its format, read with and without a data directory; ours written and read back."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def write_fold(folder: Path, number: int, train: list[dict], test: list[dict], n
 
 
 def shared_folds(folder: Path) -> Path:
-    """All ten speakers of EMO-DB in training and test of five folds, each fold one sentence of its own in the test."""
+    """All ten speakers of EMO-DB in training and test of five folds, each of which tests a sentence of its own."""
     sentences = ("a01", "a02", "a04", "a05", "a07")
     for number, sentence in enumerate(sentences, start=1):
         test = [line(f"{speaker}{sentence}Wa") for speaker in SPEAKERS]

@@ -18,8 +18,19 @@ FLOORS = (
     ("losses", "nn", "metrics", "audio", "kaldi_io", "randomness", "files", "progress", "devices", "environment"),
     ("corpora", "splits", "features", "upstreams", "config", "data_dirs", "downloads", "slurm", "emobox"),
     ("methods", "training"),
-    ("build", "scoring", "probing", "published", "results", "fit_tables", "figures", "compare", "global_norm", "mistakes",
-     "mistake_tables"),
+    (
+        "build",
+        "scoring",
+        "probing",
+        "published",
+        "results",
+        "fit_tables",
+        "figures",
+        "compare",
+        "global_norm",
+        "mistakes",
+        "mistake_tables",
+    ),  # fmt: skip
     ("bin",),
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}

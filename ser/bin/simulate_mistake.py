@@ -31,7 +31,9 @@ def main(argv: Sequence[str]) -> None:
     recipe = recipe_of(args)
     if args.action == "splits":
         recipe.write_splits()
-        print(f"{args.simulate_mistake}, {args.arm}: {', '.join(dict.fromkeys(row.label for row in recipe.compared))}")
+        print(
+            f"{args.simulate_mistake}, {args.arm}: {', '.join(dict.fromkeys(row.label for row in recipe.compared))}"
+        )
     else:
         report(recipe, args.title, args.out)
 

@@ -67,9 +67,7 @@ def train(config: Config, data: RunData, seed: int, init: State | None, job: Job
     return state, history
 
 
-def _fit(
-    x: np.ndarray, y: np.ndarray, moments: tuple[np.ndarray, np.ndarray], config: Config
-) -> dict[str, Tensor]:
+def _fit(x: np.ndarray, y: np.ndarray, moments: tuple[np.ndarray, np.ndarray], config: Config) -> dict[str, Tensor]:
     from sklearn.linear_model import LogisticRegression
 
     mean, deviation = moments
