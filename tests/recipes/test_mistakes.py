@@ -61,6 +61,7 @@ def classic(tmp_path_factory, one_thread):
     data = root / "data_mini"
     prepare_corpus.main(["emodb", str(data / "emodb"), "--db_root", str(data / "corpora")])
     config = root / "egs" / "emodb" / "conf" / "protocol.yaml"
+    config.write_text(config.read_text().replace("  seven_class: seven_class", "  #"))  # one task is enough
     splits = root / "egs" / "emodb" / "exp_mini" / "splits"
     make_splits.main(["--config", str(config), "--data", str(data), "--mini", "true", str(splits)])
     features.main([*options(root, "emodb"), "--nj", "1", "--device", "cpu"])
@@ -82,7 +83,7 @@ def test_all_four_stand_on_one_page_each_with_its_stamp(classic):
     assert "MINIATURE CORPORA" in page
     for mistake, of_mistake in numbers.items():
         rows = [line for line in page.splitlines() if f"[{STAMPS[mistake]}]" in line]
-        assert len(rows) == len(of_mistake["rows"]) == (2 if mistake == "best_seed" else 6)
+        assert len(rows) == len(of_mistake["rows"]) == (1 if mistake == "best_seed" else 3)
         for row in of_mistake["rows"]:
             assert row["inflation"] == pytest.approx(row["mistaken"] - row["honest"])
             assert row["inflation_interval"][0] <= row["inflation"] <= row["inflation_interval"][1]
@@ -91,7 +92,7 @@ def test_all_four_stand_on_one_page_each_with_its_stamp(classic):
 def test_nothing_enters_the_recipe_s_own_folders(classic):
     exp = classic[0] / "egs" / "emodb" / "exp_mini"
     assert {path.name for path in exp.iterdir()} == {"splits", "mistakes", "MISTAKES.md"}
-    assert {path.name for path in (exp / "splits").iterdir()} == {"four_class", "seven_class"}
+    assert {path.name for path in (exp / "splits").iterdir()} == {"four_class"}
 
 
 def test_leaked_splits_test_the_same_and_say_what_they_are(classic):
@@ -128,7 +129,7 @@ def test_the_cost_is_the_best_on_test_and_honestly_that_of_training_speakers(cla
     tables = {path.parts[-3]: pd.read_csv(path, sep="\t") for path in paths}
     assert len(tables) == 5
     chosen = read_json(folder / "linear_svc-fbank_no_cmvn-search" / "chosen.json")
-    row = next(r for r in numbers["test_selection"]["rows"] if r["row"] == "linear_svc" and "four" in r["tested"])
+    row = next(r for r in numbers["test_selection"]["rows"] if r["row"] == "linear_svc")
 
     def score_of(choose) -> float:
         parts = []
@@ -154,7 +155,7 @@ def test_the_best_of_the_seeds_is_reported_against_their_mean(classic):
     root, numbers = classic
     paths = run_dir(root, "honest", "mlp").parent.glob("seed*/metrics.json")
     uars = [read_json(path)["conditions"]["emodb"]["uar"] for path in paths]
-    row = next(r for r in numbers["best_seed"]["rows"] if "four" in r["tested"])
+    (row,) = numbers["best_seed"]["rows"]
     assert len(uars) == 3
     assert (row["honest"], row["mistaken"]) == pytest.approx((np.mean(uars), max(uars)))
     assert numbers["best_seed"]["left_out"] == {
