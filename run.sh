@@ -24,7 +24,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$root/utils/stages.sh"
 
 demo="ravdess2emodb ravdess2emodb_urdu iemocap2emodb_cafe_urdu_aesdd ravdess_emodb" # one recipe per paper
-stage_names=(data_prep splits features train score results)
+stage_names=(data_prep splits features train score results) mistakes="speaker_leak test_selection best_seed global_norm"
 stage=1 stop_stage=6 db_root="" mini=false features="" finetune=false set="" allow_partial=false device=auto simulate_mistake="" arm=""
 nj=$(env -u OMP_NUM_THREADS nproc 2> /dev/null || getconf _NPROCESSORS_ONLN) # nproc would count threads
 recipe="" title="" corpora="" recipe_features="" mini_features="" # set by a recipe's run.sh
@@ -56,10 +56,8 @@ stop_stage=$(stage_number stop_stage "$stop_stage")
 [ "$stage" -le "$stop_stage" ] || usage_error "option '--stop_stage': found '$stop_stage', before --stage '$stage'"
 case $device in auto | cpu | cuda) ;; *) usage_error "option '--device': found '$device', allowed are auto, cpu and cuda" ;; esac
 case $nj in '' | *[!0-9]* | 0) usage_error "option '--nj': found '$nj', a number of at least 1 is needed" ;; esac
-case $simulate_mistake in '' | speaker_leak | test_selection | best_seed | global_norm) ;; *)
-  usage_error "option '--simulate_mistake': found '$simulate_mistake'," \
-    "allowed are speaker_leak, test_selection, best_seed and global_norm" ;;
-esac
+[[ " $mistakes " = *" ${simulate_mistake:-best_seed} "* ]] ||
+  usage_error "option '--simulate_mistake': found '$simulate_mistake', allowed are ${mistakes// /, }"
 if [ -n "$simulate_mistake" ] && [ -z "$arm" ]; then # the rows as they should be, then with the mistake
   "$root/run.sh" "$@" --arm honest && exec "$root/run.sh" "$@" --arm mistaken
   exit
@@ -83,7 +81,7 @@ recipe_options=(--recipe "$folder" --data "$data" --dump "$dump" --splits "$spli
 for override in $set; do recipe_options+=(--set "$override"); done
 if [ -n "$arm" ]; then
   recipe_options+=(--simulate_mistake "$simulate_mistake" --arm "$arm")
-  if [ "$arm" = honest ] || [ "$simulate_mistake" = best_seed ]; then exp=$exp/mistakes/honest; else exp=$exp/mistakes/$simulate_mistake; fi
+  case $arm:$simulate_mistake in honest:* | *:best_seed) exp=$exp/mistakes/honest ;; *) exp=$exp/mistakes/$simulate_mistake ;; esac
 fi
 
 step() { # step NAME MODULE ARGUMENTS...: one Python command line with its own log
@@ -135,11 +133,9 @@ if begin 5; then
   run_step "$exp/log/score.log" python3 -m ser.bin.score "${recipe_options[@]}" --device "$device" || status=$?
 fi
 
-if [ -n "$arm" ]; then
-  if [ "$arm" = mistaken ] && begin 6; then
-    step mistake ser.bin.simulate_mistake report "${recipe_options[@]}" --title "$title" --out "${results%RESULTS.md}MISTAKES.md"
-  fi
-elif begin 6; then
+if [ "$arm" = mistaken ] && begin 6; then
+  step mistake ser.bin.simulate_mistake report "${recipe_options[@]}" --title "$title" --out "${results%RESULTS.md}MISTAKES.md"
+elif [ -z "$arm" ] && begin 6; then
   step results ser.bin.results "${recipe_options[@]}" --title "$title" --out "$results"
 fi
 

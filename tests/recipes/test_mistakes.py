@@ -42,9 +42,9 @@ def make(root, recipe: str, mistake: str, arms=("honest", "mistaken")) -> dict:
         simulate_mistake.main(["splits", *own])
         train.main(["plan", *own])
         folder = exp / "mistakes" / ("honest" if arm == "honest" or mistake == "best_seed" else mistake)
-        if (folder / "jobs.tsv").exists():
-            train.main(["run", *own, "--jobs", str(folder / "jobs.tsv"), "--device", "cpu"])
-            (folder / "jobs.tsv").unlink()
+        if (folder / "jobs_train.tsv").exists():
+            train.main(["run", *own, "--jobs", str(folder / "jobs_train.tsv"), "--device", "cpu"])
+            (folder / "jobs_train.tsv").unlink()
         score.main([*own, "--device", "cpu"])
     out = exp / "MISTAKES.md"
     simulate_mistake.main(["report", *own, "--title", "Recipe", "--out", str(out)])
@@ -64,7 +64,10 @@ def classic(tmp_path_factory, one_thread):
     config.write_text(config.read_text().replace("  seven_class: seven_class", "  #"))  # one task is enough
     splits = root / "egs" / "emodb" / "exp_mini" / "splits"
     make_splits.main(["--config", str(config), "--data", str(data), "--mini", "true", str(splits)])
-    features.main([*options(root, "emodb"), "--nj", "1", "--device", "cpu"])
+    features.main(["plan", *options(root, "emodb")])
+    jobs = root / "egs" / "emodb" / "exp_mini" / "jobs_features.tsv"
+    features.main(["run", *options(root, "emodb"), "--jobs", str(jobs), "--nj", "1", "--device", "cpu"])
+    jobs.unlink()
     return root, {mistake: make(root, "emodb", mistake) for mistake in MISTAKES}
 
 
