@@ -3,9 +3,9 @@
 usage: python -m benchmarks.pipeline_growth [UTTERANCES ...]      from the root of the repository
 
 Two synthetic corpora of noise, 0.1 s each, half of the utterances in either, 25 of a speaker, prepared as a user's
-own table; the recipe is what `utils/new_recipe.sh` writes, with three rows, one feature and one seed. Every stage runs
-alone, as `run.sh --stage N --stop_stage N` in a copy of this checkout; `ratio` is the time per utterance against that
-of the smallest corpora, and peak MB that of its largest process.
+own table; the recipe is what `utils/new_recipe.sh` writes, with three rows, one feature and one seed. Every stage
+runs alone, as `run.sh --stage N --stop_stage N` in a copy of this checkout; `ratio` is the time per utterance against
+that of the smallest corpora, and peak MB that of its largest process.
 """
 
 from __future__ import annotations

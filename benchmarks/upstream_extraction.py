@@ -3,8 +3,8 @@
 usage: python -m benchmarks.upstream_extraction [ROUNDS]
 
 Models are s3prl's HuBERT base and WavLM base with random weights, audio is noise of the length of speech at 48 kHz.
-Each side runs in a process of its own, all sides one after the other in every round; loading of packages and models is
-not counted, reading and resampling of audio is.
+Each side runs in a process of its own, all sides one after the other in every round; loading of packages and models
+is not counted, reading and resampling of audio is.
 """
 
 from __future__ import annotations
