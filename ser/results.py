@@ -30,19 +30,24 @@ from ser.randomness import rng
 DEFINITIONS = """
 UAR: mean of the per-class recalls, every test utterance once, all folds of one support draw and source seed scored
 together (a fold that lacks a class is never scored alone), then averaged over draws and seeds. Interval: 95 %
-percentile bootstrap of that mean, resampling test speakers (10,000 times). sd: standard deviation over draws,
-seeds and, where each tests all utterances, fold models. Folds: mean (± standard deviation) of the UARs of single
-folds. Episodic: the paper's sampling of test utterances, 5 random queries
-per class in each of floor(n / 10) episodes of a fold with n test utterances, the same for all rows with support sets;
-it estimates what UAR estimates, with more noise. WA: accuracy. F1: mean of the classes' F1. Recall: share of a class
-that was recognised. Difference: UAR minus that of the row named, with its own interval from the same resamples, and
-the p of a two-sided paired permutation test that swaps the two rows' results speaker by speaker, Holm-corrected over
-the tests of one feature; before correction p cannot be below 2 / 2^S with S speakers. Target data: what of the target
-corpus a row has seen before it is tested; unlabelled data are utterances of the task's classes for `corpus`
-statistics and all of a speaker's for `speaker` statistics; where domains are adversaries, unlabelled-test is the
-audio of the test utterances in the domain loss. Chance guesses evenly; majority always says the source's most
-frequent class; shortcut sees duration, level and silence alone. ▼: worse than the row it is compared with. †: in that
-many of all folds and draws only one class was predicted.
+percentile bootstrap of that mean, resampling test speakers (10,000 times). sd: standard deviation over draws, seeds
+and, where each tests all utterances, fold models. Folds: mean (± standard deviation) of the UARs of single folds.
+Episodic: the paper's sampling of test utterances, 5 random queries per class in each of floor(n / 10) episodes of a
+fold with n test utterances, the same for all rows with support sets; it estimates what UAR estimates, with more
+noise. WA: accuracy. F1: mean of the classes' F1. Recall: share of a class that was recognized. Difference: UAR minus
+that of the row named, with its own interval from the same resamples, and the p of a two-sided paired permutation test
+that swaps the two rows' results speaker by speaker, Holm-corrected over the tests of one feature; before correction p
+cannot be below 2 / 2^S with S speakers. Target data: what of the target corpus a row has seen before it is tested;
+unlabelled data are utterances of the task's classes for `corpus` statistics and all of a speaker's for `speaker`
+statistics; where domains are adversaries, unlabelled-test is the audio of the test utterances in the domain loss.
+Chance guesses evenly; majority always says the source's most frequent class; shortcut sees duration, level and
+silence alone. ▼: worse than the row it is compared with. †: in that many of all folds and draws only one class was
+predicted. Marks: rows that are alike in feature, target data and stamps are held against the best of them by the same
+paired test, Holm-corrected over these rows; ☆ the best of them, = a tie, which is not significantly worse at the 5 %
+level, ? not to be told, since with so few speakers and so many rows no difference could be significant. ★: the best
+of all that are not declared as trained on labels of the target beyond k shots; =★ and ?★ mark those best rows of
+other kinds that are not significantly worse. The best are chosen by the scores themselves, so ties are rather too
+few. ▽: adapted, and worse than the feature's first row that has seen nothing of the target.
 """.strip()
 
 PROBE_DEFINITIONS = """
@@ -90,6 +95,66 @@ class Line:
 
 
 @dataclasses.dataclass(frozen=True)
+class Comparison:
+    """A row beside another one of its table.
+
+    Attributes:
+        label, feature: of the other row.
+        difference: UAR minus that of the other row, in [-1, 1], with its interval.
+        p: of the paired test, Holm-corrected over its family.
+        can_tell: whether so few speakers could have given a p below 5 % in so large a family.
+    """
+
+    label: str
+    feature: str
+    difference: float
+    interval: Interval
+    p: float
+    can_tell: bool
+
+    @property
+    def is_tie(self) -> bool:
+        """Whether the test could have told the rows apart, and has not."""
+        return self.can_tell and self.p >= SIGNIFICANT
+
+    @property
+    def mark(self) -> str:
+        """`=` for a tie, `?` where nothing could be told, nothing for a row that is worse."""
+        return "=" if self.is_tie else "" if self.can_tell else "?"
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """Where a row stands in its table.
+
+    Attributes:
+        is_best: whether no row with the same rights (see `ser.standings`) has a higher UAR, of at least two.
+        is_best_of_all: whether no row without labels of the tested corpus has.
+        best: beside the best row with the same rights, for others than that.
+        best_of_all: beside the best of all, for the best rows of other rights.
+        source_only: beside the row that has seen nothing of the target, for rows that have.
+    """
+
+    is_best: bool = False
+    is_best_of_all: bool = False
+    best: Comparison | None = None
+    best_of_all: Comparison | None = None
+    source_only: Comparison | None = None
+
+    @property
+    def marks(self) -> str:
+        """What a table shows of it, see `DEFINITIONS`."""
+        marks = ["★" if self.is_best_of_all else "☆" if self.is_best else ""]
+        if self.best:
+            marks.append(self.best.mark)
+        if self.best_of_all and self.best_of_all.mark:
+            marks.append(f"{self.best_of_all.mark}★")
+        if self.source_only and is_worse(self.source_only.difference):
+            marks.append("▽")
+        return " ".join(filter(None, marks))
+
+
+@dataclasses.dataclass(frozen=True)
 class Scored:
     """A line with everything that is printed of it; scores in [0, 1]."""
 
@@ -99,6 +164,16 @@ class Scored:
     difference: float | None = None
     difference_interval: Interval | None = None
     p: float | None = None
+    standing: Standing = Standing()
+
+
+SIGNIFICANT = 0.05
+"""Rows whose corrected p is below are told apart."""
+
+
+def is_worse(difference: float) -> bool:
+    """Tell whether a difference is negative as it is printed."""
+    return difference <= -0.0005
 
 
 def line_of(
@@ -283,7 +358,7 @@ WITHOUT_SCORES = ("row", "feature", "published", "UAR")
 def header(classes: Sequence[str], published: Published | None = None) -> list[str]:
     """Column names of a table; the paper's stand before ours."""
     names = ["row", "feature", "target data", "published", "UAR", "UAR - published", "95 %", "sd", "folds",
-             "episodic", "WA", "F1", *classes, "difference", "p"]  # fmt: skip
+             "episodic", "WA", "F1", *classes, "difference", "p", "marks"]  # fmt: skip
     return [name for name in names if published or "published" not in name]
 
 
@@ -328,10 +403,11 @@ def _scored_cells(entry: Scored, classes: Sequence[str]) -> dict[str, str]:
         of_column["folds"] += f" ± {_percent(line.folds_sd)}"
     if entry.difference is not None:
         low, high = (100 * bound for bound in entry.difference_interval)
-        worse = " ▼" if entry.difference <= -0.0005 else ""  # what is printed as a difference
+        worse = " ▼" if is_worse(entry.difference) else ""
         of_column["difference"] = f"{100 * entry.difference:+.1f} [{low:+.1f}, {high:+.1f}] ({line.versus}){worse}"
     if entry.p is not None:
         of_column["p"] = f"{entry.p:.3f}" if entry.p >= 0.001 else "<0.001"
+    of_column["marks"] = entry.standing.marks
     return of_column
 
 

@@ -24,6 +24,7 @@ FLOORS = (
         "probing",
         "published",
         "results",
+        "standings",
         "fit_tables",
         "figures",
         "compare",

@@ -71,8 +71,9 @@ def main(argv: Sequence[str]) -> None:
             ],
             "published": page.published and page.published.model_dump(),
             "code": code_hash(
-                ("results.py", "fit_tables.py", "published.py", "figures.py", "bin/results.py", "metrics")
-            ),
+                ("results.py", "standings.py", "fit_tables.py", "published.py", "figures.py", "bin/results.py",
+                 "metrics")
+            ),  # fmt: skip
             "title": args.title,
             "corpora": page.missing
             or [recipe.splits_of(t).about.get(k) for t in recipe.tasks for k in DECIDED_BY_SPLITS],
@@ -232,6 +233,7 @@ def _probes(recipe: Recipe, page: Page) -> dict[str, list[str]]:
 def _tables(recipe: Recipe, page: Page, stamps_of: Mapping[str, Sequence[str]]) -> dict[Condition, list]:
     """Score every row: lines of each table, by feature, those without scores last."""
     from ser import results
+    from ser.standings import with_standings
 
     order = list(dict.fromkeys(row.feature for row in recipe.rows))
     lines, holes = defaultdict(list), defaultdict(list)
@@ -257,7 +259,8 @@ def _tables(recipe: Recipe, page: Page, stamps_of: Mapping[str, Sequence[str]]) 
         references = results.reference_lines(of_table[0], classes, majority[task]) if of_table else []
         own_holes = (dataclasses.replace(hole, condition=condition) for hole in holes[task])
         cited = results.published_lines(page.published, {row.published for row in recipe.rows}, condition)
-        tables[condition] = results.score_lines([*references, *of_table, *own_holes, *cited], SEED)
+        lines_of = [*references, *of_table, *own_holes, *cited]
+        tables[condition] = with_standings(results.score_lines(lines_of, SEED), SEED)
     return tables
 
 
