@@ -43,6 +43,16 @@ METHODS = {
 }
 """Value of `method:` in a configuration -> the module that holds the method."""
 
+PAPERS = {
+    "continuous_metric": "Das et al. 2022",
+    "difl": "Gao et al. 2022",
+    "emofsl": "Yue et al. 2023",
+    "emofsl_finetune": "Yue et al. 2023",
+    "supcon": "Xiang",
+    "supcon_finetune": "Xiang",
+}
+"""Value of `method:` -> the paper that the method is from, for those that are a paper's own."""
+
 FINETUNES = ("emofsl_finetune", "supcon_finetune")
 """Methods that train the encoder itself, on audio: hours on a GPU, so they run only when asked for."""
 

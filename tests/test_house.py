@@ -25,6 +25,8 @@ FLOORS = (
         "published",
         "results",
         "standings",
+        "results_json",
+        "recipe_page",
         "fit_tables",
         "figures",
         "compare",
@@ -76,7 +78,9 @@ def test_import_ser_is_light():
     assert out.stdout.strip() == "False"
 
 
-@pytest.mark.parametrize("name", ["prepare_corpus", "make_mini_corpora", "make_splits", "features", "train", "score"])
+@pytest.mark.parametrize(
+    "name", ["prepare_corpus", "make_mini_corpora", "make_splits", "features", "train", "score", "results"]
+)
 def test_command_lines_that_find_nothing_to_do_do_not_import_torch(name):
     code = f"import sys, ser.bin.{name}; print([m for m in ('torch', 'numpy', 'sklearn') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -85,7 +89,13 @@ def test_command_lines_that_find_nothing_to_do_do_not_import_torch(name):
 
 def test_every_dependency_is_imported_somewhere():
     """Nothing is asked for that no code uses."""
-    names = {"PyYAML": "yaml", "scikit-learn": "sklearn", "lightning-fabric": "lightning_fabric"}
+    names = {
+        "PyYAML": "yaml",
+        "scikit-learn": "sklearn",
+        "lightning-fabric": "lightning_fabric",
+        "Jinja2": "jinja2",
+        "MarkupSafe": "markupsafe",
+    }
     required = re.search(r"install_requires=\[(.*?)\]", (ROOT / "setup.py").read_text(), re.S).group(1)
     code = "\n".join(path.read_text() for path in modules())
     for requirement in re.findall(r'^\s*"([A-Za-z0-9_-]+)', required, re.M):

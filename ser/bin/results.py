@@ -1,6 +1,8 @@
 """Write a recipe's table and figures from its scores, and print the table.
 
 usage: python -m ser.bin.results RECIPE_OPTIONS --title TITLE --out RESULTS.md
+
+Beside RESULTS.md stands RESULTS.json, the same as numbers, for the report over all recipes (`ser.bin.report`).
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ser.bin.make_splits import read_protocol
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
@@ -19,39 +22,22 @@ from ser.environment import Environment
 from ser.errors import DataError, run_cli
 from ser.files import fingerprint, read_json, write_text
 from ser.published import Condition, Published, check_sizes, read_published
+from ser.recipe_page import Page, by_task, corpus_of, is_drawn, listed, probed, record
 from ser.splits.labels import LabelMap
 
 SEED = 1
 """Of bootstrap and permutations."""
 
-BESIDE_THE_PAPER = ("support_only", "in_domain")
-"""Rows that stand in the figures of UAR against shots, beside those of the paper and what they start from."""
-
 ONE_CLASS = "one_class_speakers"
 """Key of what stage 2 counted: corpus -> speakers who have one class alone, and all speakers."""
 
 
+PAGE_CODE = ("results.py", "standings.py", "results_json.py", "recipe_page.py", "fit_tables.py", "published.py",
+             "figures.py", "splits/words.py", "bin/results.py", "metrics")  # fmt: skip
+"""Code that decides a page."""
+
 DECIDED_BY_SPLITS = ("releases", "stamps", "corpus_stamps", ONE_CLASS)
 """Keys of what stage 2 recorded that a page prints."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Page:
-    """What a page is about, whether or not anything was run.
-
-    Attributes:
-        title: of the recipe.
-        classes_of: table -> names in the order of their indices.
-        published: what the paper printed.
-        runs: name of a row -> `metrics.json` of its seeds, or nothing.
-        missing: corpora without which nothing can be run.
-    """
-
-    title: str
-    classes_of: Mapping[Condition, Sequence[str]]
-    published: Published | None
-    runs: dict[str, list[dict]]
-    missing: Sequence[str]
 
 
 def main(argv: Sequence[str]) -> None:
@@ -70,24 +56,31 @@ def main(argv: Sequence[str]) -> None:
                 for row in recipe.rows
             ],
             "published": page.published and page.published.model_dump(),
-            "code": code_hash(
-                ("results.py", "standings.py", "fit_tables.py", "published.py", "figures.py", "bin/results.py",
-                 "metrics")
-            ),  # fmt: skip
+            "code": code_hash(PAGE_CODE),
             "title": args.title,
             "corpora": page.missing
             or [recipe.splits_of(t).about.get(k) for t in recipe.tasks for k in DECIDED_BY_SPLITS],
+            "protocol": page.protocol.model_dump(),
+            "features": [list(recipe.features), recipe.strict],
             "overrides": list(recipe.overrides),
         }
     )
     printed = recipe.exp / "results.txt"
-    if args.out.exists() and made_from in args.out.read_text(encoding="utf-8") and printed.exists():
+    if printed.exists() and all(_is_of(path, made_from) for path in (args.out, args.out.with_suffix(".json"))):
         print(f"results: up to date in {args.out}")
         return
     _refuse_without_scores(recipe, page, args.out)
     write_text(printed, _write(recipe, page, made_from, args.out))
     print(printed.read_text(encoding="utf-8"), end="")
     print(f"wrote {args.out} and {recipe.exp / 'figures'}" if any(page.runs.values()) else f"wrote {args.out}")
+
+
+def _is_of(path: Path, made_from: str) -> bool:
+    """Tell whether a page or its numbers were made from the same."""
+    if not path.exists():
+        return False
+    with open(path, encoding="utf-8") as file:
+        return made_from in file.read(200)
 
 
 def _page(recipe: Recipe, title: str) -> Page:
@@ -122,7 +115,7 @@ def _page(recipe: Recipe, title: str) -> Page:
         classes_of |= dict.fromkeys(conditions, classes)
     if published:
         check_sizes(path.with_name("published.yaml"), published, {c: len(names) for c, names in classes_of.items()})
-    return Page(title, classes_of, published, runs, missing)
+    return Page(title, classes_of, published, runs, missing, protocol)
 
 
 def _printed(published: Published | None) -> list[Condition]:
@@ -143,18 +136,13 @@ def _refuse_without_scores(recipe: Recipe, page: Page, out: Path) -> None:
     if not page.missing:
         raise DataError(f"{recipe.exp}: no row has scores; run stages 4 and 5")
     if page.published is None or (out.exists() and holds_scores(out.read_text(encoding="utf-8"))):
-        raise DataError(f"{recipe.exp}: no row has scores; run stages 1 to 5, which need {_names(page.missing)}")
-
-
-def _names(corpora: Sequence[str]) -> str:
-    *others, last = (name.upper() for name in corpora)  # as conf/db.sh writes them
-    return f"{', '.join(others)} and {last}" if others else last
+        raise DataError(f"{recipe.exp}: no row has scores; run stages 1 to 5, which need {listed(page.missing)}")
 
 
 def _hole(recipe: Recipe, page: Page, row: Row) -> str:
     """Tell why a row has no scores, if it has none."""
     if page.missing:
-        return f"needs {_names(page.missing)}"
+        return f"needs {listed(page.missing)}"
     return recipe.left_out(row) or "not every seed was trained and scored; see the logs of stages 4 and 5"
 
 
@@ -170,7 +158,7 @@ def _runs(recipe: Recipe, row: Row) -> list[dict]:
 
 def _write(recipe: Recipe, page: Page, made_from: str, out: Path) -> str:
     """Write RESULTS.md and the figures; return the text for the terminal."""
-    from ser import results
+    from ser import results, results_json
 
     one_class_speakers = {} if page.missing else recipe.splits_about.get(ONE_CLASS, {})
     stamps_of = {row.name: results.row_stamps(row.values, one_class_speakers) for row in recipe.rows}
@@ -179,28 +167,34 @@ def _write(recipe: Recipe, page: Page, made_from: str, out: Path) -> str:
     stamps = [] if page.missing else _stamps(recipe)
     if any(stamps_of[row.name] for row in scored):
         stamps += results.page_stamps(one_class_speakers)
-    beside = _fits(recipe, page)
+    fits, beside = _fits(recipe, page)
     for task, told in _probes(recipe, page).items():
         beside[task] = [*beside.get(task, ()), *told]
     if scored:
         _draw(recipe, page, tables)
-        _draw_latent(recipe, page)
+    planes = _latent_planes(recipe, page) if scored else {}
+    _draw_latent(recipe, page, planes)
+    environment = _environment(recipe, scored) if scored else None
+    features = {row.feature: _feature(recipe, row) for row in scored}
     text = results.markdown(
         title=page.title,
         made_from=made_from,
         stamps=stamps,
-        environment=_environment(recipe, scored) if scored else None,
+        environment=environment,
         features=sorted({_feature(recipe, row) for row in scored}),
         corpora=[_corpus(recipe, name) for name in recipe.corpora] if scored else [],
         tables=tables,
         classes_of=page.classes_of,
         published=page.published,
-        notes={task: results.notes_of(rows) for task, rows in _by_task(recipe, page).items()},
+        notes={task: results.notes_of(rows) for task, rows in by_task(recipe, page).items()},
         beside=beside,
     )
+    about = {"stamps": stamps, "environment": environment and dataclasses.asdict(environment), "features": features}
+    numbers = record(recipe, page, made_from, about, tables, fits, planes)
     write_text(out, text)
+    write_text(out.with_suffix(".json"), results_json.text_of(numbers))
     if not scored:
-        return f"{page.title}: not run, needs {_names(page.missing)}\n"
+        return f"{page.title}: not run, needs {listed(page.missing)}\n"
     parts = [
         f"{page.title}: {results.heading(c)}\n{results.text_table(entries, page.classes_of[c], page.published)}\n"
         for c, entries in tables.items()
@@ -208,25 +202,16 @@ def _write(recipe: Recipe, page: Page, made_from: str, out: Path) -> str:
     return "".join(f"{stamp}\n" for stamp in stamps) + "\n".join(parts)
 
 
-def _by_task(recipe: Recipe, page: Page) -> dict[str, list[tuple[str, list[dict]]]]:
-    """Gather labels and scores of each task's rows."""
-    return {
-        task: [(row.label, page.runs[row.name]) for row in recipe.rows if row.task == task and page.runs[row.name]]
-        for task in recipe.tasks
-    }
-
-
 def _probes(recipe: Recipe, page: Page) -> dict[str, list[str]]:
     """Lay out what the embeddings of each task's rows tell of domains."""
     from ser import results
 
-    probed = defaultdict(list)
-    for row in recipe.rows:
-        if (runs := page.runs[row.name]) and "domains" in runs[0]:
-            probed[row.task].append((row.label, row.feature, [run["domains"] for run in runs]))
+    rows_of = defaultdict(list)
+    for task, *told in probed(recipe, page):
+        rows_of[task].append(told)
     return {
         task: [f"### Domains, {task}", results.probe_table(rows), results.wrapped(results.PROBE_DEFINITIONS)]
-        for task, rows in probed.items()
+        for task, rows in rows_of.items()
     }
 
 
@@ -242,7 +227,7 @@ def _tables(recipe: Recipe, page: Page, stamps_of: Mapping[str, Sequence[str]]) 
             of_row = (row.label, row.feature, row.versus, page.runs[row.name], row.published, stamps_of[row.name])
             of_corpus = recipe.splits_of(row.task).about.get("corpus_stamps", {})
             lines[row.task] += [
-                dataclasses.replace(line, stamps=[*line.stamps, *of_corpus.get(_corpus_of(line.condition), ())])
+                dataclasses.replace(line, stamps=[*line.stamps, *of_corpus.get(corpus_of(line.condition), ())])
                 for line in results.line_of(*of_row, row.task)
             ]
         elif row.published or not page.missing:  # without corpora, only what the paper printed is worth a line
@@ -264,13 +249,8 @@ def _tables(recipe: Recipe, page: Page, stamps_of: Mapping[str, Sequence[str]]) 
     return tables
 
 
-def _corpus_of(condition: Condition) -> str:
-    """Name the corpus that a table is about, "" for a number of shots."""
-    return str(condition).partition(": ")[2].partition(",")[0]
-
-
-def _fits(recipe: Recipe, page: Page) -> dict[Condition | str, list[str]]:
-    """Lay out how well latent spaces tell ratings, for each tested corpus and, side by side, for each task."""
+def _fits(recipe: Recipe, page: Page) -> tuple[dict[Condition, Any], dict[Condition | str, list[str]]]:
+    """Score how well latent spaces tell ratings, and lay it out by tested corpus and, side by side, by task."""
     from ser import fit_tables, results
 
     lines_of: dict[Condition, list[fit_tables.FitLine]] = {}
@@ -294,11 +274,11 @@ def _fits(recipe: Recipe, page: Page) -> dict[Condition | str, list[str]]:
         of_task = {c: scored for c, scored in scored_of.items() if str(c).partition(": ")[0] == task}
         if rows := fit_tables.overview(of_task):
             beside[task] = ["Adjusted R2 [95 %] of ratings on the latent space.", results.pipes(rows, 2)]
-    return beside
+    return scored_of, beside
 
 
-def _draw_latent(recipe: Recipe, page: Page) -> None:
-    """Draw the latent plane of the paper's models, of one fold and seed, colored by activation (Das 2022, Fig. 3)."""
+def _latent_planes(recipe: Recipe, page: Page) -> dict[str, dict[str, dict[str, Any]]]:
+    """Read the latent plane of the paper's models, of one fold and seed: task -> model -> corpus -> plane."""
     import pandas as pd
 
     from ser import figures
@@ -306,20 +286,26 @@ def _draw_latent(recipe: Recipe, page: Page) -> None:
 
     rated = {name: recipe.data / name / "utt2aro" for name in recipe.corpora}
     activation = {u: float(v) for path in rated.values() if path.exists() for u, v in read_map(path).items()}
-    for task in recipe.tasks:
-        panels: dict[str, dict[str, figures.Plane]] = {}
-        for row in (row for row in recipe.rows if row.task == task and row.published and page.runs[row.name]):
-            path = recipe.run_dir(row, row.seeds[0]) / "predictions.tsv"
-            table = pd.read_csv(path, sep="\t").query("split == 'fold1'")
-            if "z2" not in table or "z3" in table or table.empty:
-                continue
-            table = table.assign(activation=table["utt_id"].map(activation)).dropna(subset=["z1", "activation"])
-            for corpus, part in table.groupby(table["utt_id"].str.split("-").str[0]):
-                plane = figures.Plane(part[["z1", "z2"]].to_numpy(), part["activation"].to_numpy())
-                panels.setdefault(f"{row.label}, {row.feature}", {})[corpus] = plane
-        if panels:
-            title = f"{page.title}\n{task}: latent plane of fold 1, one seed"
-            figures.latent_figure(recipe.exp / "figures" / f"latent-{task or 'plane'}.png", panels, title)
+    planes: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in (row for row in recipe.rows if row.published and page.runs[row.name]):
+        path = recipe.run_dir(row, row.seeds[0]) / "predictions.tsv"
+        table = pd.read_csv(path, sep="\t").query("split == 'fold1'")
+        if "z2" not in table or "z3" in table or table.empty:
+            continue
+        table = table.assign(activation=table["utt_id"].map(activation)).dropna(subset=["z1", "activation"])
+        for corpus, part in table.groupby(table["utt_id"].str.split("-").str[0]):
+            plane = figures.Plane(part[["z1", "z2"]].to_numpy(), part["activation"].to_numpy())
+            planes.setdefault(row.task, {}).setdefault(f"{row.label}, {row.feature}", {})[corpus] = plane
+    return planes
+
+
+def _draw_latent(recipe: Recipe, page: Page, planes: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    """Draw the latent planes, colored by activation (Das 2022, Fig. 3)."""
+    for task, panels in planes.items():
+        from ser import figures
+
+        title = f"{page.title}\n{task}: latent plane of fold 1, one seed"
+        figures.latent_figure(recipe.exp / "figures" / f"latent-{task or 'plane'}.png", panels, title)
 
 
 def _draw(recipe: Recipe, page: Page, tables: Mapping[Condition, list]) -> None:
@@ -356,9 +342,7 @@ def _draw(recipe: Recipe, page: Page, tables: Mapping[Condition, list]) -> None:
     if not all(isinstance(condition, int) for condition in tables):
         return
     for feature in dict.fromkeys(row.feature for row in recipe.rows if row.published) if len(tables) > 1 else ():
-        own = [row for row in recipe.rows if row.feature == feature]
-        started_from = {row.init for row in own if row.published}
-        labels = [r.label for r in own if r.published or r.name in started_from or r.label in BESIDE_THE_PAPER]
+        labels = [row.label for row in recipe.rows if row.feature == feature and is_drawn(recipe, row)]
         if curves := results.curves(tables, feature, labels, page.published):
             figures.uar_by_shots_figure(folder / f"uar-by-shots-{feature}.png", curves, f"{page.title}\n{feature}")
 
