@@ -3,6 +3,7 @@
 #
 # usage: ./run.sh                        set up if need be; every finished paper's recipe on miniature corpora
 #        egs/<recipe>/run.sh [options]   one recipe on real corpora
+#        ./run.sh --report [--mini true] egs/RESULTS.md and egs/report.html: all recipes' results side by side
 #
 # options:
 #   --stage N|NAME        first stage: 1 data_prep, 2 splits, 3 features, 4 train, 5 score, 6 results
@@ -30,9 +31,15 @@ nj=$(env -u OMP_NUM_THREADS nproc 2> /dev/null || getconf _NPROCESSORS_ONLN) # n
 recipe="" title="" corpora="" recipe_features="" mini_features="" # set by a recipe's run.sh
 options="stage stop_stage db_root mini features finetune set allow_partial nj device simulate_mistake arm recipe title corpora recipe_features mini_features"
 help_from="$root/run.sh"
-if [ $# -gt 0 ]; then parse_options "$@"; fi
+report=false arguments=()
+for argument in "$@"; do
+  if [ "$argument" = --report ]; then report=true options=${options//*arm/mini}; else arguments+=("$argument"); fi
+done
+if [ ${#arguments[@]} -gt 0 ]; then parse_options "${arguments[@]}"; fi
+[ "$report" = false ] || [ -z "$recipe" ] || usage_error "'--report' is about all recipes: ./run.sh --report"
 
 . "$root/utils/path.sh"
+if [ "$report" = true ]; then exec python3 -m ser.bin.report "$root/egs" --mini "$mini"; fi
 if [ -z "$recipe" ]; then
   [ $# -eq 0 ] || usage_error "options belong to a recipe: egs/<recipe>/run.sh $*"
   for name in $demo; do

@@ -13,6 +13,7 @@ setup(
     license="MIT",
     python_requires=">=3.10",
     packages=find_packages(include=["ser", "ser.*"]),
+    package_data={"ser.report": ["report.html.j2", "style.css", "script.js"]},
     install_requires=[
         # torchaudio 2.11 is the newest that works beside a torch from PyPI on any machine, and needs its own torch.
         "torch>=2.8,<2.12",
@@ -32,9 +33,11 @@ setup(
         "safetensors",
         "lightning-fabric>=2.4",
         "peft",
+        "Jinja2",
+        "MarkupSafe",
     ],
     extras_require={
         "egemaps": ["opensmile>=2.6"],  # audEERING's licence: research, no products
-        "test": ["pytest>=8", "pytest-xdist", "hypothesis", "ruff", "opensmile>=2.6"],
+        "test": ["pytest>=8", "pytest-xdist", "hypothesis", "ruff", "opensmile>=2.6", "selenium>=4"],
     },
 )

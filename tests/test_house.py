@@ -27,6 +27,7 @@ FLOORS = (
         "standings",
         "results_json",
         "recipe_page",
+        "report",
         "fit_tables",
         "figures",
         "compare",

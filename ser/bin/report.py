@@ -1,0 +1,44 @@
+"""Lay the results of all recipes side by side.
+
+usage: python -m ser.bin.report EGS_DIR [--mini true]
+
+Reads the RESULTS.json of every recipe; writes EGS_DIR/RESULTS.md and EGS_DIR/report.html, and for miniature corpora
+EGS_DIR/report_mini.md and EGS_DIR/report_mini.html.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from ser.errors import run_cli
+from ser.files import write_text
+from ser.report.collect import find_results, systems_of
+from ser.report.markdown import EMPTY, markdown
+from ser.report.page import page
+
+
+def main(argv: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("egs", type=Path)
+    parser.add_argument("--mini", choices=("true", "false"), default="false")
+    args = parser.parse_args(argv)
+    mini = args.mini == "true"
+    found = find_results(args.egs, mini)
+    if not any(recipe.record for recipe in found) and not any(recipe.is_old for recipe in found):
+        print(EMPTY)
+        return
+    systems = systems_of([recipe.record for recipe in found if recipe.record])
+    text, html = (args.egs / name for name in (("report_mini.md", "report_mini.html") if mini else
+                                               ("RESULTS.md", "report.html")))  # fmt: skip
+    write_text(text, markdown(found, systems))
+    write_text(html, page(found, systems))
+    old = ", ".join(recipe.name for recipe in found if recipe.is_old)
+    if old:
+        print(f"left out, for want of a RESULTS.json (run stage 6 again): {old}")
+    print(f"{sum(bool(recipe.record) for recipe in found)} recipes, {len(systems)} systems: wrote {text} and {html}")
+
+
+if __name__ == "__main__":
+    run_cli(main)

@@ -1,0 +1,179 @@
+"""From RESULTS.json files to systems: one row of one table each, with all that tells what it may be compared with."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ser.errors import DataError
+from ser.results_json import FORMAT
+
+REGIMES = {
+    "none": "source only",
+    "unlabelled": "unlabelled",
+    "k-shot": "k shots",
+    "labelled": "labelled",
+}
+"""What a system has seen of the tested corpus -> how it is called, from nothing to everything."""
+
+KINDS = ("paper", "beside", "shortcut", "reference", "cited")
+"""Of the rows that are shown first: a paper's, what stands beside them in figures, references, systems it cites."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """One recipe's folder.
+
+    Attributes:
+        name: of the recipe.
+        record: its RESULTS.json, None where there is none.
+        is_old: whether there is a RESULTS.md without numbers beside it.
+    """
+
+    name: str
+    record: Mapping[str, Any] | None
+    is_old: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """One row of one table.
+
+    Attributes:
+        recipe: the record that it is from.
+        table: the table that it is from.
+        row: its own record.
+    """
+
+    recipe: Mapping[str, Any]
+    table: Mapping[str, Any]
+    row: Mapping[str, Any]
+
+    @property
+    def label(self) -> str:
+        return self.row["label"]
+
+    @property
+    def feature(self) -> str:
+        return self.row["feature"]
+
+    @property
+    def is_shown_first(self) -> bool:
+        """Whether it is one of the rows that one came to read."""
+        return self.row["kind"] in KINDS
+
+    @property
+    def uar(self) -> float | None:
+        """In [0, 1]; None for a hole."""
+        return self.row.get("uar")
+
+    @property
+    def corpus(self) -> str:
+        """Name of the tested corpus, as in papers."""
+        return title_of(self.recipe, self.table["corpus"])
+
+    @property
+    def sources(self) -> list[str]:
+        """Names of the corpora whose labels it was trained on, support sets aside."""
+        return [title_of(self.recipe, name) for name in self.row.get("sources", ())]
+
+    @property
+    def pair(self) -> str:
+        """Source and target."""
+        return f"{' + '.join(self.sources) or 'support set'} → {self.corpus}" if self.regime else self.corpus
+
+    @property
+    def condition(self) -> str:
+        """What else is told of the table: its task or the number of shots."""
+        shots = self.table.get("shots")
+        if shots is None:
+            return self.table["task"] + (", rotation" if self.table["heading"].endswith("rotation") else "")
+        return "any number of shots" if self.row.get("any_condition") else f"{shots} shots"
+
+    @property
+    def regime(self) -> str:
+        """Key of `REGIMES`; "" for references and cited systems, which were not trained here."""
+        if self.row["kind"] in ("reference", "cited"):
+            return ""
+        seen = self.row.get("target_data", ())
+        if "labelled" in seen or self.table["corpus"] in self.row.get("sources", ()):
+            return "labelled"
+        if "k-shot" in seen:
+            return "k-shot"
+        return "unlabelled" if seen else "none"
+
+    @property
+    def split_rule(self) -> str:
+        """How the tested corpus was parted; "" for references and cited systems."""
+        return self.row.get("split_rule", self.table["split_rule"]) if self.regime else ""
+
+    @property
+    def anchor(self) -> str:
+        """Id of its table's place in the page."""
+        return anchor(self.recipe["recipe"], str(self.table["heading"]))
+
+
+def title_of(record: Mapping[str, Any], corpus: str) -> str:
+    """Name a corpus as papers do."""
+    return record["corpora"].get(corpus, {}).get("title", corpus)
+
+
+def anchor(*parts: str) -> str:
+    """Make an id of names.
+
+    Example:
+        >>> anchor("ravdess2emodb", "5 shots")
+        'ravdess2emodb-5-shots'
+    """
+    return re.sub(r"[^A-Za-z0-9_]+", "-", "-".join(parts)).strip("-")
+
+
+def find_results(egs: Path, mini: bool = False) -> list[Found]:
+    """Read the numbers of every recipe; those of a variant stand in where the recipe as committed has none.
+
+    Args:
+        egs: folder of the recipes.
+        mini: whether to read results on miniature corpora instead.
+
+    Raises:
+        DataError: naming a file that cannot be read.
+    """
+    found = []
+    for script in sorted(egs.glob("*/run.sh")):
+        folder = script.parent
+        places = [folder / "exp_mini"] if mini else [folder, folder / "exp"]
+        path = next((place / "RESULTS.json" for place in places if (place / "RESULTS.json").exists()), None)
+        is_old = path is None and (places[0] / "RESULTS.md").exists()
+        found.append(Found(folder.name, None if path is None else _read(path), is_old))
+    return found
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: no JSON ({error}); run stage 6 of the recipe again") from None
+    version = record.get("format") if isinstance(record, dict) else None
+    if version != FORMAT:
+        raise DataError(f"{path}: format '{version}', this version reads {FORMAT}; run stage 6 of the recipe again")
+    return record
+
+
+def systems_of(records: Sequence[Mapping[str, Any]]) -> list[System]:
+    """List the systems of all tables; a row that knows no shots stands once for all numbers of them."""
+    systems = []
+    for record in records:
+        seen = set()
+        for table in record["tables"]:
+            for row in table["rows"]:
+                key = (row["label"], row["feature"], table["task"], table["corpus"])
+                if row.get("any_condition") and table.get("shots") is not None:
+                    if key in seen:
+                        continue
+                    seen.add(key)
+                systems.append(System(record, table, row))
+    return systems

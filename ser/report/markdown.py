@@ -1,0 +1,115 @@
+"""`egs/RESULTS.md`: all recipes in one page of Markdown, systems grouped by what may be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ser.report import words
+from ser.report.collect import Found, System
+from ser.report.compare import ANY, Group, Matrix, groups, matrices
+from ser.results import DEFINITIONS, pipes, wrapped
+
+EMPTY = "No recipe has results yet: run one, as in `egs/emodb/run.sh --db_root DIR`, and then the report again."
+
+
+def markdown(found: Sequence[Found], systems: Sequence[System]) -> str:
+    """Write the page.
+
+    Args:
+        found: all recipes.
+        systems: of those that have numbers.
+    """
+    parts = ["<!-- Written by `./run.sh --report`; do not edit. -->", "# Results of all recipes"]
+    if not systems:
+        return "\n\n".join([*parts, EMPTY, *_stale(found)]) + "\n"
+    parts += [
+        wrapped(
+            "One row per system, of the papers' methods and of what they are held against; each recipe's RESULTS.md "
+            "has all rows. Rows of one table were tested on the same utterances of the same classes; what a row was "
+            "trained on, and what it has seen of the tested corpus, stands beside it."
+        ),
+        "## Recipes",
+        _recipes(found),
+        *_stale(found),
+        "## Source and target",
+        "Best UAR without labels of the tested corpus beyond k shots; the best is chosen by the scores themselves. "
+        "A number in brackets is published. *: stamped rows alone.",
+    ]
+    for matrix in (matrix for matrix in matrices(systems) if matrix.choice == ANY):
+        parts += [f"### {', '.join(matrix.classes)}", _matrix(matrix)]
+    for group in groups([system for system in systems if system.is_shown_first]):
+        parts += [f"## {_heading(group)}", _table(group)]
+    return "\n\n".join([*parts, "## Definitions", wrapped(DEFINITIONS)]) + "\n"
+
+
+def _stale(found: Sequence[Found]) -> list[str]:
+    """Name the recipes whose page has no numbers beside it."""
+    old = [f"`{recipe.name}`" for recipe in found if recipe.is_old]
+    if not old:
+        return []
+    return [wrapped(f"Not here, for want of a RESULTS.json (run stage 6 again): {', '.join(old)}.")]
+
+
+def _recipes(found: Sequence[Found]) -> str:
+    rows = [["recipe", "paper", "what", "state", "command"]]
+    for recipe in found:
+        if (record := recipe.record) is not None:
+            state = f"needs {record['needs']}" if record["needs"] else f"run on {record['environment']['date']}"
+            paper = f"{record['paper']}, {record['kind']}" if record["paper"] else record["kind"]
+            name = f"[{recipe.name}]({recipe.name}/RESULTS.md)"
+            rows.append([name, paper, record["title"], state, f"`{record['command']}`"])
+    return pipes(rows, len(rows[0]))
+
+
+def _matrix(matrix: Matrix) -> str:
+    rows = [["trained on \\ tested on", *matrix.targets]]
+    for source in matrix.sources:
+        cells = []
+        for target in matrix.targets:
+            cell = matrix.cells.get((source, target))
+            if cell is None:
+                cells.append("")
+            elif cell.best is not None:
+                cells.append(f"{words.percent(cell.best.uar)}{'*' if cell.is_stamped else ''}")
+            else:
+                printed = "" if cell.published is None else f" ({cell.published:.1f})"
+                cells.append(f"needs {cell.needs}{printed}" if cell.needs else f"not run{printed}")
+        rows.append([source, *cells])
+    return pipes(rows, 1)
+
+
+def _heading(group: Group) -> str:
+    tested = f"{sum(group.n_true.values())} utterances, {group.n_speakers} speakers" if group.n_true else "not run"
+    return f"{group.corpus}: {', '.join(group.classes)} ({tested})"
+
+
+COLUMNS = ("trained on", "row", "feature", "regime", "target data", "split", "stamps", "recipe", "marks",
+           "UAR", "95 %", "published", "UAR - published")  # fmt: skip
+
+
+def _table(group: Group) -> str:
+    rows = [_cells(system) for system in group.systems]
+    filled = [name for name in COLUMNS if name == "UAR" or any(row[name] for row in rows)]
+    n_texts = filled.index("UAR")
+    return pipes([filled, *([row[name] for name in filled] for row in rows)], n_texts)
+
+
+def _cells(system: System) -> Mapping[str, Any]:
+    row = system.row
+    where = "" if row["kind"] == "reference" else f"{system.recipe['recipe']}, {system.condition}"
+    return {
+        "trained on": " + ".join(system.sources),
+        "row": system.label,
+        "feature": "" if system.feature == "-" else system.feature,
+        "regime": words.regime(system),
+        "target data": words.seen(system) if system.regime else "",
+        "split": system.split_rule,
+        "stamps": ", ".join(words.stamps(system)),
+        "UAR": words.hole(system) or words.percent(system.uar),
+        "95 %": words.bounds(row.get("interval")),
+        "published": words.published(system),
+        "UAR - published": words.signed(row.get("minus_published")),
+        "marks": row.get("marks", ""),
+        "recipe": where,
+    }

@@ -1,0 +1,297 @@
+"""`egs/report.html`: one file with everything in it, that opens from disk, sorts, filters and prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from ser.fit_tables import DEFINITIONS as FIT_DEFINITIONS
+from ser.report import charts, words
+from ser.report.charts import N_LEVELS, Series
+from ser.report.collect import REGIMES, Found, System, anchor, title_of
+from ser.report.compare import choices, groups, matrices
+from ser.results import DEFINITIONS, PROBE_DEFINITIONS
+
+LEARNED = {"loss": "loss", "dev_uar": "UAR (dev)", "dev": "UAR (dev)"}
+"""Column of a learning curve -> name of its axis."""
+
+PANELS = (("before.raw", "before"), ("after.raw", "after stage one"),
+          ("before.centered", "before, centered"), ("after.centered", "after stage one, centered"))  # fmt: skip
+
+
+def page(found: Sequence[Found], systems: Sequence[System]) -> str:
+    """Write the page.
+
+    Args:
+        found: all recipes.
+        systems: of those that have numbers.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("ser.report", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        extensions=["jinja2.ext.loopcontrols"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": words.percent,
+        "signed": words.signed,
+        "bounds": words.bounds,
+        "heat": heat,
+        "breakable": words.breakable,
+    }
+    environment.globals |= {"words": words, "interval": _interval, "anchor": anchor, "title_of": title_of}
+    records = [recipe.record for recipe in found if recipe.record]
+    return environment.get_template("report.html.j2").render(
+        style=Markup(_asset(environment, "style.css")),
+        script=Markup(_asset(environment, "script.js")),
+        found=found,
+        records=records,
+        systems=_in_order(systems),
+        shown_first=sum(system.is_shown_first for system in systems),
+        recipes=[(record, _recipe(record)) for record in records],
+        regimes=REGIMES,
+        features=sorted({system.feature for system in systems} - {"-"}),
+        matrices=matrices(systems),
+        choices=choices(systems),
+        definitions=[
+            ("Tables", words.glossary(DEFINITIONS.replace("`", ""))),
+            ("Ratings on latent spaces", words.glossary(FIT_DEFINITIONS)),
+            ("Domains in embeddings", words.glossary(PROBE_DEFINITIONS)),
+        ],
+    )
+
+
+def _asset(environment: jinja2.Environment, name: str) -> str:
+    """Read a file of the package that goes into the page as it is."""
+    return environment.loader.get_source(environment, name)[0]
+
+
+def _in_order(systems: Sequence[System]) -> list[System]:
+    """Put what may be compared side by side, the best first."""
+    return [system for group in groups(systems) for system in group.systems]
+
+
+def heat(share: float) -> str:
+    """Choose one of eleven colors for a share in [0, 1]."""
+    return f"h{round(10 * min(max(share, 0.0), 1.0))}"
+
+
+def _interval(system: System) -> Markup:
+    """Draw a system's UAR."""
+    chance = 1 / max(1, len([n for n in system.table["n_true"].values() if n]))
+    told = words.bounds(system.row.get("interval"))
+    label = f"UAR {words.percent(system.uar)} %" + (f", 95 % interval {told} %" if told else "")
+    return charts.interval(system.uar, system.row.get("interval"), chance, label)
+
+
+# ---- One recipe -----------------------------------------------------------------------------------------------
+
+
+def _recipe(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Gather what a recipe's section shows."""
+    return {
+        "tables": [_table(record, table) for table in record["tables"]],
+        "commands": _commands(record),
+        "shots": _shots(record),
+        "learning": _learning(record),
+        "planes": _planes(record),
+        "latent": _latent(record),
+        "similarity": _similarity(record),
+        "fits": record["fits"],
+        "probes": _probes(record),
+        "features": [told.replace("`", "") for told in record["features"].values()],
+    }
+
+
+def _commands(record: Mapping[str, Any]) -> dict[str, list[str]]:
+    """List the commands that make the recipe's rows, each with the rows that need more than the recipe's own."""
+    found: dict[str, list[str]] = {}
+    for table in record["tables"]:
+        for row in table["rows"]:
+            if "method" in row:
+                labels = found.setdefault(record["command"] + row.get("options", ""), [])
+                if row["label"] not in labels:
+                    labels.append(row["label"])
+    return found
+
+
+def _table(record: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    systems = [System(record, table, row) for row in table["rows"] if row["kind"] != "variant"]
+    matrices, printed = [], []
+    for row in table["rows"]:
+        name = f"{row['label']}, {row['feature']}".removesuffix(", -")
+        if row["kind"] == "paper" and "confusion" in row:
+            matrices.append((name, _confusion(record, table, row, "confusion")))
+        theirs = row.get("published_confusion")
+        if theirs is not None and ("confusion" in row or theirs not in printed):  # holes of a row share one
+            matrices.append((name, _confusion(record, table, row, "published_confusion")))
+            printed.append(theirs)
+    return {
+        "table": table,
+        "anchor": anchor(record["recipe"], str(table["heading"])),
+        "systems": systems,
+        "any_published": any("published" in system.row for system in systems),
+        "any_adapted": any("source_only" in system.row for system in systems),
+        "any_tested": any("difference" in system.row for system in systems),
+        "any_scores": any(system.uar is not None for system in systems),
+        "best": max((s.uar for s in systems if s.uar is not None and s.regime != "labelled"), default=None),
+        "confusions": matrices,
+    }
+
+
+def _confusion(
+    record: Mapping[str, Any], table: Mapping[str, Any], row: Mapping[str, Any], key: str
+) -> dict[str, Any]:
+    return {
+        "shares": row[key],
+        "classes": table["classes"],
+        "source": "ours" if key == "confusion" else f"published, {record['confusion_source']}",
+    }
+
+
+def _shots(record: Mapping[str, Any]) -> list[Markup]:
+    """Draw UAR against the number of shots, a chart for each feature that the paper's rows have."""
+    tables = [table for table in record["tables"] if table.get("shots") is not None]
+    if len(tables) < 2:
+        return []
+    rows: dict[str, dict[str, dict[int, Mapping[str, Any]]]] = {}
+    for table in tables:
+        for row in table["rows"]:
+            if row["kind"] in ("paper", "beside") and ("uar" in row or "published" in row):
+                rows.setdefault(row["feature"], {}).setdefault(row["label"], {})[table["shots"]] = row
+    drawn, any_hollow = [], False
+    for feature, labels in rows.items():
+        series = [_by_shots(label, of_row) for label, of_row in labels.items()]
+        is_paper = any(row["kind"] == "paper" for of_row in labels.values() for row in of_row.values())
+        is_hollow = all(y is None for s in series for y in s.y)
+        if is_paper and not (is_hollow and any_hollow):  # what is printed alone is the same for all features
+            any_hollow = any_hollow or is_hollow
+            title = f"{record['title']}: UAR against shots, {feature}"
+            ticks = [table["shots"] for table in tables]
+            chart = charts.lines(series, "support utterances per class", "UAR (%)", title, ticks)
+            hollow = "published values alone" if is_hollow else f"{feature} (hollow: published)"
+            drawn.append(_panel(hollow if any(s.hollow for s in series) else feature, chart))
+    return drawn
+
+
+def _panel(caption: str, chart: Markup) -> Markup:
+    return Markup('<figure class="panel"><figcaption>{}</figcaption>{}</figure>').format(caption, chart)
+
+
+def _by_shots(label: str, of_row: Mapping[int, Mapping[str, Any]]) -> Series:
+    scored = {k: row for k, row in of_row.items() if "uar" in row}
+    return Series(
+        label,
+        list(of_row) if not scored else list(scored),
+        [100 * row["uar"] for row in scored.values()] or [None] * len(of_row),
+        [100 * row["interval"][0] for row in scored.values() if "interval" in row],
+        [100 * row["interval"][1] for row in scored.values() if "interval" in row],
+        [(k, row["published"]) for k, row in of_row.items() if "published" in row],
+        is_level=bool(scored) and all(row.get("any_condition") for row in scored.values()),
+    )
+
+
+def _learning(record: Mapping[str, Any]) -> list[tuple[str, list[Markup]]]:
+    """Draw learning curves, one chart for each row and column of its history."""
+    of_row: dict[str, list[Mapping[str, Any]]] = {}
+    for curve in record["learning"]:
+        of_row.setdefault(_name(curve), []).append(curve)
+    drawn = []
+    for name, curves in of_row.items():
+        panels = []
+        for column, axis in LEARNED.items():
+            series = [
+                Series(curve["name"], curve["epochs"], curve[column])
+                for curve in curves
+                if any(value is not None for value in curve.get(column, ()))
+            ]
+            if series:
+                panels.append(charts.lines(series, "epoch", axis, f"{record['title']}, {name}: {axis} by epoch"))
+        if panels:
+            drawn.append((name, panels))
+    return drawn
+
+
+def _name(about: Mapping[str, Any]) -> str:
+    return ", ".join(part for part in (about.get("task"), about["label"], about.get("feature")) if part)
+
+
+def _planes(record: Mapping[str, Any]) -> list[tuple[str, list[Markup]]]:
+    """Draw embeddings twice, by emotion and by corpus."""
+    drawn = []
+    for plane in record["planes"]:
+        panels = []
+        for what, column, names in (("emotion", 1, plane["classes"]), ("corpus", 0, plane["corpora"])):
+            points = {
+                title_of(record, name): [(p[2], p[3]) for p in plane["points"] if p[column] == i]
+                for i, name in enumerate(names)
+            }
+            title = f"{record['title']}, {_name(plane)}: t-SNE of embeddings, one seed, colored by {what}"
+            panels.append(_panel(f"by {what}", charts.scatter(points, title)))
+        drawn.append((_name(plane), panels))
+    return drawn
+
+
+def _latent(record: Mapping[str, Any]) -> list[tuple[str, list[Markup]]]:
+    """Draw latent planes, colored by rated activation from 1 to 5."""
+    drawn = []
+    for model in record["latent"]:
+        panels = []
+        for corpus, points in model["corpora"].items():
+            levels: dict[str, list[tuple[float, float]]] = {}
+            for i in range(N_LEVELS):
+                low, high = 1 + 4 * i / N_LEVELS, 1 + 4 * (i + 1) / N_LEVELS
+                inside = [
+                    (x, y) for x, y, activation in points if _level(activation) == i and None not in (x, y)
+                ]  # fmt: skip
+                levels[f"{low:.1f}–{high:.1f}"] = inside
+            if any(levels.values()):
+                name = title_of(record, corpus)
+                title = f"{record['title']}, {_name(model)}: latent plane of {name}, colored by rated activation"
+                panels.append(_panel(name, charts.scatter(levels, title, kind="v")))
+        drawn.append((_name(model), panels))
+    return drawn
+
+
+def _level(activation: float) -> int:
+    """Place a rating from 1 to 5 among the levels.
+
+    Example:
+        >>> _level(1.0), _level(5.0)
+        (0, 5)
+    """
+    return min(N_LEVELS - 1, max(0, int((activation - 1) / 4 * N_LEVELS)))
+
+
+def _similarity(record: Mapping[str, Any]) -> list[tuple[str, list[Markup]]]:
+    """Draw the cosine of pairs by layer, before and after stage one."""
+    drawn = []
+    for row in record["similarity"]:
+        panels = []
+        for key, told in PANELS:
+            series = [
+                Series(f"{kind}, {where} corpus", list(range(len(curve[0]))), *curve, is_band=True)
+                for kind in ("positive", "negative")
+                for where in ("same", "cross")
+                if (curve := row["curves"].get(f"{key}.{kind}_{where}"))
+            ]
+            if series:
+                title = f"{record['title']}, {_name(row)}: cosine of pairs by layer, {told}"
+                panels.append(charts.lines(series, "layer", f"cosine, {told}", title))
+        drawn.append((_name(row), panels))
+    return drawn
+
+
+def _probes(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Gather domain probes by task: the factors, and the rows."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in record["probes"]:
+        of_task = found.setdefault(row["task"], {"factors": [], "rows": []})
+        of_task["rows"].append(row)
+        of_task["factors"] += [name for name in row["probes"] if name not in of_task["factors"]]
+    return found

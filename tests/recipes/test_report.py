@@ -1,0 +1,326 @@
+"""The report as people meet it: made by `./run.sh --report`, opened from disk in headless Chromium."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.recipes.conftest import Checkout, copy_tree
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (pip install '.[test]')")
+from selenium.webdriver.chrome.service import Service  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.ui import Select  # noqa: E402
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+needs_chromium = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER), reason="needs Chromium: apt-get install chromium chromium-driver"
+)
+
+FLAGS = ("headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
+         "disable-component-update", "disable-sync", "disable-dev-shm-usage", "window-size=1280,900")  # fmt: skip
+
+DESKTOP, PHONE = (1280, 900), (390, 844)
+
+CONTRASTS = """
+const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+const light = ([r, g, b]) => {
+  const [x, y, z] = [r, g, b].map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+};
+const behind = (element) => {
+  for (let part = element; part; part = part.parentElement) {
+    const color = parse(getComputedStyle(part).backgroundColor);
+    if (color.length < 4 || color[3] > 0) return color;
+  }
+  return [255, 255, 255];
+};
+document.querySelectorAll("details").forEach((part) => { part.open = true; });
+document.querySelectorAll("[hidden]").forEach((part) => { part.hidden = false; });
+const found = {};
+for (const element of document.body.querySelectorAll("*")) {
+  const text = [...element.childNodes].filter((n) => n.nodeType === 3).map((n) => n.data.trim()).join("");
+  if (!text || ["SCRIPT", "STYLE", "TITLE", "OPTION"].includes(element.tagName.toUpperCase())) continue;
+  const style = getComputedStyle(element);
+  const front = parse(element instanceof SVGElement ? style.fill : style.color), back = behind(element);
+  const [high, low] = [light(front), light(back)].sort((a, b) => b - a);
+  const name = `${element.tagName} ${element.className.baseVal ?? element.className}`;
+  found[`${name} ${front} on ${back}`] = (high + 0.05) / (low + 0.05);
+}
+return found;
+"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory) -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (*FLAGS, f"user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def mini(finished, tmp_path_factory) -> Path:
+    """The report on the recipe that has run."""
+    checkout = Checkout(tmp_path_factory.mktemp("mini") / "it's <mini> & Räume")
+    shutil.copytree(finished.root, checkout.root, copy_function=shutil.copy2)
+    result = checkout.run("--report", script=checkout.root / "run.sh")
+    assert result.returncode == 0, result.stderr
+    return checkout.root / "egs" / "report_mini.html"
+
+
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory) -> Path:
+    """The report on what is committed, made without any corpus."""
+    checkout = copy_tree(tmp_path_factory.mktemp("committed") / "clone")
+    result = checkout.run("--report", script=checkout.root / "run.sh", mini=False)
+    assert result.returncode == 0, result.stderr
+    return checkout.root / "egs" / "report.html"
+
+
+@pytest.fixture(params=["mini", "committed"])
+def opened(request, browser) -> webdriver.Chrome:
+    """A report at desktop width, whose console stays silent until the test ends."""
+    path = request.getfixturevalue(request.param)
+    show(browser, DESKTOP)
+    browser.get("about:blank")  # only a change of the address behind '#' would not load it anew
+    browser.get_log("browser")
+    browser.get(path.as_uri())
+    yield browser
+    assert browser.get_log("browser") == []
+    assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
+
+
+def show(browser, size: tuple[int, int], scheme: str = "light") -> None:
+    about = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size == PHONE}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", about)
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+def rows(browser) -> list[dict]:
+    """Rows of the table of systems that are shown: their data, and the UAR or nothing."""
+    return browser.execute_script(
+        "return [...document.querySelectorAll('#table tbody tr:not([hidden])')].map((row) => "
+        "({...row.dataset, text: row.textContent, uar: row.querySelector('strong')?.textContent ?? ''}));"
+    )
+
+
+def uars(browser) -> list[float]:
+    found = [row["uar"] for row in rows(browser)]
+    scored = [float(uar) for uar in found if uar]
+    assert not any(found[len(scored) :])  # holes stand last
+    return scored
+
+
+def count(browser) -> tuple[int, int]:
+    text = browser.find_element(By.ID, "count").text
+    return tuple(map(int, re.fullmatch(r"(\d+) of (\d+) systems", text).groups()))
+
+
+def sorting(browser) -> dict[str, str]:
+    """Column -> `aria-sort`, of those that are sorted."""
+    heads = browser.find_elements(By.CSS_SELECTOR, "#table thead th")
+    return {head.text: order for head in heads if (order := head.get_attribute("aria-sort")) != "none"}
+
+
+def press(browser, *keys: str) -> None:
+    webdriver.ActionChains(browser).send_keys(*keys).perform()
+
+
+# ---- What stage 6 left for it -----------------------------------------------------------------------------------
+
+
+def test_numbers_are_those_of_the_page(finished):
+    page = (finished.exp / "RESULTS.md").read_text()
+    record = json.loads((finished.exp / "RESULTS.json").read_text())
+    assert f"from {record['made_from']};" in page.splitlines()[0]
+    assert (record["recipe"], record["mini"], record["kind"]) == ("ravdess2emodb", True, "open twin")
+    assert record["command"] == "cd egs/ravdess2emodb && ./run.sh --mini true"
+    assert record["corpora"]["emodb"] | {"formats": None} == {
+        "title": "EMO-DB", "release": "mini", "n_utterances": 200, "n_speakers": 10, "formats": None
+    }  # fmt: skip
+    lines = page.split("## 5 shots")[1].strip().partition("\n\n")[0].splitlines()
+    names = [cell.strip() for cell in lines[0].split("|")[1:-1]]
+    [table] = [table for table in record["tables"] if table["shots"] == 5]
+    printed = [dict(zip(names, (c.strip() for c in line.split("|")[1:-1]), strict=True)) for line in lines[2:]]
+    scored = [row for row in table["rows"] if "uar" in row]
+    assert len(printed) >= len(table["rows"]) > len(scored) > 20
+    for row, cells in zip(scored, printed, strict=False):
+        assert cells["row"].split(" †")[0] == row["label"]
+        assert float(cells["UAR"]) == pytest.approx(100 * row["uar"], abs=0.056)
+        assert cells["marks"] == row.get("marks", "")
+        if "interval" in row:
+            low, high = map(float, cells["95 %"].split("-"))
+            assert (low, high) == pytest.approx(tuple(100 * bound for bound in row["interval"]), abs=0.056)
+        if "p" in row and row["p"] >= 0.001:
+            assert float(cells["p"]) == pytest.approx(row["p"], abs=0.00051)
+    assert {row["kind"] for row in table["rows"]} == {"reference", "paper", "beside", "variant", "shortcut"}
+    assert {curve["label"] for curve in record["learning"]} >= {"source_only", "btl", "emofsl"}
+
+
+def test_stage_6_writes_its_numbers_again_if_they_are_gone(own):
+    path = own.exp / "RESULTS.json"
+    before = path.read_bytes()
+    path.unlink()
+    assert own.run("--stage", "6").returncode == 0
+    assert path.read_bytes() == before
+    assert "results: up to date" in own.run("--stage", "6").stdout
+
+
+def test_report_takes_no_recipe(finished):
+    result = finished.run("--report")
+    assert result.returncode == 2
+    assert result.stderr == "run.sh: '--report' is about all recipes: ./run.sh --report\n"
+
+
+# ---- In the browser -----------------------------------------------------------------------------------------------
+
+
+@needs_chromium
+def test_sorts_by_mouse(opened):
+    first = [row["text"] for row in rows(opened)]
+    button = opened.find_element(By.CSS_SELECTOR, "button[data-key=uar]")
+    button.click()
+    found = uars(opened)
+    assert found == sorted(found, reverse=True)
+    assert sorting(opened) == {"UAR %": "descending"}
+    button.click()
+    found = uars(opened)
+    assert found == sorted(found)
+    assert sorting(opened) == {"UAR %": "ascending"}
+    button.click()
+    assert sorting(opened) == {}
+    assert [row["text"] for row in rows(opened)] == first
+
+
+@needs_chromium
+def test_sorts_by_keyboard_from_the_skip_link_on(opened):
+    press(opened, Keys.TAB)
+    assert opened.switch_to.active_element.get_attribute("class") == "skip"
+    assert opened.switch_to.active_element.location["x"] >= 0  # it shows as soon as it has the focus
+    press(opened, Keys.ENTER)
+    assert opened.switch_to.active_element.get_attribute("id") == "systems"
+    for _ in range(12):  # the fields of the form, the frame of the table
+        press(opened, Keys.TAB)
+        if opened.switch_to.active_element.get_attribute("data-key"):
+            break
+    assert opened.switch_to.active_element.get_attribute("data-key") == "pair"
+    press(opened, Keys.ENTER)
+    assert list(sorting(opened).values()) == ["ascending"]
+    press(opened, Keys.SPACE)
+    assert list(sorting(opened).values()) == ["descending"]
+    assert list(sorting(opened)) == ["Trained on → tested on"]
+
+
+@needs_chromium
+def test_filters_tell_how_many_are_left_and_live_in_the_address(opened):
+    shown, all_of_them = count(opened)
+    assert len(rows(opened)) == shown
+    assert not any("variant" in row for row in rows(opened))
+    opened.find_element(By.ID, "f-all").click()
+    assert count(opened) == (all_of_them, all_of_them)
+    opened.find_element(By.ID, "f-all").click()
+    assert count(opened) == (shown, all_of_them)
+
+    Select(opened.find_element(By.ID, "f-regime")).select_by_value("k-shot")
+    of_regime = rows(opened)
+    assert 0 < len(of_regime) == count(opened)[0] < shown
+    assert {row["regime"] for row in of_regime} == {"k-shot"}
+    feature = of_regime[0]["feature"]
+    Select(opened.find_element(By.ID, "f-feature")).select_by_visible_text(feature)
+    opened.find_element(By.ID, "q").send_keys("EMOfsl yue")
+    found = rows(opened)
+    assert 0 < len(found) < len(of_regime)
+    assert {row["feature"] for row in found} == {feature}
+    assert all("emofsl" in row["text"] and "Yue" in row["text"] for row in found)
+
+    opened.get(opened.current_url)
+    opened.refresh()
+    assert [row["text"] for row in rows(opened)] == [row["text"] for row in found]
+    assert opened.find_element(By.ID, "q").get_attribute("value") == "EMOfsl yue"
+    opened.find_element(By.ID, "q").send_keys(" nothing has this")
+    assert count(opened) == (0, all_of_them)
+    opened.find_element(By.CSS_SELECTOR, "#controls button[type=reset]").click()
+    assert count(opened) == (shown, all_of_them)
+    assert "#" not in opened.current_url
+
+
+@needs_chromium
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_links_open_what_they_lead_to(opened, size):
+    show(opened, size)
+    link = opened.find_element(By.CSS_SELECTOR, "#table tbody tr:not([hidden]) th a")
+    target = opened.find_element(By.CSS_SELECTOR, link.get_attribute("href").partition("#")[2].join(["[id='", "']"]))
+    assert not target.is_displayed()
+    link.click()
+    assert target.is_displayed()
+    assert target.get_attribute("open") is not None
+    assert target.find_element(By.TAG_NAME, "table").is_displayed()
+    assert opened.switch_to.active_element == target.find_element(By.TAG_NAME, "summary")
+    top = opened.execute_script("return arguments[0].getBoundingClientRect().top", target)
+    assert 0 <= top < size[1]
+    for part in ("matrix", "recipes", "definitions"):
+        opened.find_element(By.CSS_SELECTOR, f"nav a[href='#{part}']").click()
+        assert opened.current_url.endswith(f"#{part}")
+
+
+@needs_chromium
+def test_matrix_shows_what_is_chosen(opened):
+    visible = ".matrix:not([hidden]) caption"
+    before = opened.find_element(By.CSS_SELECTOR, visible).text
+    choice = Select(opened.find_element(By.ID, "m-choice"))
+    choice.select_by_value("regime:k-shot")
+    [caption] = opened.find_elements(By.CSS_SELECTOR, visible)
+    assert caption.text != before
+    assert caption.text.endswith("best: k shots")
+    cell = opened.find_element(By.CSS_SELECTOR, ".matrix:not([hidden]) tbody td:not(.empty)")
+    assert re.search(r"\d\d\.\d|needs", cell.text)
+
+
+@needs_chromium
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_nothing_runs_over_the_side(opened, size):
+    show(opened, size)
+    opened.execute_script("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    wide, inner = opened.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+    assert inner == size[0]
+    assert wide <= inner
+
+
+@needs_chromium
+def test_everything_has_a_name(opened):
+    unnamed = opened.execute_script(
+        "return [...document.querySelectorAll('input, select')].filter((field) => !field.labels.length)"
+        ".concat([...document.querySelectorAll('img, svg')].filter((image) => image.getAttribute('role') !== 'img'"
+        " || !image.querySelector('title')?.textContent.trim() || !image.getAttribute('aria-label').trim()))"
+        ".concat([...document.querySelectorAll('button, a, summary')].filter((one) => !one.textContent.trim()))"
+        ".concat([...document.querySelectorAll('[role=region]')].filter((one) => !one.getAttribute('aria-label')))"
+        ".map((one) => one.outerHTML)"
+    )
+    assert unnamed == []
+    assert opened.find_element(By.TAG_NAME, "html").get_attribute("lang") == "en"
+    assert len(opened.find_elements(By.TAG_NAME, "h1")) == 1
+    assert opened.find_element(By.ID, "count").get_attribute("aria-live") == "polite"
+    assert opened.find_elements(By.TAG_NAME, "svg")
+
+
+@needs_chromium
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read(opened, scheme):
+    show(opened, DESKTOP, scheme)
+    contrasts = opened.execute_script(CONTRASTS)
+    assert len(contrasts) > 20
+    assert {what: round(ratio, 2) for what, ratio in contrasts.items() if ratio < 4.5} == {}
+    back = opened.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", back)[:3])) < 384) == (scheme == "dark")

@@ -1,0 +1,346 @@
+"""The report: what it reads, what it groups, what it prints; every number on the line it belongs to."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+
+from ser.errors import DataError
+from ser.figures import COLORS
+from ser.report import charts, words
+from ser.report.collect import anchor, find_results, systems_of
+from ser.report.compare import ANY, choices, groups, matrices
+from ser.report.markdown import EMPTY, markdown
+from ser.report.page import heat, page
+from tests.report.records import CHANCE, record, row, table, write
+from tests.test_house import ROOT
+
+
+def report_on(egs, *options: str):
+    return subprocess.run(
+        [sys.executable, "-m", "ser.bin.report", str(egs), *options], capture_output=True, text=True, cwd=ROOT
+    )
+
+
+# ---- Reading --------------------------------------------------------------------------------------------------
+
+
+def test_reads_recipes_alone_and_tells_which_have_no_numbers(tmp_path):
+    egs = write(tmp_path, record("a2b", [table("b", [row("dann", 0.6)])]))
+    for name in ("old2b", "new2b"):
+        (egs / name).mkdir()
+        (egs / name / "run.sh").touch()
+    (egs / "old2b" / "RESULTS.md").touch()
+    (egs / "no_recipe").mkdir()
+    found = find_results(egs)
+    assert [(one.name, one.record is None, one.is_old) for one in found] == [
+        ("a2b", False, False), ("new2b", True, False), ("old2b", True, True)
+    ]  # fmt: skip
+    assert "old2b" in markdown(found, [])
+    assert "run stage 6 again): `old2b`" in markdown(found, systems_of([found[0].record]))
+
+
+def test_a_variant_stands_in_only_where_a_recipe_has_nothing(tmp_path):
+    own, other = record("a2b", [table("b", [row("dann", 0.6)])]), record("a2b", [], variant="--set x=1")
+    write(tmp_path, other, place="exp")
+    assert find_results(tmp_path)[0].record["variant"] == "--set x=1"
+    write(tmp_path, own)
+    assert find_results(tmp_path)[0].record["variant"] is None
+    assert find_results(tmp_path, mini=True)[0].record is None
+
+
+@pytest.mark.parametrize(
+    "text, said", [("{", "no JSON"), ('{"format": 0}', "format '0', this version reads 1"), ("[]", "format 'None'")]
+)
+def test_a_file_that_is_none_of_ours_is_named(tmp_path, text, said):
+    write(tmp_path, record("a2b", []))
+    (tmp_path / "a2b" / "RESULTS.json").write_text(text)
+    with pytest.raises(DataError, match=rf"a2b/RESULTS\.json: .*{said}.*run stage 6"):
+        find_results(tmp_path)
+
+
+def test_with_no_results_anywhere_there_is_one_sentence(tmp_path):
+    (tmp_path / "a2b").mkdir()
+    (tmp_path / "a2b" / "run.sh").touch()
+    result = report_on(tmp_path)
+    assert (result.returncode, result.stdout) == (0, EMPTY + "\n")
+    assert not list(tmp_path.glob("*.md"))
+
+
+# ---- Systems --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "more, regime, pair",
+    [
+        ({}, "none", "A → B"),
+        ({"target_data": ["unlabelled-test"]}, "unlabelled", "A → B"),
+        ({"target_data": ["k-shot", "unlabelled-train"]}, "k-shot", "A → B"),
+        ({"target_data": ["k-shot"], "sources": []}, "k-shot", "support set → B"),
+        ({"target_data": ["labelled"], "sources": ["b"]}, "labelled", "B → B"),
+        ({"sources": ["a", "b"]}, "labelled", "A + B → B"),  # trained jointly: the tested corpus has labels, too
+        ({"kind": "reference"}, "", "B"),
+        ({"kind": "cited"}, "", "B"),
+    ],
+)
+def test_regime_and_pair(more, regime, pair):
+    [system] = systems_of([record("a2b", [table("b", [row("dann", 0.6, **more)])])])
+    assert (system.regime, system.pair) == (regime, pair)
+
+
+def test_a_row_that_knows_no_shots_stands_once():
+    tables = [
+        table("b", [CHANCE, row("source_only", 0.4, any_condition=True), row("btl", 0.5 + k / 100)], shots=k)
+        for k in (5, 10)
+    ]
+    systems = systems_of([record("a2b", tables)])
+    assert [(s.label, s.condition) for s in systems] == [
+        ("chance", "any number of shots"), ("source_only", "any number of shots"), ("btl", "5 shots"),
+        ("btl", "10 shots"),
+    ]  # fmt: skip
+
+
+def test_groups_hold_systems_tested_on_the_same_utterances_the_best_first():
+    one = record("a2b", [table("b", [CHANCE, row("dann", 0.6), row("hole", None)])])
+    two = record("c2b", [table("b", [CHANCE, row("better", 0.7)]), table("c", [row("else", 0.9)])])
+    fewer = record("d2b", [table("b", [row("subset", 0.8)], n_true={"high": 3, "low": 4})])
+    found = groups(systems_of([one, two, fewer]))
+    assert [(g.corpus, sum(g.n_true.values()), [s.label for s in g.systems]) for g in found] == [
+        ("B", 48, ["better", "dann", "hole", "chance"]), ("B", 7, ["subset"]), ("C", 48, ["else"])
+    ]  # fmt: skip
+
+
+def test_the_matrix_has_the_best_of_each_pair_and_says_what_is_missing():
+    one = record("a2b", [table("b", [
+        row("low", 0.6), row("high", 0.7), row("stamped", 0.95, stamps=["SPEAKER-DEPENDENT"]),
+        row("ceiling", 0.9, target_data=["labelled"], sources=["b"]), CHANCE])])  # fmt: skip
+    two = record("a2c", [table("c", [row("dann", None, published=66.5), row("dann_2", None, published=70.25)])],
+                 needs="IEMOCAP")  # fmt: skip
+    three = record("c2b", [table("b", [row("alone", 0.8, sources=["c"], stamps=["SPEAKER-DEPENDENT"])])])
+    systems = systems_of([one, two, three])
+    found = {matrix.choice: matrix for matrix in matrices(systems)}
+    best = found[ANY]
+    assert (best.sources, best.targets) == (["A", "C"], ["B", "C"])
+    assert best.cells["A", "B"].best.label == "high"
+    assert not best.cells["A", "B"].is_stamped
+    assert (best.cells["A", "C"].needs, best.cells["A", "C"].published) == ("IEMOCAP", 70.25)
+    assert best.cells["C", "B"].is_stamped
+    assert ("C", "C") not in best.cells
+    assert found["regime:labelled"].cells["B", "B"].best.label == "ceiling"
+    assert set(found) <= set(choices(systems))
+    assert "regime:k-shot" not in found
+
+
+# ---- Words and charts -----------------------------------------------------------------------------------------
+
+
+def test_numbers_look_as_they_should():
+    assert [words.percent(share) for share in (0.5, 1 / 3, None)] == ["50.0", "33.3", ""]
+    assert words.bounds([0.425, 0.5]) == "42.5–50.0"
+    assert words.bounds(None) == ""
+    assert [words.signed(points) for points in (-0.04, 0.04, None, -1.25)] == ["0.0", "0.0", "", "−1.2"]
+
+
+def test_definitions_part_into_terms():
+    from ser.results import DEFINITIONS
+
+    terms = dict(words.glossary(DEFINITIONS))
+    assert {"UAR", "Interval", "sd", "Folds", "WA", "F1", "Difference", "Target data", "▼", "†", "★", "▽"} <= set(
+        terms
+    )
+    assert terms["WA"] == "accuracy."
+    assert all(terms.values())
+
+
+def test_the_page_has_the_colors_of_the_figures():
+    style = (ROOT / "ser" / "report" / "style.css").read_text()
+    light = style.partition("@media")[0]
+    assert tuple(re.findall(r"--c\d: (#[0-9a-f]{6})", light)) == COLORS
+    assert len(COLORS) == charts.N_COLORS
+
+
+def test_an_interval_lies_where_its_numbers_are():
+    svg = charts.interval(0.5, [0.425, 0.6], 0.25, "UAR 50 %")
+    assert 'd="M42.5 6H60.0"' in svg
+    assert 'cx="50.0"' in svg
+    assert "M25.0 2V10" in svg
+    assert "<title>UAR 50 %</title>" in svg
+
+
+def test_lines_lie_where_their_numbers_are():
+    """Ticks and points share one scale: a point at a tick's value is drawn at the tick's height."""
+    svg = charts.lines([charts.Series("dann", [1, 2, 3], [0.2, None, 0.8], hollow=[(2, 0.4)])], "x", "y", "title")
+    ticks = {text: float(y) - 4 for y, text in re.findall(r'y="([\d.]+)" text-anchor="end">([\d.]+)<', svg)}
+    path = re.search(r'<path class="line c0" d="M([\d.]+) ([\d.]+)M([\d.]+) ([\d.]+)"/>', svg)
+    hollow = re.search(r'<circle class="hollow c0" cx="([\d.]+)" cy="([\d.]+)"', svg)
+    assert [float(path[2]), float(path[4]), float(hollow[2])] == pytest.approx(
+        [ticks["0.2"], ticks["0.8"], ticks["0.4"]], abs=0.1
+    )
+    assert float(hollow[1]) == pytest.approx((float(path[1]) + float(path[3])) / 2, abs=0.1)
+
+
+def test_text_in_charts_is_escaped():
+    svg = charts.lines([charts.Series("<b>&", [1], [1.0])], "<x>", "<y>", '"<t>"')
+    assert "<b>" not in svg
+    assert "<x>" not in svg
+    assert "&lt;b&gt;&amp;" in svg
+    assert "&#34;&lt;t&gt;" in svg
+    assert "<t>" not in charts.scatter({"<t>": [(0, 0)]}, "<t>")
+
+
+def test_heat_has_eleven_steps():
+    assert [heat(share) for share in (-1, 0, 0.44, 0.5, 1, 2)] == ["h0", "h0", "h4", "h5", "h10", "h10"]
+
+
+def test_anchors_are_ids():
+    assert anchor("ravdess_emodb", "text: emodb, rotation") == "ravdess_emodb-text-emodb-rotation"
+
+
+# ---- Pages ----------------------------------------------------------------------------------------------------
+
+EVIL = '</script><img src=x onerror="alert(1)">'
+
+
+class Reader(HTMLParser):
+    """Gathers tags with their attributes, and checks that what is opened is closed."""
+
+    VOID = {"meta", "link", "input", "br", "img", "path", "circle", "rect", "wbr"}
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        if tag == "option" or tag not in self.VOID:
+            assert self.open.pop() == tag
+
+
+def full_record() -> dict:
+    """A recipe with everything that a section can show, and names that would break a careless page."""
+    rows = [CHANCE, row(EVIL, 0.6, published=65.5, published_text="65.50", minus_published=-5.5, marks="★",
+                        confusion=[[0.6, 0.4], [0.3, 0.7]], published_confusion=[[0.5, 0.5], [0.25, 0.75]]),
+            row("source_only", 0.4, kind="beside", any_condition=True)]  # fmt: skip
+    tables = [table("b", rows, shots=5), table("b", rows, shots=10)]
+    about = {"task": "", "label": EVIL, "feature": "byol"}
+    curve = [[0.1, 0.2], [0.0, 0.1], [0.2, 0.3]]
+    return record(
+        "a2b", tables, title=EVIL, note=EVIL, stamps=[f"STAMP: {EVIL}"], confusion_source="F", source="S",
+        features={"byol": EVIL},
+        learning=[{**about, "name": "k 5", "epochs": [1, 2], "loss": [2.0, 1.0], "dev_uar": [None, 0.5]}],
+        planes=[{**about, "corpora": ["a", "b"], "classes": ["high", "low"],
+                 "points": [[0, 0, 0.0, 1.0], [1, 1, 2.0, 3.0]]}],
+        latent=[{"task": "", "label": EVIL, "corpora": {"a": [[0.0, 1.0, 1.5], [2.0, 3.0, 4.5]]}}],
+        similarity=[{**about, "curves": {"before.raw.positive_same": curve}}],
+        fits=[{"condition": "four: a", "rating": "activation", "label": EVIL, "feature": "byol", "n": 3.0, "r2": 0.5,
+               "interval": [0.1, 0.9], "is_significant": False}],
+        probes=[{"task": "arousal", "label": EVIL, "feature": "byol", "proxy_a_distance": None,
+                 "probes": {"corpus": {"uar": 0.7, "sd": 0.1, "chance": 0.5}}}],
+    )  # fmt: skip
+
+
+def test_page_escapes_everything_and_closes_what_it_opens(tmp_path):
+    found = find_results(write(tmp_path, full_record()))
+    text = page(found, systems_of([found[0].record]))
+    reader = Reader(text)
+    assert not [tag for tag, _ in reader.tags if tag == "img"]
+    assert sum(tag == "script" for tag, _ in reader.tags) == 1
+    assert text.count("&lt;/script&gt;&lt;img") > 10
+    ids = [attrs["id"] for _, attrs in reader.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    links = [attrs["href"] for tag, attrs in reader.tags if tag == "a"]
+    assert {link[1:] for link in links} <= set(ids)  # every link leads somewhere
+    assert not [value for _, attrs in reader.tags for key, value in attrs.items()
+                if key in ("src", "href") and not value.startswith(("#", "data:"))]  # fmt: skip
+    assert "@import" not in text
+    assert "url(" not in text
+
+
+def test_page_shows_what_a_recipe_has(tmp_path):
+    found = find_results(write(tmp_path, full_record()))
+    text = page(found, systems_of([found[0].record]))
+    expected = (
+        *("UAR against shots", "Learning curves", "Embeddings in the plane", "Latent planes", "Similarity by layer"),
+        *("Ratings on the latent space", "Domains in the embeddings", "published, F", "−5.5", "50.0–70.0"),
+        *("cd egs/a2b &amp;&amp; ./run.sh --db_root DIR", "2026-01-01"),
+    )
+    for told in expected:
+        assert told in text, told
+    assert re.search(r'<td class="h6">60\.0</td><td class="h4">40\.0</td>', text)  # confusion, rows true
+    assert '<td class="h5">50.0</td><td class="h5">50.0</td>' in text  # the paper's
+
+
+def test_page_of_holes_says_what_they_need(tmp_path):
+    hole = record("a2b", [table("b", [row("dann", None, published=66.5, published_text="66.50")], n_true={})],
+                  needs="IEMOCAP", environment=None)  # fmt: skip
+    del hole["tables"][0]["n_utterances"], hole["tables"][0]["n_true"]
+    found = find_results(write(tmp_path, hole))
+    systems = systems_of([found[0].record])
+    html = page(found, systems)
+    Reader(html)
+    assert "needs IEMOCAP" in html
+    assert "66.50" in html
+    text = markdown(found, systems)
+    assert "| A | needs IEMOCAP (66.5) |" in text
+    assert "B: high, low (not run)" in text
+
+
+def test_markdown_puts_every_number_on_its_row(tmp_path):
+    rows = [CHANCE, row("dann", 0.612, published=65.5, published_text="65.50", minus_published=-4.3, marks="★",
+                        target_data=["unlabelled-test"]), row("variant", 0.9, kind="variant")]  # fmt: skip
+    found = find_results(write(tmp_path, record("a2b", [table("b", rows)])))
+    text = markdown(found, systems_of([found[0].record]))
+    lines = text.split("## B: high, low (48 utterances, 8 speakers)")[1].strip().splitlines()
+    cells = [dict(zip(lines[0].split(" | "), line.split(" | "), strict=True)) for line in lines[2:4]]
+    assert cells[0]["| trained on"] == "| A"
+    assert (cells[0]["row"], cells[0]["UAR"], cells[0]["95 %"]) == ("dann", "61.2", "51.2–71.2")
+    assert (cells[0]["regime"], cells[0]["target data"], cells[0]["marks"]) == ("unlabelled", "unlabelled-test", "★")
+    assert (cells[0]["published"], cells[0]["UAR - published |"]) == ("65.50", "−4.3 |")
+    assert (cells[1]["row"], cells[1]["UAR"], cells[1]["95 %"]) == ("chance", "50.0", "")
+    assert "variant" not in "".join(lines)
+    for one in re.findall(r"(?:^\|.*\n)+", text, re.M):  # all tables are well-formed
+        assert len({line.count("|") for line in one.splitlines()}) == 1
+
+
+def test_command_writes_both_and_says_so(tmp_path):
+    write(tmp_path, record("a2b", [table("b", [row("dann", 0.6)])]))
+    result = report_on(tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("1 recipes, 1 systems: wrote ")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["RESULTS.md", "report.html"]
+
+
+def test_a_broken_file_is_one_sentence(tmp_path):
+    write(tmp_path, record("a2b", []))
+    (tmp_path / "a2b" / "RESULTS.json").write_text("{")
+    result = report_on(tmp_path)
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+
+
+def test_the_report_needs_neither_torch_nor_figures():
+    code = "import sys, ser.bin.report; print([m for m in ('torch', 'matplotlib', 'pandas') if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert out.stdout.strip() == "[]"
+
+
+def test_the_committed_page_is_made_from_the_committed_numbers():
+    """Run `./run.sh --report` again and commit what it writes."""
+    found = find_results(ROOT / "egs")
+    committed = [one for one in found if one.record is None or not one.record["variant"]]
+    text = markdown(committed, systems_of([one.record for one in committed if one.record]))
+    assert (ROOT / "egs" / "RESULTS.md").read_text() == text
