@@ -14,6 +14,9 @@ from ser.files import write_json
 
 PACKAGES = ("torch", "torchaudio", "s3prl", "numpy", "scipy", "scikit-learn")
 
+WRITTEN = ("egs/RESULTS.md", "egs/*/RESULTS.md", "egs/*/RESULTS.json", "egs/*/MISTAKES.md")
+"""Tracked files that recipes write; one that ran does not make the next one's checkout a changed one."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Environment:
@@ -51,7 +54,7 @@ def _version(name: str) -> str:
 
 
 def _commit() -> str:
-    """Name the checkout's commit and its date, and whether tracked files differ from it."""
+    """Name the checkout's commit and its date, and whether tracked files other than results differ from it."""
 
     def git(*args: str) -> str:
         root = Path(__file__).resolve().parents[1]
@@ -60,7 +63,8 @@ def _commit() -> str:
         ).stdout.strip()
 
     try:
-        changed = " with local changes" if git("status", "--porcelain", "--untracked-files=no") else ""
+        changes = git("status", "--porcelain", "--untracked-files=no", "--", ".", *(f":!{name}" for name in WRITTEN))
+        changed = " with local changes" if changes else ""
         return git("log", "-1", "--format=%h (%cs)") + changed
     except (OSError, subprocess.CalledProcessError):
         return "unknown (no git checkout)"
