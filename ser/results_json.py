@@ -101,9 +101,9 @@ def table_record(
     if tested is not None:
         n_true = tested.counts[0].sum((0, 2))
         record |= {
-            "n_utterances": int(n_true.sum()),
+            "n_utterances": round(float(n_true.sum())),  # chance has shares of utterances
             "n_speakers": len(tested.speakers),
-            "n_true": {name: int(n) for name, n in zip(classes, n_true, strict=True)},
+            "n_true": {name: round(float(n)) for name, n in zip(classes, n_true, strict=True)},
         }
     rows = [row_record(entry, condition, classes, published, about_rows) for entry in entries]
     if published:

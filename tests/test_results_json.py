@@ -192,3 +192,13 @@ def test_every_task_of_every_recipe_has_a_shortcut_row(script):
     assert recipe.tasks
     for task in recipe.tasks:
         assert any(row.feature == "shortcut" for row in recipe.rows if row.task == task), task
+
+
+def test_shares_of_utterances_add_up_to_whole_ones():
+    """Chance among three classes has thirds: of 1 + 4 utterances by two speakers, 0.99999 is one, not none."""
+    counts = np.zeros((1, 2, 3, 3))
+    counts[0, :, 0] = 1 / 3 - 1e-12, 1 / 3, 1 / 3
+    counts[0, 1, 0] = 4 / 3 - 1e-12, 4 / 3, 4 / 3
+    chance = Line("chance", "-", 5, (), counts, ["t-0", "t-1"])
+    table = table_record(5, score_lines([chance], 1), ("a", "b", "c"), None, {}, task="", shots=5)
+    assert (table["n_utterances"], table["n_true"]) == (5, {"a": 5, "b": 0, "c": 0})
