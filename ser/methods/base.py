@@ -31,6 +31,7 @@ class Prediction:
         scores: (n, C), larger is likelier.
         latent: (n, D), where the method maps utterances into a space that is held against their ratings; NaN for
             utterances that are left out there.
+        are_posteriors: whether scores are probabilities; else they are distances, similarities or votes.
     """
 
     split: str
@@ -39,6 +40,7 @@ class Prediction:
     utts: Sequence[str]
     scores: Tensor
     latent: Tensor | None = None
+    are_posteriors: bool = True
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class Method(Protocol):
     One whose embeddings are to be probed for domains and drawn also has `embeddings(config, data, state, split, utts,
     device)`, which gives (n, D) under the model of a split. One may also have `train_together(runs, data, device)`,
     which takes several (config, seed) and returns what `train` would for each: rows and seeds on the same data are
-    then trained by one call.
+    then trained by one call. One with `refuses_new_audio(config)` tells so why a row cannot score other audio than
+    its test lists, or None; the others all can.
     """
 
     Config: type[ConfigModel]

@@ -104,6 +104,15 @@ def target_data(config: Config) -> frozenset[str]:
     return frozenset({"unlabelled-test"} if config.normalization == "corpus" else set())
 
 
+def refuses_new_audio(config: Config) -> str | None:
+    """Tell why a row cannot score other audio than its test lists; None if it can."""
+    return (
+        "its tests add noise, drawn for a place in the test list; use a row without noisy_test"
+        if config.noisy_test
+        else None
+    )
+
+
 # ---- 1. Features of a fold -------------------------------------------------------------------------------------
 
 
@@ -396,5 +405,5 @@ def predict(config: Config, data: RunData, state: State, device: Device) -> list
         z = _network(weights).encode(x)
         scores = votes(z, weights["svc.weight"], weights["svc.bias"], len(data.classes))
         latent = z.where(~left_out[rows, None], torch.nan)
-        predictions.append(Prediction(split.name, 0, 0, list(split.test), scores, latent))
+        predictions.append(Prediction(split.name, 0, 0, list(split.test), scores, latent, are_posteriors=False))
     return predictions

@@ -537,7 +537,7 @@ def predict(config: Config, data: RunData, state: State, device: Device) -> list
     """Score every test utterance by its posteriors."""
     fabric, store = make_fabric(device, config.precision), FrameStore(data.frames)
     predictions = []
-    for split in data.splits:
+    for split in (split for split in data.splits if split.test):
         utts = list(split.test)
         scores = _apply_trained(fabric, store, config, data, state, split, utts).logits.softmax(1)
         predictions.append(Prediction(split.name, 0, 0, utts, scores))

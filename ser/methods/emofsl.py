@@ -242,8 +242,10 @@ def predict(config: Config, data: RunData, state: State, device: Device) -> list
     """Score test utterances by the classifier, or by the negative distance to the support set's class means."""
     if config.objective == "source_only":
         return _predict_sources(config, data, state)
-    predictions = []
+    predictions, are_posteriors = [], config.predictor == "classifier"
     for number, split in enumerate(data.splits):
+        if not split.test:
+            continue
         x = data.normalized(split, config.normalization)
         queries = list(split.test)
         x_query = x[data.rows(queries)]
@@ -254,7 +256,9 @@ def predict(config: Config, data: RunData, state: State, device: Device) -> list
                 support = split.support[k, episodes[i].draw]
                 x_support = x[data.rows(support)]
                 scores = _scores(config, params, x_query, x_support, data.targets(support))
-                predictions.append(Prediction(split.name, k, episodes[i].draw, queries, scores))
+                predictions.append(
+                    Prediction(split.name, k, episodes[i].draw, queries, scores, are_posteriors=are_posteriors)
+                )
     return predictions
 
 

@@ -81,6 +81,15 @@ def target_data(config: Config) -> frozenset[str]:
     return frozenset() if config.objective == "source_only" else frozenset({"k-shot"})
 
 
+def refuses_new_audio(config: Config) -> str | None:
+    """Tell why a row cannot score other audio than its test lists; None if it can."""
+    if config.objective == "source_only":
+        return None
+    return (
+        "its adapted encoders kept scores and no weights; use the row that it starts from, or one of frozen features"
+    )
+
+
 # ---- 1. The network (Fig. 2) ----------------------------------------------------------------------------------
 
 
@@ -288,13 +297,15 @@ def _collect_episodes(data: RunData, scratch: Path) -> tuple[State, History]:
 
 
 def predict(config: Config, data: RunData, state: State, device: Device) -> list[Prediction]:
-    """Look up the scores of the test utterances.
+    """Look up the scores of the test utterances; without any, a source model scores them now.
 
     Raises:
-        DataError: if one was not scored.
+        DataError: if one was not scored in training, and the weights of its model were not kept.
     """
-    predictions = []
-    for split in data.splits:
+    if not any(name.startswith("scores.") for name in state):
+        return _predict_sources(config, data, state, device)
+    predictions, are_posteriors = [], config.predictor == "classifier" or config.objective == "source_only"
+    for split in (split for split in data.splits if split.test):
         row = {utt: i for i, utt in enumerate(tested(data, split))}
         queries = list(split.test)
         if unknown := [utt for utt in queries if utt not in row]:
@@ -304,5 +315,19 @@ def predict(config: Config, data: RunData, state: State, device: Device) -> list
         for k, draw in draws:
             number = [d for size, d in draws if size == k].index(draw)
             scores = state[f"scores.k{k}.{split.name}"][number, rows]
-            predictions.append(Prediction(split.name, k, draw, queries, scores))
+            predictions.append(Prediction(split.name, k, draw, queries, scores, are_posteriors=are_posteriors))
+    return predictions
+
+
+def _predict_sources(config: Config, data: RunData, state: State, device: Device) -> list[Prediction]:
+    """Score every test utterance by its source model's classifier."""
+    if refused := refuses_new_audio(config):
+        raise DataError(f"emofsl_finetune: {refused}")
+    trainer = _trainer(make_fabric(device, config.precision), config, data, 0, shared=False)
+    predictions = []
+    for split, source in zip(data.splits, emofsl.source_of(data), strict=True):
+        if split.test:
+            set_weights(trainer.model, below(state, f"source{source}."))
+            scores = trainer.outputs(list(split.test))[1].softmax(-1)
+            predictions.append(Prediction(split.name, 0, 0, list(split.test), scores))
     return predictions

@@ -57,5 +57,5 @@ def predict(config: Config, data: RunData, state: State, device: Device) -> list
     for i, (split, _) in enumerate(_trained_on(config, data)):
         x = data.normalized(split, config.normalization)[data.rows(split.test)]
         scores = votes(x, state["weight"][i], state["bias"][i], len(data.classes))
-        predictions.append(Prediction(split.name, 0, 0, list(split.test), scores))
+        predictions.append(Prediction(split.name, 0, 0, list(split.test), scores, are_posteriors=False))
     return predictions

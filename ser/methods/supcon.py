@@ -611,7 +611,7 @@ def predict_all(config: HeadConfig, data: RunData, state: State, base: Base) -> 
     Classes that a classifier does not know have the score 0.
     """
     unit_of, predictions = units(config, data), []
-    for split in data.splits:
+    for split in (split for split in data.splits if split.test):
         scores = torch.zeros(len(split.test), len(data.classes))
         rows = {utt: i for i, utt in enumerate(split.test)}
         for corpus, tested in by_corpus(split.test).items():

@@ -24,6 +24,9 @@ from ser.training.data import RunData
 CLASSES = ("neutral", "happy", "angry", "sad")
 """In the order of the head's outputs."""
 
+TRAINED_ON = "iemocap, by SUPERB"
+"""Whose labels the head was trained on, whatever the recipe."""
+
 NAMES = ("layer_weights", "projector.weight", "projector.bias", "classifier.weight", "classifier.bias")
 
 

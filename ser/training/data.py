@@ -36,6 +36,18 @@ RATING_FILES = {"activation": "utt2aro", "valence": "utt2val"}
 """Ratings by the name that Das 2022 gives them, and the files of a data directory."""
 
 
+class Statistics(NamedTuple):
+    """What is taken off features: mean and deviation, (2, D) each.
+
+    Attributes:
+        of_all: of the source; None where every group has its own.
+        of_group: corpus or speaker -> its own.
+    """
+
+    of_all: Tensor | None
+    of_group: Mapping[str, Tensor]
+
+
 class Episode(NamedTuple):
     """One support set of one split."""
 
@@ -60,6 +72,8 @@ class RunData:
         encoder: the upstream that is fine-tuned.
         ratings: `activation` and `valence` -> utterance -> its rating, on its release's scale, where it has one; for
             training, of utterances alone that some list shows with their labels.
+        known: statistics that a model folder kept, where what they were computed from is not there: name of a split,
+            and whether outliers were left out -> its statistics; of speakers those of its support utterances.
     """
 
     utts: Sequence[str]
@@ -72,6 +86,7 @@ class RunData:
     audio: Mapping[str, AudioPart] = field(default_factory=dict)
     encoder: FeatureConfig | None = None
     ratings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    known: Mapping[tuple[str, bool], Statistics] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_row", {utt: i for i, utt in enumerate(self.utts)})
@@ -152,19 +167,11 @@ class RunData:
         """
         if how == "none":
             return self.x
-        if how == "speaker":
-            return self._by_group(self.speakers)
-        keep = torch.ones(len(self.utts), dtype=torch.bool) if without is None else ~without
-        rows = self.rows(split.train or split.labelled)
-        normalized = self._standardized(self.x, self.x[rows[keep[rows]]])
-        if how == "source":
-            return normalized
-        adapt, of_adapt = self.rows(split.adapt), [utt.split("-")[0] for utt in split.adapt]
-        corpora = [utt.split("-")[0] for utt in self.utts]
-        for name in dict.fromkeys(of_adapt):
-            seen = adapt[torch.tensor([corpus == name for corpus in of_adapt])]
-            own = torch.tensor([i for i, corpus in enumerate(corpora) if corpus == name])
-            normalized[own] = self._standardized(self.x[own], self.x[seen[keep[seen]]])
+        of_all, of_group = self.statistics(split, how, without)
+        normalized = self.x.clone() if of_all is None else _standardized(self.x, of_all)
+        for name, rows in _rows_of(self.speakers if how == "speaker" else self._corpora()):
+            if name in of_group:
+                normalized[rows] = _standardized(self.x[rows], of_group[name])
         return normalized
 
     def moments(self, split: Split, utts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -172,16 +179,40 @@ class RunData:
         x = self.x[self.rows(utts)].numpy()
         return x.mean(0), np.maximum(x.std(0), MIN_DEVIATION)
 
-    @staticmethod
-    def _standardized(x: Tensor, seen: Tensor) -> Tensor:
-        mean, deviation = seen.mean(0), seen.std(0, correction=0)
-        return (x - mean) / deviation.clamp(min=MIN_DEVIATION)
+    def statistics(self, split: Split, how: Normalization, without: Tensor | None = None) -> Statistics:
+        """Give the statistics that `normalized` takes off; arguments as there, `how` is not `none`."""
+        known = self.known.get((split.name, without is not None))
+        if how == "speaker":
+            old = {} if known is None else known.of_group
+            new = {
+                name: _mean_and_deviation(self.x[rows]) for name, rows in _rows_of(self.speakers) if name not in old
+            }
+            return Statistics(None, {**old, **new})
+        if known is not None:
+            return known
+        keep = torch.ones(len(self.utts), dtype=torch.bool) if without is None else ~without
+        rows = self.rows(split.train or split.labelled)
+        of_all = _mean_and_deviation(self.x[rows[keep[rows]]])
+        if how == "source":
+            return Statistics(of_all, {})
+        adapt, of_adapt = self.rows(split.adapt), [utt.split("-")[0] for utt in split.adapt]
+        seen = {name: adapt[own] for name, own in _rows_of(of_adapt)}
+        return Statistics(
+            of_all, {name: _mean_and_deviation(self.x[rows[keep[rows]]]) for name, rows in seen.items()}
+        )
 
-    def _by_group(self, groups: Sequence[str]) -> Tensor:
-        out = torch.empty_like(self.x)
-        for rows in _rows_of(groups):
-            out[rows] = self._standardized(self.x[rows], self.x[rows])
-        return out
+    def _corpora(self) -> list[str]:
+        return [utt.split("-")[0] for utt in self.utts]
+
+
+def _mean_and_deviation(seen: Tensor) -> Tensor:
+    """Compute mean and deviation of each dimension, (n, D) to (2, D); deviations are at least 1e-5."""
+    return torch.stack([seen.mean(0), seen.std(0, correction=0).clamp(min=MIN_DEVIATION)])
+
+
+def _standardized(x: Tensor, statistics: Tensor) -> Tensor:
+    mean, deviation = statistics
+    return (x - mean) / deviation
 
 
 def class_weight(y: Tensor, n_classes: int) -> Tensor:
@@ -225,8 +256,8 @@ def _factors(data_dirs: Sequence[Path], speaker_of: Mapping[str, str]) -> dict[s
     }
 
 
-def _rows_of(groups: Sequence[str]) -> Iterator[Tensor]:
+def _rows_of(groups: Sequence[str]) -> Iterator[tuple[str, Tensor]]:
     rows: dict[str, list[int]] = {}
     for i, group in enumerate(groups):
         rows.setdefault(group, []).append(i)
-    yield from (torch.tensor(r) for r in rows.values())
+    yield from ((group, torch.tensor(r)) for group, r in rows.items())
