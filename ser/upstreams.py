@@ -7,20 +7,24 @@ returns exactly the frames of its front end (`S3PRLUpstream` would repeat the la
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import inspect
+import json
 import re
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 import torchaudio
+from safetensors import safe_open
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -140,13 +144,65 @@ def _expert(name: str, ckpt: str | None) -> nn.Module:
     return _from_hub(entry, name)
 
 
+def read_checkpoint(ckpt: str | Path) -> dict[str, Any]:
+    """Read a checkpoint without running what is in it: nested mappings of settings and tensors.
+
+    Args:
+        ckpt: a `.safetensors` file of `flat_checkpoint`, or one that `torch.load` reads with `weights_only`.
+    """
+    if Path(ckpt).suffix != ".safetensors":
+        return torch.load(ckpt, map_location="cpu", weights_only=True)
+    with safe_open(ckpt, framework="pt") as file:
+        state = json.loads(file.metadata()["settings"])
+        for name in file.keys():  # noqa: SIM118
+            *path, last = json.loads(name)
+            inner = state
+            for key in path:
+                inner = inner[key]
+            inner[last] = file.get_tensor(name)
+    return state
+
+
+def flat_checkpoint(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Part a checkpoint into tensors, named by their path, and what else it holds, for a safetensors file.
+
+    Example:
+        >>> flat_checkpoint({"cfg": {"layers": 2}, "model": {"bias": torch.zeros(1)}})
+        ({'["model", "bias"]': tensor([0.])}, {'settings': '{"cfg": {"layers": 2}, "model": {}}'})
+    """
+    tensors: dict[str, Tensor] = {}
+
+    def without_tensors(part: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+        rest = {}
+        for key, value in part.items():
+            if isinstance(value, Tensor):
+                tensors[json.dumps([*path, key])] = value.clone().contiguous()
+            else:
+                rest[key] = without_tensors(value, (*path, key)) if isinstance(value, Mapping) else value
+        return rest
+
+    settings = without_tensors(state, ())
+    return tensors, {"settings": json.dumps(settings)}
+
+
+@contextlib.contextmanager
+def _loaded(state: dict[str, Any]) -> Iterator[None]:
+    """Hand s3prl a checkpoint that is already read: its classes know nothing but `torch.load`."""
+    original, torch.load = torch.load, lambda *_, **__: state
+    try:
+        yield
+    finally:
+        torch.load = original
+
+
 def _from_file(entry: Callable[..., nn.Module], name: str, ckpt: str) -> nn.Module:
     try:
-        state = torch.load(ckpt, map_location="cpu", weights_only=True)
+        state = read_checkpoint(ckpt)
         cfg = state["model_cfg"] if "model_cfg" in state else state.get("cfg", {})
         if not re.fullmatch(r"[\d\s()\[\],+*]*", cfg.get("conv_feature_layers", "")):  # s3prl runs it as Python
             raise ValueError("its conv_feature_layers are no list of numbers")
-        return entry(ckpt=ckpt)
+        with _loaded(state):
+            return entry(ckpt=ckpt)
     except Exception as error:  # s3prl raises whatever the file made it raise; torch advises to run what is in it
         reason = f": {error}" if isinstance(error, ValueError) else ""
         raise ConfigError(
@@ -365,7 +421,7 @@ def _byol_s(ckpt: str, hop_ms: int, device: torch.device) -> Upstream:
 
     model = AudioNTT2020(n_mels=64, d=BYOL_S_DIM)
     try:
-        model.load_state_dict(torch.load(ckpt, map_location="cpu", weights_only=True))
+        model.load_state_dict(read_checkpoint(ckpt))
     except Exception as error:
         raise ConfigError(
             f"upstream 'byol_s': ckpt '{ckpt}' is no {BYOL_S_DIM}-dimensional BYOL-S checkpoint "

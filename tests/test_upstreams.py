@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 import torchaudio
 import torchaudio.compliance.kaldi
+from safetensors.torch import save_file
 
 import ser
 from ser import upstreams
@@ -266,6 +267,16 @@ def trainable(name: str, checkpoints, **settings) -> upstreams.TransformerEncode
 def together(encoder: upstreams.TransformerEncoder, frames: list[torch.Tensor], filler: float = 0.0, **masks):
     padded = torch.nn.utils.rnn.pad_sequence(frames, batch_first=True, padding_value=filler)
     return encoder(padded, torch.tensor([len(f) for f in frames]), **masks)
+
+
+@pytest.mark.parametrize("name", [*WRITERS, "data2vec_local"])
+def test_a_checkpoint_as_safetensors_gives_the_same_frames(name, checkpoints, tmp_path, monkeypatch):
+    tensors, settings = upstreams.flat_checkpoint(upstreams.read_checkpoint(checkpoints[name]))
+    save_file(tensors, tmp_path / "encoder.safetensors", settings)
+    expected = load(name, checkpoints[name])(noise(9000))
+    monkeypatch.setattr(torch, "load", None)  # nothing of it is unpickled
+    assert torch.equal(load(name, tmp_path / "encoder.safetensors")(noise(9000)), expected)
+    assert torch.load is None
 
 
 @pytest.mark.parametrize("name", TRAINABLE)
