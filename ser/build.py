@@ -64,8 +64,8 @@ COLUMNS = ["row", "conf", "feature", "seeds", "init", "versus", "published", "se
 RESULT_ROOMS = ("losses", "nn", "methods", "training", "metrics", "randomness", "upstreams", "audio")
 """Where the code stands that decides what a row predicts; when what its method imports changes, it runs again."""
 
-SCORE_CODE = ("metrics", "probing.py", "scoring.py")
-"""Code that decides scores from predictions."""
+SCORE_CODE = ("metrics", "probing.py", "scoring.py", "model_folder.py")
+"""Code that decides scores from predictions, and what stands beside them for the use of a model."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -34,6 +34,8 @@ FLOORS = (
         "global_norm",
         "mistakes",
         "mistake_tables",
+        "model_folder",
+        "model_card",
     ),  # fmt: skip
     ("bin",),
 )

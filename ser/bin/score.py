@@ -1,4 +1,4 @@
-"""Predict the test utterances with every trained row and score them.
+"""Predict the test utterances with every trained row, score them, and make its folder one that `predict` can use.
 
 usage: python -m ser.bin.score RECIPE_OPTIONS
 """
@@ -8,12 +8,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.build import SIMILARITY, Recipe, Row
 from ser.errors import SerError, run_cli
-from ser.files import read_json, replacing, write_json
+from ser.files import read_json, replacing, write_json, write_text
+from ser.kaldi_io import read_map
+from ser.mistakes import Simulated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,10 +85,77 @@ def _score(recipe: Recipe, row: Row, seed: int, data: RunData, device: str) -> N
         "fits": fits(conditions, data.ratings, speaker_of),
         "speaker_dependent": sorted(name for name, part in conditions.items() if _knows_speakers(part, data)),
     }
+    if not isinstance(recipe, Simulated):  # nobody is to use what a mistake made
+        _write_model(recipe, row, seed, data, state, table["split"].unique().tolist(), device, result)
     write_json(_path(recipe, row, seed), result)
     names = {c: f"at {c} shots" if c.isdigit() else f"on {c}" for c in result["conditions"]}
     uars = ", ".join(f"{100 * s['uar']:.1f} {names[c]}" for c, s in result["conditions"].items())
     print(f"{row.name} seed {seed}: UAR {uars}", flush=True)
+
+
+def _write_model(
+    recipe: Recipe,
+    row: Row,
+    seed: int,
+    data: RunData,
+    state: Mapping[str, Tensor],
+    predicted: Sequence[str],
+    device: str,
+    result: dict,
+) -> None:
+    """Write what others need to use a row: see `ser.model_folder`, and its card."""
+    from ser.model_card import model_card
+    from ser.model_folder import write_model
+    from ser.results import line_of, score_lines
+
+    folder = recipe.run_dir(row, seed)
+    durations = {utt: float(s) for c in recipe.corpora for utt, s in read_map(recipe.data / c / "utt2dur").items()}
+    about = _about(recipe, row, seed, result)
+    info = write_model(folder, about, row.method, row.config, data, state, predicted, durations, device)
+    scored = score_lines(line_of(row.label, row.feature, None, [result], task=row.task), seed=1)
+    write_text(folder / "README.md", model_card(info, scored, read_json(folder / "env.json")))
+
+
+def _about(recipe: Recipe, row: Row, seed: int, result: dict) -> dict[str, Any]:
+    """Collect what the recipe knows of a row."""
+    from ser.results import SPEAKER_DEPENDENT, row_stamps
+
+    splits, feature = recipe.splits_of(row.task).about, recipe.feature_config(row.feature)
+    if not row.finetunes:  # a configuration may leave its precision to the machine
+        info = read_json(recipe.dump_dir(row.feature, recipe.corpora[0]) / "feats.json")
+        feature = feature.model_copy(update={"precision": info.get("precision", feature.precision)})
+    identity, labels = feature.identity(), splits["made_from"]["labels"]
+    corpora = {name: read_json(recipe.data / name / "corpus.json") for name in recipe.corpora}
+    of_kind = {kind: sorted(c for c in corpora if splits["releases"][c] == kind) for kind in ("subset", "mini")}
+    stamps = [
+        *splits.get("stamps", []),
+        *row_stamps(row.values, splits.get("one_class_speakers", {})),
+        *([f"{SPEAKER_DEPENDENT}: {', '.join(result['speaker_dependent'])}"] if result["speaker_dependent"] else []),
+        *([f"PARTIAL CORPUS: {', '.join(of_kind['subset'])}"] if of_kind["subset"] else []),
+        *(["MINIATURE CORPORA: synthetic audio; it knows nothing of real speech"] if of_kind["mini"] else []),
+        *([f"OVERRIDDEN: {', '.join(recipe.overrides)}"] if recipe.overrides else []),
+    ]
+    told = ("title", "licence", "page", "release", "n_utterances", "n_speakers")
+    return {
+        "recipe": recipe.folder.name,
+        "row": row.label,
+        "name": row.name,
+        "task": row.task,
+        "seed": seed,
+        "method": row.values["method"],
+        "config": row.config.model_dump(),
+        "finetunes": row.finetunes,
+        "protocol": splits["protocol"]["protocol"],
+        "stamps": stamps,
+        "corpora": {name: {key: info.get(key, "not told") for key in told} for name, info in corpora.items()},
+        "labels": {name: labels[name]["map"] for name in corpora if name in labels},
+        "feature": {
+            "name": row.feature,
+            "config": feature.model_dump(),
+            "made_from": identity,
+            "ckpt_hash": identity["ckpt_hash"],
+        },
+    }
 
 
 def _probe(row: Row, seed: int, data: RunData, state: Mapping[str, Tensor], device: str, folder: Path) -> dict:
