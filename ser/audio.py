@@ -28,6 +28,9 @@ RESAMPLER = "torchaudio.functional.resample sinc_interp_hann width=6 rolloff=0.9
 _WAV_FORMATS = {1, 3, 6, 7, 0xFFFE}
 
 
+_OTHER_SUFFIXES = {"aif": "aiff", "oga": "ogg", "opus": "ogg"}
+
+
 @dataclass(frozen=True)
 class AudioInfo:
     """What an intact file's header says.
@@ -112,10 +115,11 @@ def _probe_other(path: Path) -> AudioInfo:
     from ser.files import hash_file
 
     try:
-        info = soundfile.info(str(path))
+        info = soundfile.info(os.fsencode(path))
     except soundfile.LibsndfileError as error:
         raise DataError(f"not readable as audio ({error.error_string})") from None
-    if info.format.lower() != Path(path).suffix.lower().lstrip("."):
+    suffix = Path(path).suffix.lower().lstrip(".")
+    if info.format.lower() != _OTHER_SUFFIXES.get(suffix, suffix):
         raise DataError(f"is {info.format} in spite of its name")
     if info.frames < 1:
         raise DataError("no audio in it (the header promises 0 samples)")
@@ -150,7 +154,7 @@ def load_native(path: str | Path, start: float | None = None, end: float | None 
     import torch
 
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             native_hz = file.samplerate
             first = round((start or 0) * native_hz)
             n_samples = -1 if end is None else max(0, round(end * native_hz) - first)

@@ -36,6 +36,7 @@ FLOORS = (
         "mistake_tables",
         "model_folder",
         "model_card",
+        "predicting",
     ),  # fmt: skip
     ("bin",),
 )

@@ -214,7 +214,7 @@ def _workers(nj: int, device: Device) -> Iterator[Mapped]:
     if nj == 1 or device == "cuda":
         yield lambda config, items: map(partial(_compute, config, device), items)
         return
-    with ProcessPoolExecutor(nj, multiprocessing.get_context("spawn"), initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(nj, multiprocessing.get_context("spawn"), initializer=end_with_parent) as pool:
         try:
             yield lambda config, items: _in_order(pool, partial(_compute, config, device), items, AHEAD * nj)
         finally:
@@ -234,7 +234,7 @@ def _in_order(
         yield waiting.popleft().result()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Watch the parent from a thread: if it were killed, its workers would wait for work for ever."""
 
     def watch() -> None:
@@ -247,19 +247,37 @@ def _end_with_parent() -> None:
 def _compute(config: FeatureConfig, device: Device, item: Part) -> np.ndarray:
     import numpy as np
 
-    from ser.audio import load, load_native
+    from ser.audio import load_native
 
     utt, audio = item
     try:
-        if config.upstream == EGEMAPS:
-            array = egemaps(*load_native(audio.path, audio.start, audio.end))
-        else:
-            array = _extractor(config, device)(load(audio.path, start=audio.start, end=audio.end))
+        array = feature_of(config, device, *load_native(audio.path, audio.start, audio.end))
     except DataError as error:
         raise DataError(f"{utt}: {error}") from None
     if not np.isfinite(array).all():
         raise DataError(f"{utt}: its features are not finite; listen to '{audio.path}'")
     return array
+
+
+def feature_of(config: FeatureConfig, device: Device, samples: Tensor, rate_hz: int) -> np.ndarray:
+    """Compute the feature of one utterance.
+
+    Args:
+        config: of the feature.
+        device: where an upstream computes.
+        samples: in [-1, 1], (T,) float32.
+        rate_hz: their rate, a file's own; openSMILE alone takes it, all else is resampled.
+
+    Returns:
+        float32: (D,), or (T', D) for a sequence; segments are flattened, (S, frames * bins).
+    """
+    if config.upstream == EGEMAPS:
+        return egemaps(samples, rate_hz)
+    import torchaudio.functional as F
+
+    from ser.audio import RATE_HZ
+
+    return _extractor(config, device)(F.resample(samples, rate_hz, RATE_HZ))
 
 
 @cache

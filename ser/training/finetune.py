@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -149,7 +150,7 @@ class Frames:
         if utt not in self._seconds:
             part = self.parts[utt]
             try:
-                duration = soundfile.info(part.path).duration
+                duration = soundfile.info(os.fsencode(part.path)).duration
             except soundfile.LibsndfileError as error:
                 raise DataError(f"{part.path}: cannot be decoded ({error}); run stage 1 again") from None
             self._seconds[utt] = min(part.end or duration, duration) - (part.start or 0)

@@ -1,0 +1,61 @@
+"""Copy a trained row into a folder that works on any machine: with the checkpoint of its encoder as safetensors.
+
+usage: python -m ser.bin.export EXP_DIR DEST
+
+EXP_DIR is exp/ROW/seedN of a recipe, after stage 5. DEST must not exist. An encoder that s3prl downloads by its name
+is not copied: it is downloaded where the model is used. Read the licences of the corpora in the card before you share
+it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from ser.errors import ConfigError, run_cli
+from ser.files import hash_file, replacing, write_json
+
+FILES = (
+    "conf.yaml",
+    "env.json",
+    "model.json",
+    "model.safetensors",
+    "predict.safetensors",
+    "metrics.json",
+    "README.md",
+)
+
+
+def main(argv: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", type=Path, metavar="EXP_DIR")
+    parser.add_argument("dest", type=Path, metavar="DEST")
+    parser.add_argument(
+        "--ckpt", type=Path, metavar="FILE", help="checkpoint of the encoder, if its variable is not set"
+    )
+    args = parser.parse_args(argv)
+    if args.dest.exists():
+        raise ConfigError(f"{args.dest}: exists; name a folder that does not")
+    from safetensors.torch import save_file
+
+    from ser.model_folder import ENCODER, Model
+    from ser.upstreams import flat_checkpoint, read_checkpoint
+
+    model = Model.open(args.folder, args.ckpt)
+    with replacing(args.dest) as part:
+        part.mkdir()
+        for name in FILES:
+            shutil.copy2(args.folder / name, part / name)
+        if model.feature.ckpt is not None:
+            tensors, settings = flat_checkpoint(read_checkpoint(model.feature.ckpt))
+            save_file(tensors, part / ENCODER, settings)
+            feature = {**model.about["feature"], "encoder_hash": hash_file(part / ENCODER)}
+            write_json(part / "model.json", {**model.about, "feature": feature})
+    size = sum(file.stat().st_size for file in args.dest.iterdir()) / 1e6
+    print(f"wrote {args.dest} ({size:.1f} MB)")
+
+
+if __name__ == "__main__":
+    run_cli(main)
