@@ -31,6 +31,9 @@ NORMALIZATION_SEES: Mapping[str, frozenset[str]] = {
 """Target data that a normalization uses."""
 
 MIN_DEVIATION = 1e-5
+"""A dimension that varies less where its statistics are taken tells nothing there, and could be anything elsewhere:
+units of BYOL-S that are silent in all of RAVDESS were a million deviations away in EMO-DB. Its deviation counts as
+infinite, so that normalized it is 0 everywhere."""
 
 RATING_FILES = {"activation": "utt2aro", "valence": "utt2val"}
 """Ratings by the name that Das 2022 gives them, and the files of a data directory."""
@@ -177,7 +180,8 @@ class RunData:
     def moments(self, split: Split, utts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Give mean and deviation of what a linear model of one split is fitted on, (D,) each."""
         x = self.x[self.rows(utts)].numpy()
-        return x.mean(0), np.maximum(x.std(0), MIN_DEVIATION)
+        deviation = x.std(0)
+        return x.mean(0), np.where(deviation < MIN_DEVIATION, np.inf, deviation)
 
     def statistics(self, split: Split, how: Normalization, without: Tensor | None = None) -> Statistics:
         """Give the statistics that `normalized` takes off; arguments as there, `how` is not `none`."""
@@ -206,8 +210,18 @@ class RunData:
 
 
 def _mean_and_deviation(seen: Tensor) -> Tensor:
-    """Compute mean and deviation of each dimension, (n, D) to (2, D); deviations are at least 1e-5."""
-    return torch.stack([seen.mean(0), seen.std(0, correction=0).clamp(min=MIN_DEVIATION)])
+    """Compute mean and deviation of each dimension, (n, D) to (2, D)."""
+    return torch.stack([seen.mean(0), without_constants(seen.std(0, correction=0))])
+
+
+def without_constants(deviation: Tensor) -> Tensor:
+    """Set deviations to infinity where a dimension does not vary, see `MIN_DEVIATION`.
+
+    Example:
+        >>> without_constants(torch.tensor([2.0, 1e-6])).tolist()
+        [2.0, inf]
+    """
+    return torch.where(deviation < MIN_DEVIATION, torch.inf, deviation)
 
 
 def _standardized(x: Tensor, statistics: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ser.errors import DataError
 from ser.randomness import seed_of
-from ser.training.data import MIN_DEVIATION
+from ser.training.data import without_constants
 
 if TYPE_CHECKING:
     from ser.features.frames import Frames
@@ -211,7 +211,7 @@ def statistics(store: FrameStore, utts: Iterable[str]) -> Tensor:
     One utterance at a time: memory does not grow with their number.
 
     Returns:
-        (2, D) float32: means, and deviations of at least 1e-5.
+        (2, D) float32: means, and deviations, infinite where a dimension does not vary.
     """
     n, mean, squares = 0, 0.0, 0.0  # `squares` are sums of squared differences from the mean
     for utt in utts:
@@ -220,7 +220,7 @@ def statistics(store: FrameStore, utts: Iterable[str]) -> Tensor:
         move, n = own_mean - mean, n + own_n
         squares = squares + (x - own_mean).square().sum(0) + move.square() * ((n - own_n) * own_n / n)
         mean = mean + move * (own_n / n)
-    return torch.stack([mean, (squares / n).sqrt().clamp(min=MIN_DEVIATION)]).float()
+    return torch.stack([mean, without_constants((squares / n).sqrt())]).float()
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,20 @@ def test_only_corpus_and_speaker_normalization_look_at_the_target():
         assert sees <= set(TARGET_DATA)
 
 
+@pytest.mark.parametrize("how", ["source", "corpus"])
+def test_what_never_moves_where_statistics_are_taken_is_zero_everywhere(how):
+    """It was a million deviations away in the other corpus, and drowned all that is known of it."""
+    data = make_run_data()
+    split = data.splits[0]
+    seen = [*split.train] if how == "source" else [*split.adapt]
+    others = [utt for utt in split.test if utt not in seen]
+    data.x[data.rows(seen), 2] = 0.25
+    data.x[data.rows(others), 2] = 20.0
+    assert (data.normalized(split, how)[data.rows(others), 2] == 0).all()
+    mean, deviation = data.moments(split, seen)
+    assert (mean[2], deviation[2]) == (0.25, np.inf)
+
+
 def test_a_constant_feature_becomes_zero():
     data = make_run_data()
     data.x[:, 2] = 0.1

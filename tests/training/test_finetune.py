@@ -477,4 +477,5 @@ def test_only_beginnings_are_applied_to_where_asked():
     t = trainer()
     whole, cut = t.outputs(UTTS)[0], t.outputs(UTTS, 0.4)[0]
     assert {cap for _, cap in t.frames.asked} == {None, 0.4}
-    assert torch.equal(whole[0], cut[0]) and not torch.equal(whole[5], cut[5])  # the first has 0.4 s
+    torch.testing.assert_close(whole[0], cut[0], rtol=1e-5, atol=1e-6)  # it has 0.4 s; batches differ in length
+    assert (whole[5] - cut[5]).abs().max() > 1e-4
