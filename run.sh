@@ -82,7 +82,7 @@ fi
 # Only the recipe as it is committed writes its RESULTS.md; variants keep theirs in exp/.
 if [ -n "$features$set" ]; then results=$exp/RESULTS.md; fi
 if [ -z "$features" ]; then features=$recipe_features strict=false; fi
-
+take_lock "$exp"
 recipe_options=(--recipe "$folder" --data "$data" --dump "$dump" --splits "$splits" --exp "$exp" --features "$features"
   --strict "$strict" --mini "$mini" --finetune "$finetune")
 for override in $set; do recipe_options+=(--set "$override"); done

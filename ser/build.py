@@ -25,6 +25,7 @@ from ser.config import ConfigModel, Origin, build, find, load, read, split_overr
 from ser.errors import ConfigError, DataError, unknown
 from ser.features.config import FeatureConfig, made_from_audio
 from ser.files import Done, fingerprint, read_json
+from ser.kaldi_io import check_unchanged, read_audio_parts
 from ser.splits.lists import Splits
 
 if TYPE_CHECKING:
@@ -314,7 +315,12 @@ class Recipe:
         from ser.training.data import RunData
 
         splits, data_dirs = self.splits_of(row.task), [self.data / c for c in self.corpora]
+        for data_dir in data_dirs:
+            check_unchanged(data_dir)
         if row.finetunes:
+            for data_dir in data_dirs:
+                for audio in read_audio_parts(data_dir).values():
+                    audio.check()
             return RunData.of_audio(splits, data_dirs, self.feature_config(row.feature), scoring)
         dumps = [self.dump_dir(row.feature, corpus) for corpus in self.corpora]
         if self.feature_config(row.feature).is_sequence:

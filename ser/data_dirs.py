@@ -9,14 +9,13 @@ from __future__ import annotations
 import codecs
 import contextlib
 import dataclasses
-import json
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ser.errors import ConfigError, DataError
-from ser.files import read_json, remove, replacing, write_json
+from ser.files import changed_files, read_json, remove, replacing, write_json
 from ser.kaldi_io import (
     PARTIAL,
     REQUIRED,
@@ -25,6 +24,7 @@ from ser.kaldi_io import (
     read_data_dir,
     read_list,
     read_map,
+    record,
     summary,
     validate_data_dir,
     write_map,
@@ -108,6 +108,9 @@ def fix_data_dir(path: Path, allow_pipes: bool = False) -> Fixed:
     new["spk2utt"] = _invert_or_refuse(path, new["utt2spk"])
     report += reasons + _changes(path, old, new)
     lost = tuple(sorted({utt for name in _deciding(old) for utt in old[name]} - kept))
+    if not report:
+        edited = changed_files(path, _info(path).get("files", {}))
+        report = [f"{name}: is not what stage 1 wrote, and stays as it is" for name in edited]
     if report:
         _write_fixed(path, new, lost, allow_pipes)
     elif violations := validate_data_dir(path, allow_pipes):
@@ -214,12 +217,14 @@ def _write_fixed(path: Path, columns: Columns, lost: Sequence[str], allow_pipes:
         if violations := validate_data_dir(part, allow_pipes):
             violations = [v.replace(str(part), str(path)) for v in violations]
             raise _unfixable(path, violations)
-        if lost:
-            info = _info(path)
-            note = f"fix_data_dir: {_some(lost, 'utterances')} went, see {BACKUP}"
-            notes = [*info.get("notes", []), note]
-            counted = summary(read_data_dir(part))
-            write_json(part / "corpus.json", info | counted | {"release": "subset", "notes": notes})
+        info = _info(path)
+        edited = changed_files(part, info.get("files", {}))
+        note = f"{_some(lost, 'utterances')} went, see {BACKUP}" if lost else f"{', '.join(edited)} changed by hand"
+        if lost or edited:
+            notes = [*info.get("notes", []), f"fix_data_dir: {note}"]
+            info |= {**summary(read_data_dir(part)), "notes": notes, "files": record(part)}
+            info |= {"release": "subset"} if lost else {}
+            write_json(part / "corpus.json", info)
 
 
 def _unfixable(path: Path, violations: Sequence[str]) -> DataError:
@@ -470,7 +475,7 @@ def _write(dest: Path, columns: Columns, info: Mapping[str, Any], allow_pipes: b
         if violations := validate_data_dir(part, allow_pipes):
             first = violations[0].replace(str(part), str(dest))
             raise DataError(f"{dest}: {len(violations)} violations, first: {first}")
-        write_json(part / "corpus.json", {**info, **summary(read_data_dir(part))})
+        write_json(part / "corpus.json", {**info, **summary(read_data_dir(part)), "files": record(part)})
 
 
 def _invert_or_refuse(path: Path, utt2spk: Mapping[str, str]) -> dict[str, str]:
@@ -486,8 +491,6 @@ def _info(path: Path) -> dict[str, Any]:
         return read_json(path / "corpus.json")
     except FileNotFoundError:
         return {}
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path / 'corpus.json'}: no JSON ({error}); restore it or remove it") from None
 
 
 def _content(path: Path) -> bytes | None:

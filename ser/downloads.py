@@ -14,7 +14,6 @@ import errno
 import fcntl
 import hashlib
 import http.client
-import json
 import lzma
 import math
 import os
@@ -412,7 +411,7 @@ def _begin(response: http.client.HTTPResponse, part: Path) -> dict:
 def _about(part: Path) -> dict:
     try:
         return read_json(part.with_suffix(".json"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (FileNotFoundError, DataError):
         return {}
 
 

@@ -5,9 +5,13 @@ Not here: mistakes of the code itself, which are plain `ValueError`s and asserti
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import errno
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn
 
 
 class SerError(Exception):
@@ -39,16 +43,47 @@ def unknown(word: str, known: Iterable[str]) -> str:
     return f"unknown '{word}'{hint} known: {', '.join(known)}"
 
 
+DISK_ERRORS = {
+    errno.ENOSPC: "free some space there and run again",
+    errno.EDQUOT: "free some of what is yours there and run again",
+    errno.EFBIG: "allow larger files (ulimit -f) and run again",
+    errno.EIO: "check the disk, then run again",
+}
+"""What a disk may say while a file is written, and what to do; what was finished before is kept."""
+
+
 def run_cli(main: Callable[[Sequence[str]], None]) -> None:
-    """Run a command line: one line on stderr and exit code 2 for a `SerError`, tracebacks for the rest."""
+    """Run a command line: one line on stderr and code 2 for what a user can put right, tracebacks for the rest."""
     try:
         main(sys.argv[1:])
     except SerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        _end(str(error))
     except OSError as error:
+        if error.errno in DISK_ERRORS:
+            where = error.filename or "output"
+            _end(f"{where}: {error.strerror} ({_disk(where)}); {DISK_ERRORS[error.errno]}")
         if error.filename is None:
             raise
-        reason = f"{error.filename}: {error.strerror}; check that the place exists and may be written"
-        print(f"error: {reason}", file=sys.stderr)
-        sys.exit(2)
+        _end(f"{error.filename}: {error.strerror}; check that the place exists and may be written")
+
+
+def _disk(path: str) -> str:
+    """Tell which disk a path lies on, or would."""
+    place = os.path.abspath(path)
+    while not os.path.ismount(place):
+        place = os.path.dirname(place)
+    return f"the disk of {place}"
+
+
+def _end(reason: str) -> NoReturn:
+    """Print the sentence and end with code 2; on stdout where stderr is a file on the disk that is full."""
+    line = f"error: {reason}\n"  # in one piece, as others write to the same log
+    try:
+        sys.stderr.write(line)
+        sys.stderr.flush()
+    except OSError:
+        sys.stderr = sys.stdout  # or the interpreter tries once more on its way out
+        with contextlib.suppress(OSError):
+            sys.stdout.write(line)
+            sys.stdout.flush()
+    sys.exit(2)

@@ -1,4 +1,4 @@
-"""Writing files so that a killed run leaves nothing half-written, and knowing whether work is done.
+"""Writing files so that a killed run leaves nothing half-written, and knowing whether work is done or changed.
 
 Not here: any format; formats build on `replacing`.
 """
@@ -6,13 +6,17 @@ Not here: any format; formats build on `replacing`.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from ser.errors import DISK_ERRORS, DataError
 
 
 @contextlib.contextmanager
@@ -21,20 +25,52 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Works for a file and for a folder; a reader sees the old content or the new, never a part. What an
     interrupted run left is overwritten by the next.
+
+    Raises:
+        OSError: with the name of `path` also where the system tells none, as when the disk is full.
     """
     path = Path(path)
+    part, old = (path.with_name(f".{path.name}.{ending}") for ending in ("part", "old"))
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if old.exists() and not path.exists():  # killed between the two renames below
+            old.rename(path)
+        remove(part)
+        yield part
+        if part.is_dir() and path.exists():  # a folder cannot be renamed onto a full one
+            remove(old)
+            path.rename(old)
+            part.rename(path)
+            remove(old)
+        else:
+            os.replace(part, path)
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name a file in what the system says of the disk: writing tells no name, and safetensors no error number."""
+    try:
+        yield
+    except Exception as error:
+        number = error.errno if isinstance(error, OSError) else _told_number(str(error))
+        if number not in DISK_ERRORS or getattr(error, "filename", None) is not None:
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
+
+
+def _told_number(text: str) -> int | None:
+    """Read the number of the system's error that Rust puts behind its words."""
+    told = re.search(r"\(os error (\d+)\)$", text)
+    return int(told[1]) if told else None
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Wait until no other process is in such a block for this path; a killed process leaves no lock behind."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    remove(part)
-    yield part
-    if part.is_dir() and path.exists():  # a folder cannot be renamed onto a full one
-        old = path.with_name(f".{path.name}.old")
-        remove(old)
-        path.rename(old)
-        part.rename(path)
-        remove(old)
-    else:
-        os.replace(part, path)
+    with open(path.with_name(f".{path.name}.lock"), "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def remove(path: Path) -> None:
@@ -57,8 +93,15 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read a JSON file.
+
+    Raises:
+        DataError: if it is damaged.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path}: damaged, no JSON ({error}); restore it, or delete it and run again") from None
 
 
 def hash_file(path: Path) -> str:
@@ -68,6 +111,17 @@ def hash_file(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def hash_files(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """Hash some files of a folder, as a record that `changed_files` holds them against later."""
+    return {name: hash_file(Path(folder) / name) for name in sorted(names)}
+
+
+def changed_files(folder: Path, recorded: Mapping[str, str]) -> list[str]:
+    """Name the files of a folder that are not what they were when `hash_files` recorded them, or not there."""
+    paths = {name: Path(folder) / name for name in recorded}
+    return [name for name, path in paths.items() if not path.is_file() or hash_file(path) != recorded[name]]
 
 
 def fingerprint(inputs: Any) -> str:
@@ -111,5 +165,5 @@ class Done:
     def _stored(self) -> dict[str, Any] | None:
         try:
             return read_json(self.path)
-        except (FileNotFoundError, json.JSONDecodeError):
+        except (FileNotFoundError, DataError):
             return None

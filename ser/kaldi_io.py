@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ser.audio import probe
 from ser.errors import DataError, unknown
-from ser.files import replacing, write_json
+from ser.files import changed_files, fingerprint, hash_files, read_json, replacing, write_json
 from ser.types import EMOTIONS, Utterance
 
 UTT_FILES = {
@@ -96,7 +97,7 @@ def write_data_dir(path: Path, utterances: Iterable[Utterance], info: Mapping[st
     Args:
         path: `data/<corpus>`.
         utterances: at least one; a file is written for each field that any of them has.
-        info: content of `corpus.json`.
+        info: content of `corpus.json`, which also records the files as they are now.
 
     Raises:
         DataError: for an id that stands twice, or whatever `validate_data_dir` finds.
@@ -118,9 +119,33 @@ def write_data_dir(path: Path, utterances: Iterable[Utterance], info: Mapping[st
             write_map(part / "spk2gender", gender)
         if any(u.start is not None for u in utterances):
             write_map(part / SEGMENTS, {u.utt_id: _segment(u) for u in utterances})
-        write_json(part / "corpus.json", info)
+        write_json(part / "corpus.json", {**info, "files": record(part)})
         if violations := validate_data_dir(part):
             raise DataError(f"{path}: {len(violations)} violations, first: {violations[0]}")
+
+
+def record(path: Path) -> dict[str, str]:
+    """Hash the files of a data directory, as `check_unchanged` wants them in `corpus.json` under `files`.
+
+    `wav.scp` is not among them: audio may move, and is held against `utt2hash` when it is read.
+    """
+    names = (*UTT_FILES, SEGMENTS, "spk2utt", "spk2gender")
+    return hash_files(path, [name for name in names if name != "wav.scp" and (path / name).exists()])
+
+
+def check_unchanged(path: Path) -> None:
+    """Refuse a data directory whose files are not those that stage 1 wrote: later stages may have used them.
+
+    Raises:
+        DataError: naming a file. Directories without a record, as those of other tools, pass.
+    """
+    info = read_json(path / "corpus.json") if (path / "corpus.json").exists() else {}
+    if changed := changed_files(path, info.get("files", {})):
+        raise DataError(
+            f"{path / changed[0]} is not what stage 1 wrote; to undo the change, "
+            f"delete {path} and run stage 1 again; "
+            f"to keep it, call utils/fix_data_dir.sh {path}"
+        )
 
 
 def _segment(utterance: Utterance) -> str:
@@ -182,12 +207,28 @@ class AudioPart(NamedTuple):
     path: str
     start: float | None = None
     end: float | None = None
+    audio_hash: str | None = None
+
+    def check(self) -> None:
+        """Refuse audio that is not what stage 1 saw; the file is read, but not decoded.
+
+        Raises:
+            DataError: without the utterance.
+        """
+        if self.audio_hash is None:
+            return
+        try:
+            found = probe(Path(self.path)).audio_hash
+        except DataError as error:
+            raise DataError(f"{self.path}: {error}; restore the file and run stage 1 again") from None
+        if self.audio_hash not in (found, fingerprint([found, self.start, self.end])):
+            raise DataError(f"{self.path}: is not the audio that stage 1 saw; restore the file or run stage 1 again")
 
 
 def read_audio_parts(path: Path) -> dict[str, AudioPart]:
     """Read where the audio of each utterance of a data directory is."""
-    times = read_segments(path)
-    return {utt: AudioPart(wav, *times.get(utt, ())) for utt, wav in read_map(path / "wav.scp").items()}
+    wavs, times, hashes = read_map(path / "wav.scp"), read_segments(path), read_map(path / "utt2hash")
+    return {utt: AudioPart(wav, *times.get(utt, (None, None)), hashes.get(utt)) for utt, wav in wavs.items()}
 
 
 def validate_data_dir(path: Path, allow_pipes: bool = False) -> list[str]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ser.data_dirs import choose, combine_data, fix_data_dir, invert, listed, spk2utt_of, subset_data_dir
 from ser.errors import ConfigError, DataError
-from ser.kaldi_io import read_data_dir, read_map, validate_data_dir, write_data_dir
+from ser.kaldi_io import check_unchanged, read_data_dir, read_map, validate_data_dir, write_data_dir
 from ser.types import Utterance, ids
 
 UTILS = Path(__file__).parents[1] / "utils"
@@ -78,6 +78,24 @@ def test_fix_leaves_a_valid_directory_alone(data):
     fixed = fix_data_dir(data)
     assert (fixed.n_kept, fixed.lost, fixed.report) == (6, (), ())
     assert content(data) == before
+
+
+def test_fix_accepts_what_was_changed_by_hand(data):
+    change(data, "utt2emo", b"c-a-2 sad\n", b"c-a-2 happy\n")
+    with pytest.raises(
+        DataError, match=r"utt2emo is not what stage 1 wrote; .*; to keep it, call utils/fix_data_dir"
+    ):
+        check_unchanged(data)
+    assert fix_data_dir(data).report == ("utt2emo: is not what stage 1 wrote, and stays as it is",)
+    check_unchanged(data)
+    assert info(data)["notes"][-1] == "fix_data_dir: utt2emo changed by hand"
+    assert read_map(data / "utt2emo")["c-a-2"] == "happy"
+    assert fix_data_dir(data).report == ()
+
+
+def test_audio_may_move(data):
+    change(data, "wav.scp", b"/x/1.wav", b"/y/1.wav")
+    check_unchanged(data)
 
 
 def test_fix_intersects_and_tells_what_went_and_why(data):

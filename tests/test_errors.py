@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import subprocess
 import sys
 
 import pytest
@@ -40,3 +43,28 @@ def test_mistake_of_the_code_keeps_its_traceback(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["prog"])
     with pytest.raises(ValueError, match="shapes"):
         run_cli(main)
+
+
+@pytest.mark.parametrize("name", ["x/feats.ark", None])
+def test_a_full_disk_is_told_in_one_line_with_what_to_do(name, monkeypatch, capsys, tmp_path):
+    """The system names no file when a write fails; the disk of standard output is then meant."""
+
+    def main(argv):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), *([str(tmp_path / name)] if name else []))
+
+    monkeypatch.setattr(sys, "argv", ["prog"])
+    monkeypatch.setattr(os.path, "ismount", lambda path: path in (str(tmp_path), "/"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="^2$"):
+        run_cli(main)
+    where = str(tmp_path / name) if name else "output"
+    line = f"error: {where}: No space left on device (the disk of {tmp_path}); free some space there and run again\n"
+    assert capsys.readouterr() == ("", line)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_where_the_log_s_disk_is_full_too_the_line_goes_to_the_terminal():
+    code = "import sys; from ser.errors import *\ndef main(argv): raise DataError('x: y')\nrun_cli(main)"
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=full, text=True)
+    assert (done.returncode, done.stdout) == (2, "error: x: y\n")

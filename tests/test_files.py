@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser.files import Done, fingerprint, hash_file, read_json, remove, replacing, write_json, write_text
+from ser.errors import DataError
+from ser.files import (
+    Done,
+    alone,
+    changed_files,
+    fingerprint,
+    hash_file,
+    hash_files,
+    read_json,
+    remove,
+    replacing,
+    write_json,
+    write_text,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
@@ -168,3 +183,76 @@ def test_damaged_mark_does_not_count_as_done(tmp_path, content):
     done = Done(tmp_path, {"seed": 1})
     assert not done.holds()
     assert done.changed() == ["seed"]
+
+
+def test_a_folder_that_was_lost_between_two_renames_comes_back(tmp_path, monkeypatch):
+    """Killed when the old folder was away and the new one not yet there; the next run fails, and nothing is lost."""
+    write_folder(tmp_path / "data", a="1")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match="^$"):  # noqa: PT012
+        renames = []
+
+        def rename(self, target, real=Path.rename):
+            renames.append(target)
+            if len(renames) == 2:
+                raise KeyboardInterrupt
+            return real(self, target)
+
+        patch.setattr(Path, "rename", rename)
+        with replacing(tmp_path / "data") as part:
+            write_folder(part, a="2")
+    assert not (tmp_path / "data").exists()
+    with pytest.raises(KeyError, match="refused"), replacing(tmp_path / "data"):
+        raise KeyError("refused")
+    assert (tmp_path / "data/a").read_text() == "1"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(28, "No space left on device"), RuntimeError("I/O error: No space left on device (os error 28)")],
+)
+def test_a_full_disk_is_told_with_the_name_of_the_file(error, tmp_path):
+    """Python names no file when a write fails, and safetensors gives words alone."""
+    message = re.escape(f"[Errno 28] No space left on device: '{tmp_path / 'x'}'")
+    with pytest.raises(OSError, match=message) as caught, replacing(tmp_path / "x"):
+        raise error
+    assert caught.value.filename == str(tmp_path / "x")
+
+
+@pytest.mark.parametrize("error", [OSError(104, "Connection reset"), ValueError("x (os error 2)"), OSError("odd")])
+def test_what_is_not_about_the_disk_stays_as_it_is(error, tmp_path):
+    with pytest.raises(type(error)) as caught, replacing(tmp_path / "x"):  # noqa: PT011
+        raise error
+    assert caught.value is error
+
+
+def test_processes_are_alone_one_after_another(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from ser.files import alone\n"
+        "with alone(Path(sys.argv[1])):\n print('in', flush=True); sys.stdin.read()"
+    )
+    with alone(tmp_path / "x"):
+        other = subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path / "x")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert select.select([other.stdout], [], [], 0.5)[0] == []
+    assert other.stdout.readline() == b"in\n"
+    other.kill()
+    other.communicate()
+    with alone(tmp_path / "x"):  # a killed process leaves no lock
+        pass
+
+
+def test_recorded_files_that_changed_or_went_are_named(tmp_path):
+    write_folder(tmp_path / "d", a="1", b="2", c="3", other="4")
+    recorded = hash_files(tmp_path / "d", ["c", "a", "b"])
+    assert changed_files(tmp_path / "d", recorded) == []
+    (tmp_path / "d/other").write_text("5")
+    (tmp_path / "d/b").write_text("3")
+    (tmp_path / "d/c").unlink()
+    assert changed_files(tmp_path / "d", recorded) == ["b", "c"]
+
+
+def test_damaged_json_is_told_with_its_file(tmp_path):
+    (tmp_path / "x").write_text('{"a": 1')
+    with pytest.raises(DataError, match=r"x: damaged, no JSON \(.*\); restore it, or delete it and run again"):
+        read_json(tmp_path / "x")

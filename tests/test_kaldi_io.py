@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ser.errors import DataError
+from ser.files import hash_file, read_json, write_json
 from ser.kaldi_io import (
     UTT_FILES,
     read_data_dir,
@@ -117,6 +118,10 @@ def test_any_map_is_read_as_written_and_sorted_by_bytes(entries):
 
 def test_files_are_kaldis_byte_for_byte(data_dir):
     files = {path.name: path.read_text() for path in data_dir.iterdir()}
+    recorded = read_json(data_dir / "corpus.json")["files"]
+    assert recorded == {name: hash_file(data_dir / name) for name in files if name not in ("wav.scp", "corpus.json")}
+    write_json(data_dir / "corpus.json", {"corpus": "c"})
+    files["corpus.json"] = (data_dir / "corpus.json").read_text()
     assert files == {
         "wav.scp": 'c-a-1 /x/l\'été $(rm -rf x);`y` "z" &.wav\nc-a-2 /x/2.wav\nc-b-1 /x/1.wav\n'
         "c-b-2%20%28%C3%A9%29 /x/2 (é).wav\n",

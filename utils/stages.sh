@@ -3,6 +3,12 @@
 
 log() { echo "$(date '+%H:%M:%S') $*"; }
 
+take_lock() { # take_lock FOLDER: no second run works here until this one and all that it started have ended
+  mkdir -p "$1"
+  exec 9<> "$1/.lock" # the lock belongs to the open file, which children inherit
+  python3 -m ser.bin.take_lock "$1/.lock" 9 || exit $?
+}
+
 run_step() { # run_step LOG COMMAND...: what it prints goes to the terminal and, with its errors, to LOG
   local log=$1 code=0 started=$SECONDS
   shift

@@ -16,6 +16,7 @@ from ser.bin.recipe_args import add_job_arguments, add_recipe_arguments, read_jo
 from ser.build import Recipe
 from ser.errors import run_cli
 from ser.features.extract import extract, find_stale
+from ser.kaldi_io import check_unchanged
 
 
 def main(argv: Sequence[str]) -> None:
@@ -36,6 +37,8 @@ def main(argv: Sequence[str]) -> None:
 def plan(recipe: Recipe) -> None:
     """Write the list of archives that are missing or were made from other audio."""
     data_dirs = [recipe.data / corpus for corpus in recipe.corpora]
+    for data_dir in data_dirs:
+        check_unchanged(data_dir)
     needs = {row.feature: row.needs for row in recipe.rows if not row.finetunes}
     usable = [(name, recipe.feature_config(name)) for name, reason in needs.items() if reason is None]
     stale = find_stale(usable, data_dirs, recipe.dump)

@@ -15,12 +15,12 @@ from pathlib import Path
 from ser.config import build, find, load, read
 from ser.errors import ConfigError, DataError, run_cli, unknown
 from ser.files import fingerprint, hash_file, read_json, remove
-from ser.kaldi_io import read_data_dir
+from ser.kaldi_io import check_unchanged, read_data_dir
 from ser.splits.audit import one_class_speakers
 from ser.splits.corpus_folds import CorpusFoldsProtocol, corpus_folds_splits
 from ser.splits.few_shot import FewShotProtocol, make_splits
 from ser.splits.labels import LabelMap
-from ser.splits.lists import Split, write_splits
+from ser.splits.lists import Split, changed_lists, write_splits
 from ser.splits.multi_corpus import (
     CrossCorpusProtocol,
     MultiCorpusProtocol,
@@ -96,8 +96,10 @@ def _make(args: argparse.Namespace, protocol: Protocol, labels_name: str, folder
     }
     about_path = folder / "protocol.json"
     if about_path.exists() and read_json(about_path).get("made_from") == made_from:
-        print(f"{task}splits: up to date")
-        return
+        if not (changed := changed_lists(folder)):
+            print(f"{task}splits: up to date")
+            return
+        print(f"{changed[0]}: was changed after it was made; made again")
     utterances, labels, releases = {}, {}, {}
     for name in protocol.corpora:
         corpus = read_data_dir(args.data / name)
@@ -150,6 +152,7 @@ def _data_hash(data_dir: Path, label_map: LabelMap, protocol: Protocol) -> str:
         by += ["utt2aro", "utt2val"]
     if isinstance(protocol, PairedFoldsProtocol):
         by += ["utt2text_id"]
+    check_unchanged(data_dir)
     names = ("utt2spk", "utt2emo", "utt2hash", "spk2gender", "utt2session", *by, "corpus.json")
     try:
         parts = {n: hash_file(data_dir / n) for n in names[:-1] if (data_dir / n).exists()}

@@ -16,6 +16,7 @@ from ser.corpora import CORPORA
 from ser.corpora.base import find_release, prepare
 from ser.corpora.table import prepare_table
 from ser.errors import ConfigError, run_cli, unknown
+from ser.kaldi_io import check_unchanged
 
 
 def main(argv: Sequence[str]) -> None:
@@ -30,6 +31,7 @@ def main(argv: Sequence[str]) -> None:
     allow_partial = args.allow_partial == "true"
     is_known = args.corpus in CORPORA or args.corpus == args.data_dir.name
     if is_known and args.release is None and db_root is None and (args.data_dir / "corpus.json").exists():
+        check_unchanged(args.data_dir)
         print(f"{args.corpus}: prepared before; no release was named to hold it against")
         return
     if args.corpus == "table":

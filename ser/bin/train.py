@@ -106,7 +106,7 @@ def run(recipe: Recipe, jobs: Path | None, part: str, device: str) -> None:
             if len(runs) > 1:  # one of them spoils the others, who go on without it
                 todo = [[run] for run in runs] + todo
                 continue
-            print(f"{runs[0][0].name} seed {runs[0][1]}: failed: {error}")
+            sys.stdout.write(f"{runs[0][0].name} seed {runs[0][1]}: failed: {error}\n")  # in one piece
             failed.append(error)
     if failed:
         raise failed[0]

@@ -17,8 +17,8 @@ from typing import Any
 from ser.audio import AudioInfo, probe
 from ser.corpora import das_ratings
 from ser.errors import DataError
-from ser.files import fingerprint, hash_file, read_json
-from ser.kaldi_io import summary, write_data_dir
+from ser.files import alone, fingerprint, hash_file, read_json
+from ser.kaldi_io import check_unchanged, summary, write_data_dir
 from ser.types import Utterance
 
 
@@ -136,6 +136,7 @@ def prepare(corpus: Corpus, release: Path, data_dir: Path, allow_partial: bool =
         "parser": corpus.version,
     }
     if _made_from(data_dir) == mark:
+        check_unchanged(data_dir)
         return False
     parsed = corpus.parse(release)
     parsed = dataclasses.replace(parsed, utterances=das_ratings.join(corpus.name, parsed.utterances, release))
@@ -162,7 +163,8 @@ def prepare(corpus: Corpus, release: Path, data_dir: Path, allow_partial: bool =
         "formats": _formats(usable.values()),
         **summary(utterances := [_with_audio(u, info) for u, info in usable.items()]),
     }
-    write_data_dir(data_dir, utterances, info)
+    with alone(data_dir):  # recipes share it
+        write_data_dir(data_dir, utterances, info)
     return True
 
 
@@ -190,7 +192,7 @@ def _made_from(data_dir: Path) -> dict[str, Any] | None:
     """Read what a data directory was made from; None if there is none, or a damaged one."""
     try:
         return read_json(data_dir / "corpus.json")["made_from"]
-    except (FileNotFoundError, KeyError, ValueError):
+    except (FileNotFoundError, KeyError, DataError):
         return None
 
 

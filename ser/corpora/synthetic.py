@@ -20,7 +20,7 @@ from typing import Any
 from ser.corpora import layouts
 from ser.corpora.layouts import Conditions, Labels, Prompt, Rate, Ratings
 from ser.errors import ConfigError, DataError, unknown
-from ser.files import read_json, replacing, write_json
+from ser.files import alone, read_json, replacing, write_json
 
 MAKER_VERSION = 2  # raise it whenever the same seed and shift would give other files: releases are rewritten
 MAX_SHIFT = 3.0  # further out the conditions leave their ranges
@@ -138,7 +138,7 @@ def _make_release(dest: Path, name: str, seed: int, shift: float) -> Path:
     from ser.corpora.voice import synthesize, write_wav
 
     conditions = release.conditions.at(shift)
-    with replacing(root) as part:
+    with alone(root), replacing(root) as part:  # recipes share it
         for prompt in prompts:
             samples = synthesize(name, prompt, conditions, rate_hz=release.rate_hz, seed=seed)
             write_wav(part / prompt.path, samples, release.rate_hz, prompt.n_channels)
@@ -178,5 +178,5 @@ def _is_made(root: Path, summary: dict[str, Any], wavs: set[str]) -> bool:
 def _read_summary(root: Path) -> dict[str, Any]:
     try:
         return dict(read_json(root / "mini.json"))
-    except (TypeError, ValueError):  # not ours, then
+    except (TypeError, ValueError, DataError):  # not ours, then
         return {}

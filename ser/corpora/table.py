@@ -18,8 +18,8 @@ from pathlib import Path
 
 from ser.audio import probe
 from ser.errors import DataError, unknown
-from ser.files import fingerprint, hash_file, read_json
-from ser.kaldi_io import summary, write_data_dir
+from ser.files import alone, fingerprint, hash_file, read_json
+from ser.kaldi_io import check_unchanged, summary, write_data_dir
 from ser.types import EMOTIONS, Utterance, ids
 
 REQUIRED = ("path", "speaker", "emotion")
@@ -28,7 +28,7 @@ ALL_OR_NONE = ("gender", "session")
 """Columns whose files a data directory has whole or not at all."""
 
 NUMBERS = ("arousal", "valence", "dominance", "start", "end")
-VERSION = 1
+VERSION = 2
 """Raise it when the same table would give other files."""
 
 
@@ -61,6 +61,7 @@ def prepare_table(table: Path, data_dir: Path, allow_partial: bool = False) -> b
     mark["audio"] = fingerprint([_stamp(table.parent / row["path"]) for row in rows.values()])
     info_path = data_dir / "corpus.json"
     if info_path.exists() and read_json(info_path).get("made_from") == mark:
+        check_unchanged(data_dir)
         return False
     utterances, unusable = {}, {}
     for where, row in rows.items():
@@ -89,7 +90,8 @@ def prepare_table(table: Path, data_dir: Path, allow_partial: bool = False) -> b
         "formats": {},
         **summary(list(utterances.values())),
     }
-    write_data_dir(data_dir, utterances.values(), info)
+    with alone(data_dir):  # recipes share it
+        write_data_dir(data_dir, utterances.values(), info)
     print(f"  {len(utterances)} utterances of {info['n_speakers']} speakers: {info['emotions']}")
     return True
 
@@ -169,7 +171,7 @@ def _number(where: str, column: str, text: str) -> float | None:
         value = math.nan
     if not math.isfinite(value):
         raise DataError(f"{where}: column {column}: found '{text}', a number or nothing is allowed")
-    return value
+    return round(value, 6) if column in ("start", "end") else value  # as `segments` has them
 
 
 def _with_audio(utterance: Utterance, where: str) -> Utterance:

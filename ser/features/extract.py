@@ -8,7 +8,6 @@ and the archive comes out the same, byte for byte, with any number of workers. N
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import math
 import multiprocessing
 import os
@@ -24,7 +23,7 @@ from ser.devices import Device, device_of, fast_precision
 from ser.errors import DataError
 from ser.features.config import EGEMAPS, FeatureConfig, made_from_audio
 from ser.features.egemaps import egemaps
-from ser.files import read_json, write_json, write_text
+from ser.files import alone, changed_files, hash_file, naming, read_json, write_json, write_text
 from ser.kaldi_io import AudioPart, read_audio_parts, write_map
 from ser.progress import progress
 
@@ -42,7 +41,11 @@ AHEAD = 16
 def up_to_date(config: FeatureConfig, data_dir: Path, dump_dir: Path) -> bool:
     """Tell whether an archive holds this feature of exactly this audio."""
     info = dump_dir / "feats.json"
-    return info.exists() and read_json(info)["made_from"] == _made_from(config, data_dir)
+    return (
+        info.exists()
+        and (dump_dir / "feats.ark").exists()
+        and read_json(info)["made_from"] == _made_from(config, data_dir)
+    )
 
 
 def _made_from(config: FeatureConfig, data_dir: Path) -> dict[str, Any]:
@@ -93,7 +96,7 @@ def extract(jobs: Sequence[Job], dump_root: Path, nj: int, device: Device) -> No
         for name, config, data_dir in jobs:
             dump = dump_root / config.folder(name) / data_dir.name
             parts = list(read_audio_parts(data_dir).items())
-            with _alone(dump):
+            with alone(dump):  # all recipes share it
                 if not up_to_date(config, data_dir, dump):
                     fitting = _fitting(config, device, nj)
                     _extract_corpus(fitting, _made_from(config, data_dir), parts, dump, mapped)
@@ -116,15 +119,6 @@ Part = tuple[str, AudioPart]
 Mapped = Callable[[FeatureConfig, Sequence[Part]], Iterator["np.ndarray"]]
 
 
-@contextlib.contextmanager
-def _alone(dump_dir: Path) -> Iterator[None]:
-    """Wait until no other process writes this archive, which all recipes share."""
-    dump_dir.parent.mkdir(parents=True, exist_ok=True)
-    with open(dump_dir.with_name(f".{dump_dir.name}.lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 class _Record(NamedTuple):
     """Where a vector or a matrix of an archive begins, behind its id, and its shape."""
 
@@ -144,7 +138,7 @@ def _extract_corpus(
         part.unlink(missing_ok=True)
         write_json(part_info, begun)
     records, size = _whole_records(part, [utt for utt, _ in parts], n_dims=2 if config.is_sequence else 1)
-    with open(part, "ab") as ark:
+    with naming(part), open(part, "ab") as ark:
         ark.truncate(size)
         ark.seek(size)  # truncating does not move the place that `tell` tells
         left = [item for item in parts if item[0] not in records]
@@ -160,7 +154,9 @@ def _extract_corpus(
     part.rename(ark_name)
     write_text(dump_dir / "feats.scp", "".join(f"{utt} {ark_name}:{records[utt].offset}\n" for utt, _ in parts))
     info = {**begun, "n": len(parts), "dim": next(iter(records.values())).shape[-1]}
-    if config.is_sequence:
+    if not config.is_sequence:  # frames are too many to be read only to see whether they are as they were
+        info["hash"] = hash_file(ark_name)
+    else:
         segments = config.segment_settings
         info["frames"] = sum(record.shape[0] for record in records.values())
         info["frame_shape"] = [info["dim"]] if segments is None else list(segments.shape)
@@ -252,6 +248,7 @@ def _compute(config: FeatureConfig, device: Device, item: Part) -> np.ndarray:
     utt, audio = item
     try:
         array = feature_of(config, device, *load_native(audio.path, audio.start, audio.end))
+        audio.check()
     except DataError as error:
         raise DataError(f"{utt}: {error}") from None
     if not np.isfinite(array).all():
@@ -316,13 +313,18 @@ def read_features(dump_dir: Path) -> tuple[list[str], np.ndarray]:
         Utterance ids, and their vectors as (N, D) float32.
 
     Raises:
-        DataError: if stage 3 has not finished it, or it holds frames.
+        DataError: if stage 3 has not finished it, it was changed since, or it holds frames.
     """
     import kaldiio
     import numpy as np
 
-    if "frame_shape" in read_info(dump_dir):
+    info = read_info(dump_dir)
+    if "frame_shape" in info:
         raise DataError(f"{dump_dir}: holds frames, not one vector per utterance; name a feature that pools them")
+    if "hash" in info and changed_files(dump_dir, {"feats.ark": info["hash"]}):
+        raise DataError(
+            f"{dump_dir / 'feats.ark'} is not what stage 3 wrote; delete {dump_dir} and run stage 3 again"
+        )
     records = list(kaldiio.load_ark(str(dump_dir / "feats.ark")))
     return [utt for utt, _ in records], np.stack([vector for _, vector in records])
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ser.errors import DataError
-from ser.files import fingerprint, read_json, replacing, write_json
+from ser.files import changed_files, fingerprint, hash_files, read_json, replacing, write_json
 from ser.kaldi_io import read_list, read_map
 
 
@@ -66,7 +66,19 @@ def _write_split(folder: Path, split: Split) -> None:
     for name, utts in {"adapt.lst": split.adapt, "test.lst": split.test}.items():
         (folder / name).write_text("".join(f"{utt}\n" for utt in utts))
     counts = {name: len(entries) for name, entries in with_class.items() if not name.startswith("support")}
-    write_json(folder / "split.json", {"name": split.name, "counts": counts, **split.about})
+    files = hash_files(folder, [path.name for path in folder.iterdir()])
+    write_json(folder / "split.json", {"name": split.name, "counts": counts, **split.about, "files": files})
+
+
+def changed_lists(folder: Path) -> list[Path]:
+    """Find the lists of a recipe's `splits/` that are not what stage 2 wrote, or not there."""
+    names = read_json(folder / "protocol.json")["splits"]
+    return [folder / name / file for name in names for file in changed_files(folder / name, _recorded(folder / name))]
+
+
+def _recorded(folder: Path) -> dict[str, str]:
+    """Read what stage 2 recorded of a split's files; nothing of one that is older than the record."""
+    return read_json(folder / "split.json").get("files", {})
 
 
 @dataclass(frozen=True)
@@ -108,6 +120,12 @@ class Splits:
 
     def _read(self, name: str, with_test: bool) -> Split:
         folder = self.folder / name
+        hidden = () if with_test else ("test.lst", "test.ref")
+        recorded = {file: value for file, value in _recorded(folder).items() if file not in hidden}
+        if changed := changed_files(folder, recorded):
+            path = folder / changed[0]
+            what = "is not what stage 2 wrote" if path.exists() else "is missing"
+            raise DataError(f"{path} {what}; run stage 2 again, which restores it")
         support = {}
         for path in folder.glob("support.*.lst"):
             k, draw = re.fullmatch(r"support\.(\d+)\.(\d+)\.lst", path.name).groups()

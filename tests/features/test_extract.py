@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import torch
 
 from ser import audio, upstreams
 from ser.bin import extract_features
+from ser.corpora.table import prepare_table
 from ser.errors import DataError, run_cli
 from ser.features import extract as module
 from ser.features.config import FeatureConfig
@@ -28,7 +30,7 @@ from ser.features.extract import extract_stale, read_features, up_to_date
 from ser.features.pool import pool
 from ser.features.shortcut import shortcut
 from ser.files import read_json, write_json
-from ser.kaldi_io import read_map
+from ser.kaldi_io import AudioPart, read_audio_parts, read_map
 from tests.fakes.checkpoints import WRITERS
 from tests.fakes.wav import write_wav
 from tests.features.data_dir import (
@@ -194,6 +196,52 @@ def test_changed_audio_is_extracted_again_and_moved_audio_is_not(tmp_path, capsy
     folder = extract(data_dir, tmp_path / "dump")
     np.testing.assert_array_equal(read_scp(folder)["c-s-u01"], shortcut(audio.load(moved["c-s-u01"])).numpy())
     assert content(folder)["feats.ark"] != first["feats.ark"]
+
+
+@pytest.mark.parametrize("config", [SHORTCUT, FBANK], ids=["shortcut", "fbank"])
+def test_audio_that_stage_1_did_not_see_is_refused(config, tmp_path):
+    """A file that is good, and another one; nothing vouches for its features, and restored it gives the archive."""
+    data_dir, wavs = write_corpus(tmp_path, 3)
+    expected = content(extract(data_dir, tmp_path / "dump", config))
+    shutil.rmtree(tmp_path / "dump")
+    good = wavs["c-s-u01"].read_bytes()
+    write_wav(wavs["c-s-u01"], seed=99)
+    with pytest.raises(
+        DataError, match=r"^c-s-u01: .*1\.wav: is not the audio that stage 1 saw; .* run stage 1 again"
+    ):
+        extract(data_dir, tmp_path / "dump", config)
+    wavs["c-s-u01"].write_bytes(good)
+    assert content(extract(data_dir, tmp_path / "dump", config)) == expected
+
+
+def test_segments_are_held_against_the_audio_of_their_file(tmp_path):
+    """A table with times of more digits than `segments` has, and a whole file that `combine_data` gives times."""
+    wav = write_wav(tmp_path / "a.wav", n_samples=16_000)
+    table = f"path,speaker,emotion,start,end\n{wav},s,sad,0.12345678,0.5\n{wav},s,happy,0.5,0.9\n"
+    (tmp_path / "t.csv").write_text(table)
+    prepare_table(tmp_path / "t.csv", tmp_path / "data" / "lab")
+    for part in read_audio_parts(tmp_path / "data" / "lab").values():
+        part.check()
+    AudioPart(str(wav), 0.0, 1.0, audio.probe(wav).audio_hash).check()
+    write_wav(wav, seed=5, n_samples=16_000)
+    for part in read_audio_parts(tmp_path / "data" / "lab").values():
+        with pytest.raises(DataError, match="is not the audio that stage 1 saw"):
+            part.check()
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
+def test_a_damaged_archive_is_refused(damage, tmp_path):
+    data_dir, _ = write_corpus(tmp_path, 3)
+    ark = extract(data_dir, tmp_path / "dump") / "feats.ark"
+    whole = ark.read_bytes()
+    ark.unlink()
+    if damage != "gone":
+        ark.write_bytes(whole[:-1] + (bytes([whole[-1] ^ 1]) if damage == "flipped" else b""))
+    with pytest.raises(DataError, match=r"feats.ark is not what stage 3 wrote; delete .*/c and run stage 3 again"):
+        read_features(ark.parent)
+    if damage != "gone":
+        shutil.rmtree(ark.parent)
+    assert (extract(data_dir, tmp_path / "dump") / "feats.ark").read_bytes() == whole
 
 
 def test_an_older_index_does_not_vouch_for_a_newer_archive(tmp_path, monkeypatch):

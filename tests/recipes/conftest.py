@@ -41,12 +41,12 @@ class Checkout:
         )
 
     def files(self, *folders: Path) -> dict[str, tuple[int, int]]:
-        """Size and time of change of every file but the logs."""
+        """Size and time of change of every file but the logs and the lock."""
         return {
             str(path): (path.stat().st_size, path.stat().st_mtime_ns)
             for folder in folders
             for path in folder.rglob("*")
-            if path.is_file() and "log" not in path.parts
+            if path.is_file() and "log" not in path.parts and path.name != ".lock"
         }
 
 

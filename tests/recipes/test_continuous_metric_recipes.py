@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from tests.faults import disturb
 from tests.recipes.conftest import Checkout, copy_tree
 
 RECIPES = {  # tested corpora, rated ones first
@@ -111,3 +112,11 @@ def test_the_classic_baseline_gives_the_same_digits_every_run(shared):
         (path.parent / "metrics.json").unlink()
     page_of(shared, CLASSIC)
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_hit_by_faults_it_ends_in_the_same_files(shared, tmp_path):
+    result = shared.run(script=shared.root / "egs" / "emodb2urdu" / "run.sh")
+    assert result.returncode == 0, result.stdout + result.stderr
+    disturb(
+        shared.root, "emodb2urdu", "metric_act", [(4, "killed", ".done"), (5, "kill", "predictions.tsv")], tmp_path
+    )

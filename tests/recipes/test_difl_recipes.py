@@ -16,6 +16,7 @@ from ser.metrics import uar
 from ser.probing import domain_measures, embedded_utts
 from ser.splits.lists import Splits
 from ser.training.data import RunData
+from tests.faults import disturb
 from tests.recipes.conftest import ROOT, Checkout, copy_tree
 
 RECIPES = {  # tested corpora
@@ -112,3 +113,15 @@ def test_the_adversary_helps_against_a_strong_shift_and_ties_without(shift, tmp_
     else:
         assert abs(dann_uar - base_uar) < 0.06 and dann_probe < base_probe + 0.06
         assert base_uar > 0.8
+
+
+def test_hit_by_faults_it_ends_in_the_same_files(shared, tmp_path):
+    result = shared.run(script=shared.root / "egs" / "ravdess2emodb_urdu" / "run.sh")
+    assert result.returncode == 0, result.stdout + result.stderr
+    disturb(
+        shared.root,
+        "ravdess2emodb_urdu",
+        "baseline",
+        [(4, "kill", "model.safetensors"), (5, "full", ".metrics.json.part")],
+        tmp_path,
+    )

@@ -1,12 +1,9 @@
-"""The nine few-shot recipes on miniature corpora, killed at every stage, and one for a corpus of the user's own."""
+"""The nine few-shot recipes on miniature corpora, and one for a corpus of the user's own."""
 
 from __future__ import annotations
 
 import csv
-import os
 import re
-import signal
-import subprocess
 
 import pytest
 import yaml
@@ -64,48 +61,6 @@ def test_every_recipe_with_a_run_sh_is_known_to_the_tests():
         CLASSIC,
         *SUPCON,
     }
-
-
-# ---- Killed -----------------------------------------------------------------------------------------------------
-
-
-KILLED_AT = {  # stage -> what it has just said when it is killed
-    "data_prep": r"wrote .*/data_mini/ravdess",
-    "splits": "stage 2: splits",
-    "features": "stage 3: features",
-    "train": r"seed 1: trained in",
-    "score": r"seed 1: UAR",
-    "results": "stage 6: results",
-}
-
-
-def kill_when(checkout: Checkout, said: str) -> None:
-    """Run the recipe until it says something, and kill it and all its children."""
-    process = subprocess.Popen(
-        [str(checkout.recipe / "run.sh"), "--mini", "true"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, start_new_session=True,
-    )  # fmt: skip
-    heard = []
-    for line in process.stdout:
-        heard.append(line)
-        if re.search(said, line):
-            break
-    else:
-        raise AssertionError(f"it never said '{said}': {''.join(heard)}")
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
-
-
-def test_killed_in_every_stage_it_ends_in_the_same_table(finished, tmp_path):
-    checkout = copy_tree(tmp_path / "killed")
-    for said in KILLED_AT.values():
-        kill_when(checkout, said)
-        assert not (checkout.exp / "RESULTS.md").exists()
-    result = checkout.run()
-    assert result.returncode == 0, result.stdout + result.stderr
-    tables = [(c.exp / "RESULTS.md").read_text().split("## 5 shots")[1] for c in (checkout, finished)]
-    assert tables[0] == tables[1]
 
 
 # ---- Without the corpora ----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.fakes.checkpoints import hubert
+from tests.faults import disturb
 from tests.recipes.conftest import ROOT, Checkout, copy_tree
 
 TASKS = {
@@ -118,3 +119,15 @@ def test_without_the_corpora_the_published_values_stand_alone(tmp_path):
     committed = (ROOT / "egs" / "iemocap_casia" / "RESULTS.md").read_text()
     pages = [text.split("\n", 1)[1] for text in (page, committed)]  # the first line is about the code, too
     assert pages[0] == pages[1], "renew it: egs/iemocap_casia/run.sh --stage results"
+
+
+def test_hit_by_faults_it_ends_in_the_same_files(shared, tmp_path):
+    result = shared.run(script=shared.root / "egs" / "ravdess_emodb" / "run.sh")
+    assert result.returncode == 0, result.stdout + result.stderr
+    disturb(
+        shared.root,
+        "ravdess_emodb",
+        "supcon_lite",
+        [(4, "full", ".history.tsv.part"), (5, "term", "metrics.json")],
+        tmp_path,
+    )

@@ -9,7 +9,7 @@ import pytest
 
 from ser.errors import DataError
 from ser.files import fingerprint
-from ser.splits.lists import Split, Splits, write_splits
+from ser.splits.lists import Split, Splits, changed_lists, write_splits
 
 LEGAL = string.ascii_letters + string.digits + "_.%"
 ODD = f"c-{LEGAL}-{LEGAL}-{string.digits}--"
@@ -50,7 +50,7 @@ def test_training_works_without_the_test_lists(folder):
     for split in Splits.open(folder).for_training():
         assert split.test == {}
         assert (split.train, split.labelled) == (SPLIT.train, SPLIT.labelled)
-    with pytest.raises(DataError, match=r"fold1/test\.ref is missing"):
+    with pytest.raises(DataError, match=r"fold1/test\.lst is missing; run stage 2"):
         Splits.open(folder).for_scoring()
 
 
@@ -72,3 +72,22 @@ def test_the_files_are_those_of_the_design(folder):
 def test_an_older_set_of_splits_is_replaced_whole(folder):
     write_splits(folder, [dataclasses.replace(SPLIT, name="only")], ABOUT)
     assert sorted(path.name for path in folder.iterdir()) == ["only", "protocol.json"]
+
+
+@pytest.mark.parametrize("name", ["train.lst", "support.5.1.lst", "test.ref"])
+def test_an_edited_list_is_refused(name, folder):
+    path = folder / "fold1" / name
+    path.write_text(path.read_text().replace(" sad", " happy"))
+    assert changed_lists(folder) == [path]
+    if name == "test.ref":
+        Splits.open(folder).for_training()  # which does not open it
+    with pytest.raises(
+        DataError, match=rf"fold1/{name} is not what stage 2 wrote; run stage 2 again, which restores"
+    ):
+        Splits.open(folder).for_scoring()
+
+
+def test_lists_from_before_there_were_records_are_read(folder):
+    (about := folder / "fold1" / "split.json").write_text('{"name": "fold1"}')
+    assert about.exists() and changed_lists(folder) == []
+    Splits.open(folder).for_scoring()

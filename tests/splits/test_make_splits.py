@@ -180,6 +180,24 @@ def test_moved_audio_changes_nothing(recipe, capsys):
     assert capsys.readouterr().out == "splits: up to date\n"
 
 
+def test_an_edited_list_is_made_again_and_an_edited_data_directory_refused(recipe, capsys):
+    recipe.run()
+    path = min(recipe.splits.glob("*/train.lst"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    capsys.readouterr()
+    recipe.run()
+    assert path.read_bytes() == whole
+    assert capsys.readouterr().out.startswith(f"{path}: was changed after it was made; made again\n")
+    emotions = recipe.data("tgt") / "utt2emo"
+    emotions.write_text(emotions.read_text().replace("angry", "happy", 1))
+    with pytest.raises(
+        DataError, match=r"tgt/utt2emo is not what stage 1 wrote; to undo the change, delete .*tgt and "
+    ):
+        recipe.run()
+    assert path.read_bytes() == whole
+
+
 def test_a_refused_split_leaves_what_was_there(recipe):
     first = recipe.run()
     recipe.write("protocol.yaml", PROTOCOL | {"shots": [50]})

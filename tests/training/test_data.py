@@ -169,7 +169,7 @@ def test_read_for_training_never_opens_test_lists(on_disk):
             wanted.adapt,
             wanted.support,
         )
-    with pytest.raises(DataError, match=r"test\.ref is missing"):
+    with pytest.raises(DataError, match=r"test\.lst is missing"):
         read(on_disk, scoring=True)
 
 
