@@ -227,7 +227,8 @@ class AudioPart(NamedTuple):
 
 def read_audio_parts(path: Path) -> dict[str, AudioPart]:
     """Read where the audio of each utterance of a data directory is."""
-    wavs, times, hashes = read_map(path / "wav.scp"), read_segments(path), read_map(path / "utt2hash")
+    wavs, times = read_map(path / "wav.scp"), read_segments(path)
+    hashes = read_map(path / "utt2hash") if (path / "utt2hash").exists() else {}  # stage 1 writes it, Kaldi does not
     return {utt: AudioPart(wav, *times.get(utt, (None, None)), hashes.get(utt)) for utt, wav in wavs.items()}
 
 

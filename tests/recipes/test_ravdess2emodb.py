@@ -257,7 +257,7 @@ def fails(result, *fragments: str) -> None:
     """Assert exit code 2 and that the error is told in one line with all fragments."""
     assert result.returncode == 2, (result.returncode, result.stdout, result.stderr)
     lines = [line for line in result.stderr.splitlines() if all(f in line for f in fragments)]
-    assert lines, result.stderr
+    assert lines, result.stdout + result.stderr
     assert "Traceback" not in result.stderr
 
 

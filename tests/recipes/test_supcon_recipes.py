@@ -84,18 +84,19 @@ supcon_zero_shot\tsupcon_finetune.yaml\ttiny\t1\tsupcon\t-\t-\tclassifier=other
 """
 
 
-def test_a_tiny_checkpoint_is_fine_tuned_in_both_stages(shared):
+def test_a_tiny_checkpoint_is_fine_tuned_in_both_stages(tmp_path):
     """Stage one, stage two, adapters, the baseline and Figure 4, through the driver."""
-    folder = shared.root / "egs" / "ravdess_emodb"
+    checkout = copy_tree(tmp_path / "tuned")
+    folder = checkout.root / "egs" / "ravdess_emodb"
     conf = folder / "conf"
-    hubert(shared.root / "tiny.pt")
+    hubert(checkout.root / "tiny.pt")
     (conf / "features").mkdir()
-    (conf / "features" / "tiny.yaml").write_text(f"upstream: hubert_local\nckpt: '{shared.root / 'tiny.pt'}'\n")
+    (conf / "features" / "tiny.yaml").write_text(f"upstream: hubert_local\nckpt: '{checkout.root / 'tiny.pt'}'\n")
     (conf / "runs.tsv").write_text(FINETUNE)
     (conf / "supcon_finetune.yaml").write_text("base: ../../../conf/methods/supcon_finetune.yaml\n")
     lines = (conf / "protocol.yaml").read_text().replace("random: four_class, text: four_class, ", "")
     (conf / "protocol.yaml").write_text(lines)
-    result = shared.run("--finetune", "true", script=folder / "run.sh")
+    result = checkout.run("--finetune", "true", script=folder / "run.sh")
     assert result.returncode == 0, result.stdout + result.stderr
     page = (folder / "exp_mini" / "RESULTS.md").read_text()
     rows = tables(page)["speaker: emodb"]
