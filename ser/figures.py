@@ -43,7 +43,8 @@ def confusion_figure(path: Path, shares: np.ndarray, classes: Sequence[str], tit
         classes: names of rows and columns.
         title: above the matrix.
     """
-    figure = _figure(3.6, 3.5)
+    size = 0.6 + 0.75 * max(4, len(classes))  # names of classes stand beside each other
+    figure = _figure(size, size - 0.1)
     axes = figure.add_subplot()
     axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=max(shares.max(), 0.5), edgecolor="white", linewidth=0.5)
     axes.set_aspect("equal")
