@@ -75,7 +75,7 @@ def data_of(folder: Path) -> RunData:
     train, dev = ({utt: label[utt] for utt in source if (utt[:4] == "a-00") == is_dev} for is_dev in (False, True))
     target = [utt for utt in frames if utt[0] == "b"]
     split = Split("all", train, dev, target, {})
-    return RunData(list(label), torch.empty(len(label), 0), [], [split], ["high", "low"], factors, frames)
+    return RunData(list(label), np.empty((len(label), 0), np.float32), [], [split], ["high", "low"], factors, frames)
 
 
 def train_on(folder: Path, n_threads: int) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from ser.config import load
@@ -66,7 +65,7 @@ def _data(data_dir: Path, dump_dir: Path) -> RunData:
     keep = [i for i, utt in enumerate(utts) if utt in speaker_of]
     return RunData(
         utts=[utts[i] for i in keep],
-        x=torch.from_numpy(np.ascontiguousarray(vectors[keep])),
+        x=vectors[keep],
         speakers=[speaker_of[utts[i]] for i in keep],
         splits=make_splits(protocol, corpora, {u.utt_id: u.emotion for u in utterances}),
         classes=list(EMOTIONS),

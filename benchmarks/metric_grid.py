@@ -65,7 +65,7 @@ def run_data(n: int) -> RunData:
         rating: dict(zip(utts, (torch.randint(2, 11, (n,), generator=generator) / 2).tolist(), strict=True))
         for rating in METRICS[1:]
     }
-    x = torch.randn(n, 88, generator=generator)
+    x = torch.randn(n, 88, generator=generator).numpy()
     splits = [Split(f"fold{i}", fold, {}, [], {}) for i, fold in enumerate(folds, start=1)]
     return RunData(utts, x, ["corpus-0"] * n, splits, CLASSES, ratings=ratings)
 
@@ -86,7 +86,7 @@ def batched(part):  # type: ignore[no-untyped-def]
 def train_plainly(data: RunData, c: Config) -> None:
     """Train one model on the first fold, as one would without batching."""
     split = data.splits[0]
-    x = data.normalized(split, "source")[data.rows(split.train)]
+    x = torch.from_numpy(data.normalized(split, "source")[data.rows(split.train)])
     labels = (
         torch.tensor([data.ratings[c.loss.metric][utt] for utt in split.train]) if c.loss.metric != "none" else None
     )

@@ -73,7 +73,7 @@ def make_data(folder: Path, longest: float) -> RunData:
             )
             audio[utt] = AudioPart(str(folder / f"{utt}.wav"))
     encoder = FeatureConfig(upstream="hubert_local", ckpt=str(folder / "base.pt"), pooling="none")
-    return RunData(list(audio), torch.empty(len(audio), 0), [], [], CLASSES, audio=audio, encoder=encoder)
+    return RunData(list(audio), np.empty((len(audio), 0), np.float32), [], [], CLASSES, audio=audio, encoder=encoder)
 
 
 def measure(config: Config, data: RunData, n_steps: int) -> tuple[float, float]:

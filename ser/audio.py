@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from ser.errors import DataError
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 RATE_HZ = 16_000
@@ -142,16 +143,15 @@ def load(
     Raises:
         DataError: if the file cannot be decoded, or holds no samples or one that is not finite.
     """
-    import torchaudio.functional as F
-
-    mono, native_hz = load_native(path, start, end)
-    return F.resample(mono, native_hz, rate_hz)
-
-
-def load_native(path: str | Path, start: float | None = None, end: float | None = None) -> tuple[torch.Tensor, int]:
-    """Decode as `load` does, but leave the file's own rate, which is the second value."""
-    import soundfile
     import torch
+
+    return torch.from_numpy(resampled(*load_native(path, start, end), rate_hz))
+
+
+def load_native(path: str | Path, start: float | None = None, end: float | None = None) -> tuple[np.ndarray, int]:
+    """Decode as `load` does, but leave the file's own rate, which is the second value."""
+    import numpy as np
+    import soundfile
 
     try:
         with soundfile.SoundFile(os.fsencode(path)) as file:
@@ -162,8 +162,17 @@ def load_native(path: str | Path, start: float | None = None, end: float | None 
             samples = file.read(n_samples, dtype="float32", always_2d=True)
     except (OSError, soundfile.LibsndfileError) as error:
         raise DataError(f"{path}: cannot be decoded ({error}); run stage 1 again") from None
-    mono = torch.from_numpy(samples).mean(dim=1)
-    if not len(mono) or not mono.isfinite().all():
-        what = "a sample that is no finite number" if len(mono) else "no samples"
+    if not len(samples) or not np.isfinite(samples).all():
+        what = "a sample that is no finite number" if len(samples) else "no samples"
         raise DataError(f"{path}: holds {what}; restore the file and run stage 1 again")
-    return mono, native_hz
+    return samples.mean(axis=1), native_hz
+
+
+def resampled(samples: np.ndarray, native_hz: int, rate_hz: int = RATE_HZ) -> np.ndarray:
+    """Bring samples (T,) float32 to another rate by `RESAMPLER`; at their own rate they stay as they are."""
+    if native_hz == rate_hz:
+        return samples
+    import torch
+    import torchaudio.functional as F
+
+    return F.resample(torch.from_numpy(samples), native_hz, rate_hz).numpy()

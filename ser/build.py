@@ -29,6 +29,7 @@ from ser.kaldi_io import check_unchanged, read_audio_parts
 from ser.splits.lists import Splits
 
 if TYPE_CHECKING:
+    from ser.methods.base import State
     from ser.training.data import RunData
 
 METHODS = {
@@ -59,6 +60,9 @@ FINETUNES = ("emofsl_finetune", "supcon_finetune")
 
 SIMILARITY = "similarity.npz"
 """File in a run's folder: cosines by layer before and after training, of methods with a function `similarity`."""
+
+CLASSIC = ("linear_svc", "logistic_regression")
+"""Methods of scikit-learn: their weights are numpy's arrays, and they never wait for torch."""
 
 COLUMNS = ["row", "conf", "feature", "seeds", "init", "versus", "published", "set"]
 
@@ -111,7 +115,7 @@ class Row:
 
     @property
     def method(self) -> ModuleType:
-        """The module that trains and predicts it; importing it imports torch."""
+        """The module that trains and predicts it; importing those outside `CLASSIC` imports torch."""
         return importlib.import_module(METHODS[self.values["method"]])
 
     @property
@@ -341,6 +345,14 @@ class Recipe:
         """Hash everything that decides a row's scores."""
         return fingerprint([self.train_inputs(row, seed), code_hash(SCORE_CODE)])
 
+    def weights(self, row: Row, seed: int) -> State:
+        """Read the weights of a trained row.
+
+        Raises:
+            DataError: if the file is damaged.
+        """
+        return read_weights(self.run_dir(row, seed), row.values["method"])
+
     def splits_of(self, task: str) -> Splits:
         """Open the splits of a task."""
         if task not in self._opened:
@@ -356,6 +368,13 @@ class Recipe:
     def corpora(self) -> list[str]:
         """Corpora of the recipe's protocol, as stage 2 recorded them."""
         return sorted(self.splits_about["releases"])
+
+
+def read_weights(run_dir: Path, method: str) -> State:
+    """Read the weights in a run's folder, as the method of that name takes them."""
+    from ser.training.tensor_files import read_tensors
+
+    return read_tensors(run_dir / "model.safetensors", "numpy" if method in CLASSIC else "pt")[0]
 
 
 def _has(values: dict[str, Any], keys: Sequence[str]) -> bool:

@@ -78,10 +78,11 @@ def is_leader() -> bool:
 
 def wait_for_all() -> None:
     """Wait for torchrun's other processes, if there are any."""
-    import torch.distributed
+    if _in_torchrun():
+        import torch.distributed
 
-    if _in_torchrun() and torch.distributed.is_initialized():
-        torch.distributed.barrier()
+        if torch.distributed.is_initialized():
+            torch.distributed.barrier()
 
 
 def device_of(device: Device) -> Literal["cpu", "cuda"]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from torch import Tensor
 
 from ser.splits.lists import Split
 from ser.training.data import Normalization, RunData
@@ -22,7 +21,7 @@ class GlobalNorm(RunData):
 
     lists: Mapping[str, Split] = field(default_factory=dict)
 
-    def normalized(self, split: Split, how: Normalization, without: Tensor | None = None) -> Tensor:
+    def normalized(self, split: Split, how: Normalization, without: np.ndarray | None = None) -> np.ndarray:
         """Normalize all features by statistics of all lists, or each target corpus by those of all its utterances."""
         everything = dict.fromkeys(self._listed(split))
         if how == "corpus" and split.adapt:
@@ -32,7 +31,7 @@ class GlobalNorm(RunData):
             doctored = replace(split, train=dict.fromkeys(everything, ""))
         return super().normalized(doctored, how, without)
 
-    def moments(self, split: Split, utts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    def moments(self, split: Split, utts: Sequence[str]) -> np.ndarray:
         """Give mean and deviation of all listed utterances of the corpora that are trained on or tested."""
         corpora = {utt.split("-")[0] for utt in (*utts, *self.lists[split.name].test)}
         return super().moments(split, [utt for utt in self._listed(split) if utt.split("-")[0] in corpora])

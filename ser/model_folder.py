@@ -23,15 +23,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
 import yaml
-from safetensors.torch import load_file
-from torch import Tensor
 
-from ser.build import METHODS
+from ser.build import METHODS, read_weights
 from ser.config import ConfigModel, build
 from ser.devices import Device
 from ser.errors import ConfigError, unknown
@@ -43,6 +40,9 @@ from ser.metrics.novelty import PERCENTILE, distances, fit_center
 from ser.splits.lists import Split
 from ser.training.data import RunData, Statistics
 from ser.training.tensor_files import read_tensors, write_tensors
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMAT = 1
 """Raise it when an older folder can no longer be read."""
@@ -214,13 +214,13 @@ def _rated(data: RunData) -> dict[str, list[str]]:
 
 def _statistics(
     method: ModuleType, config: ConfigModel, data: RunData, names: Mapping[str, str]
-) -> dict[str, Tensor]:
+) -> dict[str, np.ndarray]:
     """Collect the statistics that `RunData.normalized` takes off, named by split, outliers and group; of speakers
     those that have a new name."""
     how = getattr(config, "normalization", "none")
     if how == "none" or not data.x.shape[1]:
         return {}
-    found: dict[str, Tensor] = {}
+    found: dict[str, np.ndarray] = {}
     for split in data.splits:
         if not (split.train or split.labelled):
             continue
@@ -274,8 +274,8 @@ def _temperatures(
     if not any(dev.values()):
         return {}, 0
     for p in _predicted(method, config, data, state, dev, device):
-        logits = logits_of(p.scores.numpy(), p.are_posteriors)
-        by_shots.setdefault(str(p.k), []).append((logits, data.targets(dev[p.split]).numpy()))
+        logits = logits_of(p.scores, p.are_posteriors)
+        by_shots.setdefault(str(p.k), []).append((logits, data.targets(dev[p.split])))
     n_utts = len({utt for of_split in dev.values() for utt in of_split})
     fitted = {k: fit_temperature(*map(np.concatenate, zip(*parts, strict=True))) for k, parts in by_shots.items()}
     return fitted, n_utts
@@ -283,7 +283,7 @@ def _temperatures(
 
 def _distances(
     method: ModuleType, config: ConfigModel, data: RunData, dev: Mapping[str, Mapping[str, str]]
-) -> tuple[Tensor, dict[str, Any]]:
+) -> tuple[np.ndarray, dict[str, Any]]:
     """Fit the center of what the first model is trained on, and the distance beyond which audio counts as far."""
     split = next(split for split in data.splits if trained_on(config, split))
     seen = seen_in(method, config, split)
@@ -291,7 +291,7 @@ def _distances(
         seen = seen[:: -(-len(seen) // MOST_ENCODED)]
     center = fit_center(vectors(config, data, split, seen))
     held_out = list(dev[split.name]) or seen
-    found = distances(vectors(config, data, split, held_out), center).numpy()
+    found = distances(vectors(config, data, split, held_out), center)
     return center, {
         "split": split.name,
         "threshold": float(np.percentile(found, PERCENTILE)),
@@ -299,8 +299,7 @@ def _distances(
     }
 
 
-@torch.no_grad()
-def vectors(config: ConfigModel, data: RunData, split: Split, utts: Sequence[str]) -> Tensor:
+def vectors(config: ConfigModel, data: RunData, split: Split, utts: Sequence[str]) -> np.ndarray:
     """Give the point of each utterance that distances are taken from, (n, D).
 
     Its normalized vector; the mean of its frames, as they are stored; or, where the encoder is trained, the mean of
@@ -309,29 +308,28 @@ def vectors(config: ConfigModel, data: RunData, split: Split, utts: Sequence[str
     if data.x.shape[1]:
         return data.normalized(split, getattr(config, "normalization", "none"))[data.rows(utts)]
     if data.encoder is None:
-        return torch.stack([data.frames[utt].float().flatten(0, -2).mean(0) for utt in utts])
+        return np.stack([data.frames[utt].float().flatten(0, -2).mean(0).numpy() for utt in utts])
     from ser.training.finetune import Frames
     from ser.upstreams import load_trainable
 
     frames = Frames(load_trainable(data.encoder.upstream, data.encoder.ckpt_file()), data.audio, max_bytes=0)
-    return torch.stack([frames.of(utt, None).float().mean(0) for utt in utts])
+    return np.stack([frames.of(utt, None).float().mean(0).numpy() for utt in utts])
 
 
 def _attributes(
     method: ModuleType, config: ConfigModel, data: RunData, state: State, device: Device
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Fit the rating that a latent space follows, rating = b_0 + b z, on the training utterances of each model."""
     rating = getattr(getattr(config, "loss", None), "metric", "none")
     if rating not in ATTRIBUTES:
         return {}, {}
     of_utt, tests = data.ratings[rating], {split.name: trained_on(config, split) for split in data.splits}
-    found: dict[str, Tensor] = {}
+    found: dict[str, np.ndarray] = {}
     for p in _predicted(method, config, data, state, tests, device):
-        rows = [i for i, utt in enumerate(p.utts) if utt in of_utt and p.latent[i].isfinite().all()]
-        z = p.latent[rows].double()
-        y = torch.tensor([of_utt[p.utts[i]] for i in rows]).double()
-        design = torch.cat([torch.ones(len(z), 1).double(), z], dim=1)
-        found[json.dumps(["rating", p.split])] = torch.linalg.lstsq(design, y.unsqueeze(1)).solution.squeeze(1)
+        rows = [i for i, utt in enumerate(p.utts) if utt in of_utt and np.isfinite(p.latent[i]).all()]
+        design = np.column_stack([np.ones(len(rows)), p.latent[rows]])
+        y = np.array([of_utt[p.utts[i]] for i in rows])
+        found[json.dumps(["rating", p.split])] = np.linalg.lstsq(design, y, rcond=None)[0]
     shown = [of_utt[utt] for of_split in tests.values() for utt in of_split if utt in of_utt]
     return found, {ATTRIBUTES[rating]: {"lowest": min(shown), "highest": max(shown)}}
 
@@ -366,7 +364,7 @@ class Model:
     folder: Path
     about: Mapping[str, Any]
     config: ConfigModel
-    tensors: Mapping[str, Tensor]
+    tensors: Mapping[str, np.ndarray]
     ckpt: Path | None = None
 
     @classmethod
@@ -393,7 +391,7 @@ class Model:
         method = importlib.import_module(METHODS[about["method"]])
         conf = folder / "conf.yaml"
         config = build(method.Config, yaml.safe_load(conf.read_text(encoding="utf-8")), str(conf))
-        return cls(folder, about, config, read_tensors(folder / "predict.safetensors")[0], ckpt)
+        return cls(folder, about, config, read_tensors(folder / "predict.safetensors", "numpy")[0], ckpt)
 
     @property
     def method(self) -> ModuleType:
@@ -413,7 +411,7 @@ class Model:
     @cached_property
     def state(self) -> State:
         """The weights."""
-        return without_scores(load_file(self.folder / "model.safetensors"))
+        return without_scores(read_weights(self.folder, self.about["method"]))
 
     @cached_property
     def feature(self) -> FeatureConfig:
@@ -536,7 +534,7 @@ class Model:
         speakers = [speaker for _, speaker, _ in stored] + [f"new-{utterance.speaker}" for utterance in new]
         data = RunData(
             utts=ids + utts,
-            x=torch.empty(len(stored) + len(utts), 0),
+            x=np.empty((len(stored) + len(utts), 0), np.float32),
             speakers=speakers,
             splits=[
                 Split(
@@ -564,13 +562,15 @@ class Model:
         if self.about["finetunes"]:
             return replace(data, audio=features, encoder=self.feature)
         if self.feature.is_sequence:
-            return replace(data, frames=_Frames(features))
+            import torch
+
+            return replace(data, frames=_Frames({utt: torch.from_numpy(frames) for utt, frames in features.items()}))
         rows = [self.tensors["x"]] if stored else []
-        return replace(data, x=torch.cat([*rows, torch.stack(list(features.values()))]))
+        return replace(data, x=np.concatenate([*rows, np.stack(list(features.values()))]))
 
     @cached_property
     def _known(self) -> dict[tuple[str, bool], Statistics]:
-        known: dict[tuple[str, bool], dict[str | None, Tensor]] = {}
+        known: dict[tuple[str, bool], dict[str | None, np.ndarray]] = {}
         for name, value in self.tensors.items():
             if name.startswith("["):
                 kind, split, *rest = json.loads(name)
@@ -578,7 +578,7 @@ class Model:
                     known.setdefault((split, rest[0]), {})[rest[1]] = value
         return {key: Statistics(groups.pop(None, None), groups) for key, groups in known.items()}
 
-    def distances(self, data: RunData) -> Tensor:
+    def distances(self, data: RunData) -> np.ndarray:
         """Tell how far new utterances are from the training data, as a share of what counts as far, (n,)."""
         split = next(split for split in data.splits if split.name == self.about["far"]["split"])
         utts = [utt for utt in data.utts if re.fullmatch(r".*-new-\d+", utt)]
@@ -587,14 +587,14 @@ class Model:
             / self.about["far"]["threshold"]
         )
 
-    def rating(self, prediction: Prediction) -> dict[str, Tensor]:
+    def rating(self, prediction: Prediction) -> dict[str, np.ndarray]:
         """Estimate the rating that the latent space follows: arousal or valence -> (n,), or nothing."""
         name = json.dumps(["rating", prediction.split])
         if prediction.latent is None or name not in self.tensors:
             return {}
         weights = self.tensors[name]
         (attribute,) = self.about["attributes"]
-        return {attribute: weights[0] + prediction.latent.double() @ weights[1:]}
+        return {attribute: weights[0] + prediction.latent @ weights[1:]}
 
 
 class Chosen(NamedTuple):
@@ -613,7 +613,7 @@ class Chosen(NamedTuple):
         ]
 
 
-class _Frames(dict[str, Tensor]):
+class _Frames(dict[str, "Tensor"]):
     """Frames of new utterances, as `ser.features.frames.Frames` gives those of an archive."""
 
     @property

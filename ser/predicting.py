@@ -23,7 +23,6 @@ from ser.kaldi_io import AudioPart, read_audio_parts, read_map
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
 
     from ser.model_folder import Chosen, Model
 
@@ -206,7 +205,7 @@ def hear(config: FeatureConfig | None, device: Device, shortest_s: float, item: 
     return heard._replace(feature=feature if segments is None else feature.reshape(-1, *segments.shape))
 
 
-def audio_warnings(samples: torch.Tensor, duration: float, shortest_s: float) -> Iterator[str]:
+def audio_warnings(samples: np.ndarray, duration: float, shortest_s: float) -> Iterator[str]:
     """Tell what is wrong with audio: too short, silent, clipped.
 
     Args:
@@ -216,13 +215,15 @@ def audio_warnings(samples: torch.Tensor, duration: float, shortest_s: float) ->
     """
     if duration < shortest_s - 1e-3:
         yield TOO_SHORT
-    level = samples.abs()
+    import numpy as np
+
+    level = np.abs(samples)
     peak = float(level.max())
     if peak < SILENT:
         yield IS_SILENT
     if peak >= CLIPPED_LEVEL and len(level) >= CLIPPED_RUN:
         at_peak = level >= peak * 0.9999
-        if at_peak.unfold(0, CLIPPED_RUN, 1).all(1).any():
+        if np.lib.stride_tricks.sliding_window_view(at_peak, CLIPPED_RUN).all(1).any():
             yield IS_CLIPPED
 
 
@@ -316,28 +317,26 @@ class Predictor:
         self, usable: Sequence[Heard], speaker_of: Mapping[str, str] | None
     ) -> list[tuple[dict[str, Any], bool]]:
         """Score utterances: what a line tells of each, and whether it is far from the training data."""
-        import torch
 
         from ser.metrics.calibration import logits_of, probabilities
         from ser.model_folder import NewUtterance
 
         new = []
         for heard in usable:
-            feature = AudioPart(*heard.item[1:4]) if heard.feature is None else torch.from_numpy(heard.feature)
+            feature = AudioPart(*heard.item[1:4]) if heard.feature is None else heard.feature
             new.append(NewUtterance("" if speaker_of is None else speaker_of[heard.item.utt], feature))
         model, classes = self.model, self.model.classes
         data = model.run_data(new, self.corpus, self.chosen)
         predictions = self.chosen.of(model.method.predict(model.config, data, model.state, self.device))
         temperature = model.temperature(self.chosen.k)
         p = sum(
-            probabilities(logits_of(one.scores.numpy(), one.are_posteriors), temperature or 1.0)
-            for one in predictions
+            probabilities(logits_of(one.scores, one.are_posteriors), temperature or 1.0) for one in predictions
         ) / len(predictions)  # (n, C)
-        ratings: dict[str, list[torch.Tensor]] = {}
+        ratings: dict[str, list[np.ndarray]] = {}
         for one in predictions:
             for name, values in model.rating(one).items():
                 ratings.setdefault(name, []).append(values)
-        scores = sum(one.scores.double() for one in predictions) / len(predictions)
+        scores = sum(one.scores.astype(float) for one in predictions) / len(predictions)
         far = model.distances(data)
         lines = []
         for i in range(len(usable)):
@@ -352,7 +351,8 @@ class Predictor:
             if POSITIVE.get(task) in classes:
                 told[task] = told["probabilities"][POSITIVE[task]]
             for name, values in ratings.items():
-                value = float(torch.stack(values)[:, i].nanmean())
+                of_models = [value[i] for value in values if not math.isnan(value[i])]
+                value = math.fsum(of_models) / len(of_models) if of_models else math.nan
                 told[name] = None if math.isnan(value) else round(value, 3)
             told["distance"] = round(float(far[i]), 3)
             lines.append((told, bool(far[i] > 1)))

@@ -37,8 +37,7 @@ def predictions_table(predictions: Sequence[Prediction], data: RunData) -> pd.Da
     for p in predictions:
         if list(p.utts) != list(reference[p.split]) or p.scores.shape != (len(p.utts), len(data.classes)):
             raise ValueError(f"{p.split}: predictions are not one line per test utterance")
-        scores = p.scores.numpy()
-        if not np.isfinite(scores).all():
+        if not np.isfinite(p.scores).all():
             raise DataError(f"{p.split}, draw {p.draw}: scores are not finite; lower the learning rate")
         part = pd.DataFrame(
             {
@@ -47,13 +46,13 @@ def predictions_table(predictions: Sequence[Prediction], data: RunData) -> pd.Da
                 "draw": p.draw,
                 "utt_id": p.utts,
                 "true": list(reference[p.split].values()),
-                "pred": np.asarray(data.classes)[scores.argmax(1)],
+                "pred": np.asarray(data.classes)[p.scores.argmax(1)],
             }
         )
-        parts.append(part.join(pd.DataFrame(scores, columns=list(data.classes))))
+        parts.append(part.join(pd.DataFrame(p.scores, columns=list(data.classes))))
         if p.latent is not None:
             names = [f"{LATENT}{axis}" for axis in range(1, p.latent.shape[1] + 1)]
-            parts[-1] = parts[-1].join(pd.DataFrame(p.latent.numpy(), columns=names))
+            parts[-1] = parts[-1].join(pd.DataFrame(p.latent, columns=names))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+import torchaudio.functional as F
 
-from ser.audio import load, probe
+from ser.audio import load, probe, resampled
 from ser.errors import DataError
 from tests.fakes.wav import write_wav
 
@@ -252,6 +253,15 @@ def test_resampling_keeps_length_frequency_and_amplitude(tmp_path, rate_hz, n_ex
     spectrum = np.abs(np.fft.rfft(loaded)) * 2 / n_expected
     assert spectrum.argmax() == 1000  # bins of 1 Hz
     assert spectrum.max() == pytest.approx(0.5, rel=2e-3)
+
+
+def test_another_rate_is_torchaudio_s_and_the_own_rate_is_left_alone():
+    samples = sine(440, 44100, 0.1).astype(np.float32)
+    assert resampled(samples, 16000) is resampled(samples, 44100, 44100) is samples
+    for rate_hz in (16000, 8000):
+        found = resampled(samples, 44100, rate_hz)
+        assert found.dtype == np.float32
+        assert np.array_equal(found, F.resample(torch.from_numpy(samples), 44100, rate_hz).numpy())
 
 
 def test_odd_lengths_are_rounded_up(tmp_path):

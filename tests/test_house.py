@@ -91,6 +91,15 @@ def test_command_lines_that_find_nothing_to_do_do_not_import_torch(name):
     assert out.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize(
+    "name", ["methods.linear_svc", "methods.logistic_regression", "features.extract", "scoring", "model_folder"]
+)
+def test_what_a_row_without_a_network_needs_does_not_import_torch(name):
+    code = f"import sys, ser.{name}; print('torch' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "False"
+
+
 def test_every_dependency_is_imported_somewhere():
     """Nothing is asked for that no code uses."""
     names = {
@@ -147,5 +156,5 @@ def test_another_method_s_loss_does_not_retrain_a_method():
     assert "losses/emotion_distance.py" in imported_code(METHODS["emofsl"])
     assert "training/stacked.py" in imported_code(METHODS["emofsl"])
     assert imported_code(METHODS["logistic_regression"]) == (
-        "methods/base.py", "methods/logistic_regression.py", "training/data.py",
+        "methods/base.py", "methods/logistic_regression.py", "metrics/calibration.py", "training/data.py",
     )  # fmt: skip

@@ -26,13 +26,13 @@ SPEAKER_OF = {utt: utt[:3] for fold in TEST.values() for utt in fold}
 def run_data() -> RunData:
     splits = [Split(name, {}, {}, [], test) for name, test in TEST.items()]
     utts = list(SPEAKER_OF)
-    return RunData(utts, torch.zeros(len(utts), 2), [SPEAKER_OF[u] for u in utts], splits, CLASSES)
+    return RunData(utts, np.zeros((len(utts), 2), np.float32), [SPEAKER_OF[u] for u in utts], splits, CLASSES)
 
 
 def predictions(seed=0, shots=(1, 2), draws=2) -> list[Prediction]:
     g = torch.Generator().manual_seed(seed)
     return [
-        Prediction(fold, k, draw, list(test), torch.randn(len(test), len(CLASSES), generator=g))
+        Prediction(fold, k, draw, list(test), torch.randn(len(test), len(CLASSES), generator=g).numpy())
         for k in shots for draw in range(draws) for fold, test in TEST.items()
     ]  # fmt: skip
 
@@ -65,10 +65,10 @@ def test_predictions_table():
 @pytest.mark.parametrize(
     "changes",
     [
-        {"utts": ["t-1-a", "t-1-b", "t-1-c"], "scores": torch.zeros(3, 3)},
+        {"utts": ["t-1-a", "t-1-b", "t-1-c"], "scores": np.zeros((3, 3))},
         {"utts": ["t-1-b", "t-1-a", "t-1-c", "t-2-a"]},
-        {"scores": torch.zeros(4, 2)},
-        {"scores": torch.zeros(3, 3)},
+        {"scores": np.zeros((4, 2))},
+        {"scores": np.zeros((3, 3))},
     ],
 )
 def test_predictions_that_are_not_one_line_per_test_utterance_are_refused(changes):
@@ -248,7 +248,7 @@ def test_folds_have_a_standard_deviation_unless_there_is_one_or_one_lacks_a_clas
 
 
 def test_latent_vectors_are_columns_of_their_own():
-    p = [dataclasses.replace(one, latent=torch.arange(2.0 * len(one.utts)).view(-1, 2)) for one in predictions()]
+    p = [dataclasses.replace(one, latent=np.arange(2.0 * len(one.utts)).reshape(-1, 2)) for one in predictions()]
     table = predictions_table(p, run_data())
     assert list(table.columns[-2:]) == ["z1", "z2"]
     assert table["z2"].tolist()[:4] == [1.0, 3.0, 5.0, 7.0]

@@ -6,7 +6,7 @@ usage: python -m ser.bin.score RECIPE_OPTIONS
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,8 @@ from ser.mistakes import Simulated
 
 if TYPE_CHECKING:
     import pandas as pd
-    from torch import Tensor
 
+    from ser.methods.base import State
     from ser.training.data import RunData
 
 
@@ -56,13 +56,12 @@ def _is_scored(recipe: Recipe, row: Row, seed: int) -> bool:
 
 def _score(recipe: Recipe, row: Row, seed: int, data: RunData, device: str) -> None:
     import numpy as np
-    from safetensors.torch import load_file
 
     from ser.scoring import by_corpus, by_shots, fits, metrics, predictions_table
 
     folder = recipe.run_dir(row, seed)
     _path(recipe, row, seed).unlink(missing_ok=True)
-    state = load_file(folder / "model.safetensors")
+    state = recipe.weights(row, seed)
     predictions = row.method.predict(row.config, data, state, device)
     table = predictions_table(predictions, data)
     with replacing(folder / "predictions.tsv") as path:
@@ -98,7 +97,7 @@ def _write_model(
     row: Row,
     seed: int,
     data: RunData,
-    state: Mapping[str, Tensor],
+    state: State,
     predicted: Sequence[str],
     device: str,
     result: dict,
@@ -158,7 +157,7 @@ def _about(recipe: Recipe, row: Row, seed: int, result: dict) -> dict[str, Any]:
     }
 
 
-def _probe(row: Row, seed: int, data: RunData, state: Mapping[str, Tensor], device: str, folder: Path) -> dict:
+def _probe(row: Row, seed: int, data: RunData, state: State, device: str, folder: Path) -> dict:
     """Probe the embeddings of the first split; lay those of the paper's rows out in the plane, for the first seed."""
     from ser.probing import domain_measures, embedded_utts, plane_table
 

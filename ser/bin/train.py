@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser.bin.recipe_args import add_job_arguments, add_recipe_arguments, read_jobs, recipe_of, write_jobs
-from ser.build import Recipe, Row
+from ser.build import CLASSIC, Recipe, Row
 from ser.devices import is_leader, wait_for_all
 from ser.errors import ConfigError, SerError, run_cli
 from ser.files import fingerprint, replacing, write_text
@@ -91,13 +91,15 @@ def run(recipe: Recipe, jobs: Path | None, part: str, device: str) -> None:
         SerError: of the first run that failed, after all others were tried.
     """
     lines, number, n_parts = read_jobs(jobs, part)
-    import torch
-
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     failed: list[SerError] = []
     data: dict[str, object] = {}
     names = [run_name.rpartition(":") for family in _share(lines, n_parts)[number - 1] for run_name in family]
-    todo = _together([(recipe.row(name), int(seed)) for name, _, seed in names])
+    runs = [(recipe.row(name), int(seed)) for name, _, seed in names]
+    if any(row.values["method"] not in CLASSIC for row, _ in runs):
+        import torch
+
+        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    todo = _together(runs)
     while todo:
         runs = todo.pop(0)
         try:
@@ -161,15 +163,13 @@ def _train(recipe: Recipe, runs: Sequence[Run], device: str, data_of: dict[str, 
 
 def _train_alone(recipe: Recipe, row: Row, seed: int, device: str, data: object) -> tuple[State, History]:
     """Train one row for one seed, from the weights of the row that it starts from."""
-    from safetensors.torch import load_file
-
     from ser.methods.base import Job
 
     init = None
     if row.init is not None:
         if not recipe.train_done(recipe.row(row.init), seed).holds():
             raise ConfigError(f"row {row.init}, which it starts from, is not trained; see its log and run again")
-        init = load_file(recipe.run_dir(recipe.row(row.init), seed) / "model.safetensors")
+        init = recipe.weights(recipe.row(row.init), seed)
     scratch = recipe.run_dir(row, seed) / f"scratch-{fingerprint(recipe.train_inputs(row, seed))[:10]}"
     scratch.parent.mkdir(parents=True, exist_ok=True)
     return row.method.train(row.config, data, seed, init, Job(device, scratch))
@@ -179,14 +179,13 @@ def _write(recipe: Recipe, row: Row, seed: int, state: State, history: History) 
     """Write the folder of a trained row, its mark last."""
     import pandas as pd
     import yaml
-    from safetensors.torch import save_file
 
     from ser.environment import environment
+    from ser.training.tensor_files import write_tensors
 
     folder = recipe.run_dir(row, seed)
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / "model.safetensors") as path:
-        save_file({name: value.contiguous() for name, value in state.items()}, path)
+    write_tensors(folder / "model.safetensors", state)
     with replacing(folder / "history.tsv") as path:
         pd.DataFrame(history).to_csv(path, sep="\t", index=False, lineterminator="\n")
     write_text(folder / "conf.yaml", yaml.safe_dump(row.config.model_dump(), sort_keys=False))

@@ -27,6 +27,9 @@ SPECTROGRAM = "spectrogram_segments"
 EGEMAPS = "egemaps"
 """Name of the upstream that is openSMILE's."""
 
+SHORTCUT = "shortcut"
+"""Name of the upstream that hears no more than duration, level and silence."""
+
 TRANSFORMERS = ("wav2vec2", "hubert", "wavlm", "data2vec")
 """Beginnings of the names of upstreams that are mostly matrix products."""
 
@@ -104,7 +107,7 @@ class FeatureConfig(ConfigModel):
                              "takes fp32 or bf16")  # fmt: skip
         if self.layer == "all" and self.pooling != "mean":
             raise ValueError(f"pooling: found '{self.pooling}'; layer 'all' takes 'mean' alone")
-        if self.is_sequence and self.upstream in ("shortcut", EGEMAPS):
+        if self.is_sequence and not self.is_network:
             raise ValueError(f"pooling: 'none' is not for {self.upstream}, which is one vector")
         if not self.is_sequence and self.upstream == SPECTROGRAM:
             raise ValueError(f"pooling: found '{self.pooling}'; {SPECTROGRAM} takes 'none' alone")
@@ -114,6 +117,11 @@ class FeatureConfig(ConfigModel):
     def is_sequence(self) -> bool:
         """Whether an utterance has frames, and not one vector."""
         return self.pooling == "none"
+
+    @property
+    def is_network(self) -> bool:
+        """Whether it computes tensors; the others need no GPU, and do not wait for torch."""
+        return self.upstream not in (SHORTCUT, EGEMAPS)
 
     @property
     def segment_settings(self) -> Segments | None:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import Tensor
 
 
-def egemaps(samples: Tensor, rate_hz: int) -> np.ndarray:
+def egemaps(samples: np.ndarray, rate_hz: int) -> np.ndarray:
     """Describe an utterance by eGeMAPSv02; its functionals are those of eGeMAPSv01b.
 
     Args:
@@ -23,7 +22,7 @@ def egemaps(samples: Tensor, rate_hz: int) -> np.ndarray:
     Returns:
         (88,) float32.
     """
-    return _smile()(samples.numpy(), rate_hz).reshape(-1)
+    return _smile()(samples, rate_hz).reshape(-1)
 
 
 @cache

@@ -19,9 +19,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ser.audio import load_native, resampled
 from ser.devices import Device, device_of, fast_precision
 from ser.errors import DataError
-from ser.features.config import EGEMAPS, FeatureConfig, made_from_audio
+from ser.features.config import EGEMAPS, SHORTCUT, FeatureConfig, made_from_audio
 from ser.features.egemaps import egemaps
 from ser.files import alone, changed_files, hash_file, naming, read_json, write_json, write_text
 from ser.kaldi_io import AudioPart, read_audio_parts, write_map
@@ -91,7 +92,7 @@ def extract(jobs: Sequence[Job], dump_root: Path, nj: int, device: Device) -> No
     """
     if not jobs:
         return
-    device = device_of(device)
+    device = device_of(device) if any(config.is_network for _, config, _ in jobs) else "cpu"
     with _workers(nj, device) as mapped:  # one pool for all
         for name, config, data_dir in jobs:
             dump = dump_root / config.folder(name) / data_dir.name
@@ -243,8 +244,6 @@ def end_with_parent() -> None:
 def _compute(config: FeatureConfig, device: Device, item: Part) -> np.ndarray:
     import numpy as np
 
-    from ser.audio import load_native
-
     utt, audio = item
     try:
         array = feature_of(config, device, *load_native(audio.path, audio.start, audio.end))
@@ -256,7 +255,7 @@ def _compute(config: FeatureConfig, device: Device, item: Part) -> np.ndarray:
     return array
 
 
-def feature_of(config: FeatureConfig, device: Device, samples: Tensor, rate_hz: int) -> np.ndarray:
+def feature_of(config: FeatureConfig, device: Device, samples: np.ndarray, rate_hz: int) -> np.ndarray:
     """Compute the feature of one utterance.
 
     Args:
@@ -270,11 +269,14 @@ def feature_of(config: FeatureConfig, device: Device, samples: Tensor, rate_hz: 
     """
     if config.upstream == EGEMAPS:
         return egemaps(samples, rate_hz)
-    import torchaudio.functional as F
+    at_16_khz = resampled(samples, rate_hz)
+    if config.upstream == SHORTCUT:
+        from ser.features.shortcut import shortcut
 
-    from ser.audio import RATE_HZ
+        return shortcut(at_16_khz)
+    import torch
 
-    return _extractor(config, device)(F.resample(samples, rate_hz, RATE_HZ))
+    return _extractor(config, device)(torch.from_numpy(at_16_khz))
 
 
 @cache
@@ -286,13 +288,10 @@ def _extractor(config: FeatureConfig, device: Device) -> Callable[[Tensor], np.n
     """
     import torch
 
-    from ser.features.shortcut import shortcut
     from ser.features.spectrogram import spectrogram_segments
 
     if device == "cpu":
         torch.set_num_threads(1)
-    if config.upstream == "shortcut":
-        return lambda samples: shortcut(samples).numpy()
     if config.segment_settings is not None:
         settings = config.segment_settings.model_dump()
         return lambda samples: spectrogram_segments(samples, **settings).flatten(1).numpy()

@@ -10,18 +10,19 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ser.errors import DataError
 from ser.features.extract import NUM_FRAMES, header, read_info
 from ser.kaldi_io import read_map
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-class Frames(Mapping[str, Tensor]):
+
+class Frames(Mapping[str, "Tensor"]):
     """Utterance -> its frames, (T, *frame_shape) float32, T >= 1; a copy that the caller may change.
 
     Iteration and `in` read no frames, but `values()`, `items()` and `==` do, and `[]` reads no utterance but its own.
@@ -89,6 +90,8 @@ class Frames(Mapping[str, Tensor]):
         return slice(start, start + len(self._header(utt)) + 4 * self.lengths[utt] * self._dim)
 
     def __getitem__(self, utt: str) -> Tensor:
+        import torch  # not above: without frames nobody has to wait for it
+
         number, _ = self._places[utt]
         if number not in self._open:
             self._open[number] = open(self._arks[number], "rb", buffering=0)  # noqa: SIM115  open as long as this

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from ser.audio import RATE_HZ
 
@@ -14,34 +13,35 @@ SILENCE_DB = -30.0
 NAMES = ("log duration", "level", "level deviation", "peak", "silence", "leading silence", "trailing silence")
 
 
-def shortcut(wav: Tensor) -> Tensor:
+def shortcut(wav: np.ndarray) -> np.ndarray:
     """Describe an utterance by duration, level and silence alone.
 
     Args:
         wav: samples at 16 kHz, (T,) float32.
 
     Returns:
-        (7,): log of the duration in s; mean and standard deviation of the frame levels in dB; peak in dB;
+        (7,) float32: log of the duration in s; mean and standard deviation of the frame levels in dB; peak in dB;
         shares of silent frames: all, before the first and after the last sound.
 
     Example:
-        >>> tone = torch.sin(torch.arange(16000) * 0.3)
-        >>> [round(x, 2) for x in shortcut(torch.cat([tone, torch.zeros(16000)])).tolist()[4:]]
+        >>> tone = np.sin(np.arange(16000) * 0.3)
+        >>> shortcut(np.concatenate([tone, np.zeros(16000)]))[4:].tolist()
         [0.5, 0.0, 0.5]
     """
     size = round(FRAME_S * RATE_HZ)
-    padded = torch.nn.functional.pad(wav, (0, -len(wav) % size))
-    level = 10 * torch.log10(padded.view(-1, size).square().mean(1) + 1e-10)  # (frames,) dB
+    frames = np.pad(wav, (0, -len(wav) % size)).reshape(-1, size)
+    level = 10 * np.log10(np.square(frames).mean(1) + 1e-10)  # (frames,) dB
     loud = level > level.max() + SILENCE_DB
-    first, last = loud.nonzero()[[0, -1], 0].tolist()
-    return torch.tensor(
+    first, last = loud.nonzero()[0][[0, -1]]
+    return np.array(
         [
-            torch.tensor(len(wav) / RATE_HZ).log(),
+            np.log(len(wav) / RATE_HZ),
             level.mean(),
-            level.std(correction=0),
-            20 * torch.log10(wav.abs().max() + 1e-5),
-            1 - loud.float().mean(),
+            level.std(),
+            20 * np.log10(np.abs(wav).max() + 1e-5),
+            1 - loud.mean(),
             first / len(loud),
             1 - (last + 1) / len(loud),
-        ]
+        ],
+        dtype=np.float32,
     )

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from torch import Tensor
+import numpy as np
 
 from ser.config import ConfigModel
 from ser.devices import Device
 from ser.training.data import RunData
 
-State = Mapping[str, Tensor]
-"""Weights by name, as in `model.safetensors`."""
+if TYPE_CHECKING:
+    from torch import Tensor
+
+State = Mapping[str, "Tensor"] | Mapping[str, np.ndarray]
+"""Weights by name, as in `model.safetensors`: tensors, or arrays of the methods in `ser.build.CLASSIC`."""
 
 History = Sequence[Mapping[str, object]]
 """Rows of `history.tsv`."""
@@ -38,8 +41,8 @@ class Prediction:
     k: int
     draw: int
     utts: Sequence[str]
-    scores: Tensor
-    latent: Tensor | None = None
+    scores: np.ndarray
+    latent: np.ndarray | None = None
     are_posteriors: bool = True
 
 

@@ -17,6 +17,7 @@ from itertools import accumulate
 from math import ceil
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field
@@ -136,19 +137,19 @@ def splits_of(config: Config, data: RunData) -> list[Split]:
     return rated
 
 
-def standardized(config: Config, data: RunData, split: Split) -> tuple[Tensor, Tensor]:
+def standardized(config: Config, data: RunData, split: Split) -> tuple[np.ndarray, np.ndarray]:
     """Standardize all features as one split allows it.
 
     Returns:
         Features (N, dim), and which utterances are left out as outliers, (N,) bool.
     """
     x, limit = data.normalized(split, config.normalization), config.outliers.deviations
-    left_out = torch.zeros(len(x), dtype=torch.bool)
+    left_out = np.zeros(len(x), dtype=bool)
     if config.outliers.what == "drop":
-        left_out = (x.abs() > limit).any(1)
+        left_out = (np.abs(x) > limit).any(1)
         x = data.normalized(split, config.normalization, without=left_out)
-        x = torch.where(left_out.unsqueeze(1), x.clamp(-limit, limit), x)
-    return (x.clamp(-limit, limit) if config.outliers.what == "clip" else x), left_out
+        x = np.where(left_out[:, None], x.clip(-limit, limit), x)
+    return (x.clip(-limit, limit) if config.outliers.what == "clip" else x), left_out
 
 
 # ---- 2. Training: all folds, seeds and rows at once ------------------------------------------------------------
@@ -168,7 +169,7 @@ class _Fold:
     split: str
     x: Tensor
     ratings: Tensor
-    y: Tensor
+    y: np.ndarray
 
 
 RATINGS = ("activation", "valence")
@@ -223,7 +224,7 @@ def _fold(config: Config, data: RunData, split: Split, known: dict[str, _Fold]) 
         rows, y = data.rows(labelled), data.targets(labelled)
         ratings = torch.tensor([[data.ratings[r].get(utt, torch.nan) for r in RATINGS] for utt in labelled])
         kept = ~left_out[rows]
-        known[key] = _Fold(split.name, x[rows[kept]], ratings[kept], y[kept])
+        known[key] = _Fold(split.name, torch.from_numpy(x[rows[kept]]), ratings[torch.from_numpy(kept)], y[kept])
     return known[key]
 
 
@@ -369,7 +370,8 @@ def _finished(
     for model, (weights, _) in zip(models, trained, strict=True):
         with torch.no_grad():
             z = _network(weights).encode(model.fold.x)
-        weight, bias = fit_linear_svc(z, model.fold.y, len(data.classes), config.svc_cost)
+        fitted = fit_linear_svc(z.numpy(), model.fold.y, len(data.classes), config.svc_cost)
+        weight, bias = map(torch.from_numpy, fitted)
         states.append({**weights, "svc.weight": weight, "svc.bias": bias})
     history = [
         {"split": model.fold.split, "epoch": epoch, "loss": loss}
@@ -398,12 +400,12 @@ def predict(config: Config, data: RunData, state: State, device: Device) -> list
         weights = {name: value[i] for name, value in state.items()}
         x, left_out = standardized(config, data, split)
         rows = data.rows(split.test)
-        x = x[rows]
+        x = torch.from_numpy(x[rows])
         if config.noisy_test:
             generator = torch.Generator().manual_seed(seed_of("test noise", split.name))
             x = x + config.model.noise * torch.randn(x.shape, generator=generator)
-        z = _network(weights).encode(x)
-        scores = votes(z, weights["svc.weight"], weights["svc.bias"], len(data.classes))
-        latent = z.where(~left_out[rows, None], torch.nan)
+        z = _network(weights).encode(x).numpy()
+        scores = votes(z, weights["svc.weight"].numpy(), weights["svc.bias"].numpy(), len(data.classes))
+        latent = np.where(left_out[rows, None], np.nan, z)
         predictions.append(Prediction(split.name, 0, 0, list(split.test), scores, latent, are_posteriors=False))
     return predictions

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field, field_validator
@@ -362,7 +363,7 @@ class _Training:
     seed: int
     split: Split
     targets: Mapping[str, int]
-    dev_y: Tensor
+    dev_y: np.ndarray
     weight: Tensor | None
     input: Input
     batches: DomainBatches
@@ -400,7 +401,7 @@ class _Training:
             split=split,
             targets=dict(zip(split.train, y.tolist(), strict=True)),
             dev_y=data.targets(split.dev),
-            weight=fabric.to_device(weight) if config.class_weights == "balanced" else None,
+            weight=fabric.to_device(torch.from_numpy(weight)) if config.class_weights == "balanced" else None,
             input=Input(store, _fit_normalizer(config, data, store, split)),
             batches=DomainBatches(
                 list(pools_of(split.train, corpus_of).values()) if is_balanced else [list(split.train)],
@@ -428,7 +429,7 @@ class _Training:
                     break
                 losses = self._epoch(epoch)
                 dev = apply(self.fabric, self.model, self.input, list(self.split.dev))
-                dev_uar = uar(self.dev_y.numpy(), dev.logits.argmax(1).numpy())
+                dev_uar = uar(self.dev_y, dev.logits.argmax(1).numpy())
                 done.epoch = epoch + 1
                 left_out = "; ".join(f"{factor}: {reason}" for factor, reason in self.labels.left_out.items())
                 done.history.append({"epoch": epoch + 1, **losses, "dev_uar": dev_uar, "left_out": left_out})
@@ -539,7 +540,7 @@ def predict(config: Config, data: RunData, state: State, device: Device) -> list
     predictions = []
     for split in (split for split in data.splits if split.test):
         utts = list(split.test)
-        scores = _apply_trained(fabric, store, config, data, state, split, utts).logits.softmax(1)
+        scores = _apply_trained(fabric, store, config, data, state, split, utts).logits.softmax(1).numpy()
         predictions.append(Prediction(split.name, 0, 0, utts, scores))
     return predictions
 

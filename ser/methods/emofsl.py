@@ -15,6 +15,7 @@ import copy
 from functools import cache
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field
@@ -138,11 +139,12 @@ def _train_source(
 ) -> tuple[EmbeddingClassifier, History]:
     """Minimize class-balanced cross-entropy on the source and keep the epoch with the best dev UAR."""
     fabric = make_fabric(device)
-    x = data.normalized(split, config.normalization)
-    x_train, y_train = (fabric.to_device(t) for t in (x[data.rows(split.train)], data.targets(split.train)))
-    x_dev, y_dev = fabric.to_device(x[data.rows(split.dev)]), data.targets(split.dev).numpy()
+    x, y, y_dev = data.normalized(split, config.normalization), data.targets(split.train), data.targets(split.dev)
+    weight, x_train, y_train, x_dev = (
+        fabric.to_device(torch.from_numpy(values))
+        for values in (class_weight(y, len(data.classes)), x[data.rows(split.train)], y, x[data.rows(split.dev)])
+    )
     model = EmbeddingClassifier(x.shape[1], config.model.hidden, len(data.classes), seed_of("init", seed))
-    weight = class_weight(y_train, len(data.classes))
     optimizer = torch.optim.Adam(model.parameters(), lr=config.source.lr)
     model, optimizer = fabric.setup(model, optimizer)
     order = torch.Generator().manual_seed(seed_of("source order", seed))
@@ -216,12 +218,12 @@ def _adapt_all(config: Config, data: RunData, init: State, seed: int, device: De
     for k in data.shots():
         episodes = data.episodes(k)
         supports = [data.splits[e.split].support[e.k, e.draw] for e in episodes]
-        x = torch.stack([x_of[e.split][data.rows(s)] for e, s in zip(episodes, supports, strict=True)])
-        y = torch.stack([data.targets(support) for support in supports])  # (E, 4k)
+        x = np.stack([x_of[e.split][data.rows(s)] for e, s in zip(episodes, supports, strict=True)])
+        y = np.stack([data.targets(support) for support in supports])  # (E, 4k)
         params, losses = train_stacked(
             lambda params, x, y: objective(config, config.objective, *functional_call(model, params, (x,)), y),
             repeat(init, [sources[e.split] for e in episodes]),
-            (x, y),
+            (torch.from_numpy(x), torch.from_numpy(y)),
             **config.adapt.model_dump(),
             seed=seed_of("support order", seed, k),
             fabric=fabric,
@@ -246,7 +248,7 @@ def predict(config: Config, data: RunData, state: State, device: Device) -> list
     for number, split in enumerate(data.splits):
         if not split.test:
             continue
-        x = data.normalized(split, config.normalization)
+        x = torch.from_numpy(data.normalized(split, config.normalization))
         queries = list(split.test)
         x_query = x[data.rows(queries)]
         for k in data.shots():
@@ -255,7 +257,8 @@ def predict(config: Config, data: RunData, state: State, device: Device) -> list
                 params = {name: of_episode[i] for name, of_episode in below(state, f"k{k}.").items()}
                 support = split.support[k, episodes[i].draw]
                 x_support = x[data.rows(support)]
-                scores = _scores(config, params, x_query, x_support, data.targets(support))
+                y_support = torch.from_numpy(data.targets(support))
+                scores = _scores(config, params, x_query, x_support, y_support).numpy()
                 predictions.append(
                     Prediction(split.name, k, episodes[i].draw, queries, scores, are_posteriors=are_posteriors)
                 )
@@ -295,8 +298,8 @@ def _predict_sources(config: Config, data: RunData, state: State) -> list[Predic
     """Score every test utterance by the source model's classifier."""
     predictions = []
     for split, source in zip(data.splits, source_of(data), strict=True):
-        x = data.normalized(split, config.normalization)[data.rows(split.test)]
+        x = torch.from_numpy(data.normalized(split, config.normalization)[data.rows(split.test)])
         params = {name: value[source] for name, value in state.items()}
-        scores = functional_call(_skeleton(params), params, (x,))[1].softmax(-1)
+        scores = functional_call(_skeleton(params), params, (x,))[1].softmax(-1).numpy()
         predictions.append(Prediction(split.name, 0, 0, list(split.test), scores))
     return predictions

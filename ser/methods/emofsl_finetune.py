@@ -172,9 +172,11 @@ def _train_source(
     trainer: Trainer, config: Config, data: RunData, split: Split, seed: int, checkpoint: Path
 ) -> list[dict[str, float]]:
     """Minimize class-balanced cross-entropy on the source and keep the epoch with the best dev UAR."""
-    y = trainer.fabric.to_device(data.targets(split.train))
-    y_dev = data.targets(split.dev).numpy()
-    weight = class_weight(y, len(data.classes))
+    targets, y_dev = data.targets(split.train), data.targets(split.dev)
+    y, weight = (
+        trainer.fabric.to_device(torch.from_numpy(values))
+        for values in (targets, class_weight(targets, len(data.classes)))
+    )
     dev = list(split.dev)
     return trainer.fit(
         list(split.train),
@@ -211,7 +213,7 @@ def _adapt_all(fabric: Fabric, config: Config, data: RunData, seed: int, scratch
 
 
 def _adapt(trainer: Trainer, config: Config, data: RunData, support: Mapping[str, str], seed: int) -> list[float]:
-    y = trainer.fabric.to_device(data.targets(support))
+    y = trainer.fabric.to_device(torch.from_numpy(data.targets(support)))
     c = config.adapt
     epochs = trainer.fit(
         list(support),
@@ -232,7 +234,7 @@ def _scores(
     if config.predictor == "classifier":
         return logits.softmax(-1)
     z_support, _ = trainer.outputs(list(support))
-    return emofsl.class_mean_scores(config, z, z_support, data.targets(support), len(data.classes))
+    return emofsl.class_mean_scores(config, z, z_support, torch.from_numpy(data.targets(support)), len(data.classes))
 
 
 def tested(data: RunData, split: Split) -> list[str]:
@@ -314,7 +316,7 @@ def predict(config: Config, data: RunData, state: State, device: Device) -> list
         draws = [(0, 0)] if config.objective == "source_only" else list(split.support)
         for k, draw in draws:
             number = [d for size, d in draws if size == k].index(draw)
-            scores = state[f"scores.k{k}.{split.name}"][number, rows]
+            scores = state[f"scores.k{k}.{split.name}"][number, rows].numpy()
             predictions.append(Prediction(split.name, k, draw, queries, scores, are_posteriors=are_posteriors))
     return predictions
 
@@ -328,6 +330,6 @@ def _predict_sources(config: Config, data: RunData, state: State, device: Device
     for split, source in zip(data.splits, emofsl.source_of(data), strict=True):
         if split.test:
             set_weights(trainer.model, below(state, f"source{source}."))
-            scores = trainer.outputs(list(split.test))[1].softmax(-1)
+            scores = trainer.outputs(list(split.test))[1].softmax(-1).numpy()
             predictions.append(Prediction(split.name, 0, 0, list(split.test), scores))
     return predictions

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-import torch
+import numpy as np
 from pydantic import Field
 
 from ser.config import ConfigModel
@@ -48,7 +48,7 @@ def train(config: Config, data: RunData, seed: int, init: State | None, job: Job
         fits.append(fit_linear_svc(x, y, len(data.classes), config.cost))
         history.append({"split": split.name, "utterances": len(x)})
     weights, biases = zip(*fits, strict=True)
-    return {"weight": torch.stack(weights), "bias": torch.stack(biases)}, history
+    return {"weight": np.stack(weights), "bias": np.stack(biases)}, history
 
 
 def predict(config: Config, data: RunData, state: State, device: Device) -> list[Prediction]:

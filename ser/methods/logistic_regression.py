@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
-import torch
 from pydantic import Field
-from torch import Tensor
 
 from ser.config import ConfigModel
 from ser.devices import Device
 from ser.methods.base import History, Job, Prediction, State
+from ser.metrics.calibration import probabilities
 from ser.training.data import Episode, RunData
 
 
@@ -50,24 +49,24 @@ def _sizes(config: Config, data: RunData) -> list[int]:
 
 def train(config: Config, data: RunData, seed: int, init: State | None, job: Job) -> tuple[State, History]:
     """Fit one model per training set; nothing is random."""
-    state: dict[str, Tensor] = {}
+    state: dict[str, np.ndarray] = {}
     history = []
     for k in _sizes(config, data):
         fits = [
             _fit(
-                data.x[data.rows(labelled)].numpy(),
-                data.targets(labelled).numpy(),
+                data.x[data.rows(labelled)],
+                data.targets(labelled),
                 data.moments(data.splits[episode.split], list(labelled)),
                 config,
             )
             for episode, labelled in _trained_on(config, data, k)
         ]
-        state |= {f"k{k}.{name}": torch.stack([fit[name] for fit in fits]) for name in fits[0]}
+        state |= {f"k{k}.{name}": np.stack([fit[name] for fit in fits]) for name in fits[0]}
         history.append({"k": k, "models": len(fits)})
     return state, history
 
 
-def _fit(x: np.ndarray, y: np.ndarray, moments: tuple[np.ndarray, np.ndarray], config: Config) -> dict[str, Tensor]:
+def _fit(x: np.ndarray, y: np.ndarray, moments: np.ndarray, config: Config) -> dict[str, np.ndarray]:
     from sklearn.linear_model import LogisticRegression
 
     mean, deviation = moments
@@ -76,10 +75,7 @@ def _fit(x: np.ndarray, y: np.ndarray, moments: tuple[np.ndarray, np.ndarray], c
     if len(coef) == 1:  # two classes have one logit, that of the second against the first
         coef, intercept = np.concatenate([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
     weight = coef / deviation  # standardizing folded into the weights
-    return {
-        "weight": torch.from_numpy(weight.astype(np.float32)),
-        "bias": torch.from_numpy((intercept - weight @ mean).astype(np.float32)),
-    }
+    return {"weight": weight.astype(np.float32), "bias": (intercept - weight @ mean).astype(np.float32)}
 
 
 def predict(config: Config, data: RunData, state: State, device: Device) -> list[Prediction]:
@@ -89,5 +85,7 @@ def predict(config: Config, data: RunData, state: State, device: Device) -> list
         for i, (episode, _) in enumerate(_trained_on(config, data, k)):
             split = data.splits[episode.split]
             logits = data.x[data.rows(split.test)] @ state[f"k{k}.weight"][i].T + state[f"k{k}.bias"][i]
-            predictions.append(Prediction(split.name, k, episode.draw, list(split.test), logits.softmax(-1)))
+            predictions.append(
+                Prediction(split.name, k, episode.draw, list(split.test), probabilities(logits).astype(np.float32))
+            )
     return predictions

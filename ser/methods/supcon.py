@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field
@@ -460,12 +461,15 @@ def classify(
     """Train whatever the model has to train by cross-entropy on one corpus: stage two, or the baseline."""
     labelled, dev = trained_on(config, split, [corpus]), by_corpus(split.dev).get(corpus, {})
     own = classes_of(data, by_corpus(split.labelled)[corpus])
-    y = trainer.fabric.to_device(torch.tensor([own.index(i) for i in data.targets(labelled).tolist()]))
-    weight = class_weight(y, len(own)) if config.class_weights == "balanced" else None
+    targets = np.array([own.index(i) for i in data.targets(labelled).tolist()])
+    y, balanced = (
+        trainer.fabric.to_device(torch.from_numpy(values)) for values in (targets, class_weight(targets, len(own)))
+    )
+    weight = balanced if config.class_weights == "balanced" else None
 
     def dev_uar() -> float:
         predicted = trainer.outputs(list(dev), base.test_seconds)[0].argmax(1)
-        return uar(data.targets(dev).numpy(), torch.tensor(own)[predicted].numpy())
+        return uar(data.targets(dev), torch.tensor(own)[predicted].numpy())
 
     return trainer.fit(
         list(labelled),
@@ -621,7 +625,7 @@ def predict_all(config: HeadConfig, data: RunData, state: State, base: Base) -> 
             (logits,) = trainer.outputs(list(tested), base.test_seconds)
             places = torch.tensor([rows[utt] for utt in tested])
             scores[places.unsqueeze(1), torch.tensor(own)] = logits.softmax(1)
-        predictions.append(Prediction(split.name, 0, 0, list(split.test), scores))
+        predictions.append(Prediction(split.name, 0, 0, list(split.test), scores.numpy()))
     return predictions
 
 

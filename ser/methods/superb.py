@@ -82,10 +82,10 @@ def read_head(path: str) -> dict[str, Tensor]:
 def predict(config: Config, data: RunData, state: State, device: Device) -> list[Prediction]:
     """Score every test utterance of the splits that are trained on the source, alike in all of them."""
     weights = state["layer_weights"].softmax(0)
-    x = (data.x.unflatten(1, (len(weights), -1)) * weights[:, None]).sum(1)  # (N, D)
+    x = (torch.from_numpy(data.x).unflatten(1, (len(weights), -1)) * weights[:, None]).sum(1)  # (N, D)
     hidden = x @ state["projector.weight"].T + state["projector.bias"]
     logits = hidden @ state["classifier.weight"].T + state["classifier.bias"]  # (N, 4)
-    scores = logits[:, [CLASSES.index(name) for name in data.classes]].softmax(-1)
+    scores = logits[:, [CLASSES.index(name) for name in data.classes]].softmax(-1).numpy()
     return [
         Prediction(split.name, 0, 0, list(split.test), scores[data.rows(split.test)])
         for split in data.splits

@@ -7,8 +7,7 @@ dimension counts as 10 deviations at most: in one that never moved in training a
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
 
 MIN_DEVIATION = 1e-5
 
@@ -18,16 +17,19 @@ PERCENTILE = 99
 """Of utterances that training has not seen: a larger distance is called far."""
 
 
-def fit_center(vectors: Tensor) -> Tensor:
+def fit_center(vectors: np.ndarray) -> np.ndarray:
     """Compute mean m and deviation s of training vectors, (n, D) to (2, D)."""
-    return torch.stack([vectors.mean(0), vectors.std(0, correction=0).clamp(min=MIN_DEVIATION)])
+    mean, deviation = vectors.mean(0, dtype=np.float64), vectors.std(0, dtype=np.float64)
+    return np.stack([mean, np.maximum(deviation, MIN_DEVIATION)]).astype(np.float32)
 
 
-def distances(vectors: Tensor, center: Tensor) -> Tensor:
+def distances(vectors: np.ndarray, center: np.ndarray) -> np.ndarray:
     """Compute d of some vectors, (n, D) to (n,).
 
     Example:
-        >>> distances(torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 0.0], [1.0, 1.0]]))  # sqrt((9 + 0) / 2)
-        tensor([2.1213])
+        >>> center = np.array([[0.0, 0.0], [1.0, 1.0]])
+        >>> distances(np.array([[3.0, 0.0]]), center).round(4).tolist()  # sqrt((9 + 0) / 2)
+        [2.1213]
     """
-    return ((vectors - center[0]) / center[1]).clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS).square().mean(1).sqrt()
+    deviations = ((vectors - center[0]) / center[1]).clip(-MOST_DEVIATIONS, MOST_DEVIATIONS)
+    return np.sqrt(np.square(deviations).mean(1))

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ser.errors import DataError
 from ser.features.config import FeatureConfig
@@ -17,6 +15,9 @@ from ser.features.extract import read_features
 from ser.features.frames import Frames
 from ser.kaldi_io import AudioPart, read_audio_parts, read_map
 from ser.splits.lists import Split, Splits
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Normalization = Literal["none", "source", "corpus", "speaker"]
 """Whose mean and deviation are taken off: the labelled source's, each corpus' own (target: the unlabelled
@@ -47,8 +48,8 @@ class Statistics(NamedTuple):
         of_group: corpus or speaker -> its own.
     """
 
-    of_all: Tensor | None
-    of_group: Mapping[str, Tensor]
+    of_all: np.ndarray | None
+    of_group: Mapping[str, np.ndarray]
 
 
 class Episode(NamedTuple):
@@ -80,7 +81,7 @@ class RunData:
     """
 
     utts: Sequence[str]
-    x: Tensor
+    x: np.ndarray
     speakers: Sequence[str]
     splits: Sequence[Split]
     classes: Sequence[str]
@@ -103,7 +104,7 @@ class RunData:
         listed = splits.for_scoring() if scoring else splits.for_training()
         return cls(
             utts=utts,
-            x=torch.cat([torch.from_numpy(vectors) for _, vectors in archives]),
+            x=np.concatenate([vectors for _, vectors in archives]),
             speakers=[speaker_of[utt] for utt in utts],
             splits=listed,
             classes=splits.classes,
@@ -128,27 +129,27 @@ class RunData:
         speaker_of = _speaker_of(data_dirs)
         return cls(
             utts=list(speaker_of),
-            x=torch.empty(len(speaker_of), 0),
+            x=np.empty((len(speaker_of), 0), np.float32),
             speakers=list(speaker_of.values()),
             splits=splits.for_scoring() if scoring else splits.for_training(),
             classes=splits.classes,
             factors=_factors(data_dirs, speaker_of),
         )
 
-    def rows(self, utts: Sequence[str] | Mapping[str, str]) -> Tensor:
-        """Find the rows of `x` for some utterances.
+    def rows(self, utts: Sequence[str] | Mapping[str, str]) -> np.ndarray:
+        """Find the rows of `x` for some utterances, (n,) int64.
 
         Raises:
             DataError: for an utterance without features.
         """
         try:
-            return torch.tensor([self._row[utt] for utt in utts], dtype=torch.long)
+            return np.array([self._row[utt] for utt in utts], dtype=np.int64)
         except KeyError as missing:
             raise DataError(f"no features of {missing}; run stages 2 and 3 again") from None
 
-    def targets(self, labelled: Mapping[str, str]) -> Tensor:
+    def targets(self, labelled: Mapping[str, str]) -> np.ndarray:
         """Turn classes into indices, (n,) int64."""
-        return torch.tensor([self.classes.index(name) for name in labelled.values()], dtype=torch.long)
+        return np.array([self.classes.index(name) for name in labelled.values()], dtype=np.int64)
 
     def episodes(self, k: int) -> list[Episode]:
         """List all support sets of size k in a fixed order."""
@@ -160,7 +161,7 @@ class RunData:
         """List the sizes of support sets."""
         return sorted({k for split in self.splits for k, _ in split.support})
 
-    def normalized(self, split: Split, how: Normalization, without: Tensor | None = None) -> Tensor:
+    def normalized(self, split: Split, how: Normalization, without: np.ndarray | None = None) -> np.ndarray:
         """Normalize all features as one split allows it, (N, D).
 
         Args:
@@ -171,19 +172,17 @@ class RunData:
         if how == "none":
             return self.x
         of_all, of_group = self.statistics(split, how, without)
-        normalized = self.x.clone() if of_all is None else _standardized(self.x, of_all)
+        normalized = self.x.copy() if of_all is None else _standardized(self.x, of_all)
         for name, rows in _rows_of(self.speakers if how == "speaker" else self._corpora()):
             if name in of_group:
                 normalized[rows] = _standardized(self.x[rows], of_group[name])
         return normalized
 
-    def moments(self, split: Split, utts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Give mean and deviation of what a linear model of one split is fitted on, (D,) each."""
-        x = self.x[self.rows(utts)].numpy()
-        deviation = x.std(0)
-        return x.mean(0), np.where(deviation < MIN_DEVIATION, np.inf, deviation)
+    def moments(self, split: Split, utts: Sequence[str]) -> np.ndarray:
+        """Give mean and deviation of what a linear model of one split is fitted on, (2, D)."""
+        return _mean_and_deviation(self.x[self.rows(utts)])
 
-    def statistics(self, split: Split, how: Normalization, without: Tensor | None = None) -> Statistics:
+    def statistics(self, split: Split, how: Normalization, without: np.ndarray | None = None) -> Statistics:
         """Give the statistics that `normalized` takes off; arguments as there, `how` is not `none`."""
         known = self.known.get((split.name, without is not None))
         if how == "speaker":
@@ -194,7 +193,7 @@ class RunData:
             return Statistics(None, {**old, **new})
         if known is not None:
             return known
-        keep = torch.ones(len(self.utts), dtype=torch.bool) if without is None else ~without
+        keep = np.ones(len(self.utts), dtype=bool) if without is None else ~without
         rows = self.rows(split.train or split.labelled)
         of_all = _mean_and_deviation(self.x[rows[keep[rows]]])
         if how == "source":
@@ -209,29 +208,31 @@ class RunData:
         return [utt.split("-")[0] for utt in self.utts]
 
 
-def _mean_and_deviation(seen: Tensor) -> Tensor:
+def _mean_and_deviation(seen: np.ndarray) -> np.ndarray:
     """Compute mean and deviation of each dimension, (n, D) to (2, D)."""
-    return torch.stack([seen.mean(0), without_constants(seen.std(0, correction=0))])
+    deviation = seen.std(0, dtype=np.float64)  # numpy adds rows up one by one: float32 would not do for many
+    return np.stack([seen.mean(0, dtype=np.float64), without_constants(deviation)]).astype(np.float32)
 
 
-def without_constants(deviation: Tensor) -> Tensor:
+def without_constants(deviation: np.ndarray) -> np.ndarray:
     """Set deviations to infinity where a dimension does not vary, see `MIN_DEVIATION`.
 
     Example:
-        >>> without_constants(torch.tensor([2.0, 1e-6])).tolist()
+        >>> without_constants(np.array([2.0, 1e-6])).tolist()
         [2.0, inf]
     """
-    return torch.where(deviation < MIN_DEVIATION, torch.inf, deviation)
+    return np.where(deviation < MIN_DEVIATION, np.inf, deviation)
 
 
-def _standardized(x: Tensor, statistics: Tensor) -> Tensor:
+def _standardized(x: np.ndarray, statistics: np.ndarray) -> np.ndarray:
     mean, deviation = statistics
     return (x - mean) / deviation
 
 
-def class_weight(y: Tensor, n_classes: int) -> Tensor:
-    """Weigh classes by inverse frequency, 1 on average over the utterances; (n,) to (C,)."""
-    return len(y) / n_classes / torch.bincount(y, minlength=n_classes)
+def class_weight(y: np.ndarray, n_classes: int) -> np.ndarray:
+    """Weigh classes by inverse frequency, 1 on average over the utterances; (n,) int to (C,) float32."""
+    with np.errstate(divide="ignore"):  # a class that does not occur weighs infinitely, and nothing
+        return (len(y) / n_classes / np.bincount(y, minlength=n_classes)).astype(np.float32)
 
 
 def _speaker_of(data_dirs: Sequence[Path]) -> dict[str, str]:
@@ -270,8 +271,8 @@ def _factors(data_dirs: Sequence[Path], speaker_of: Mapping[str, str]) -> dict[s
     }
 
 
-def _rows_of(groups: Sequence[str]) -> Iterator[tuple[str, Tensor]]:
+def _rows_of(groups: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
     rows: dict[str, list[int]] = {}
     for i, group in enumerate(groups):
         rows.setdefault(group, []).append(i)
-    yield from ((group, torch.tensor(r)) for group, r in rows.items())
+    yield from ((group, np.array(own)) for group, own in rows.items())

@@ -220,7 +220,8 @@ def statistics(store: FrameStore, utts: Iterable[str]) -> Tensor:
         move, n = own_mean - mean, n + own_n
         squares = squares + (x - own_mean).square().sum(0) + move.square() * ((n - own_n) * own_n / n)
         mean = mean + move * (own_n / n)
-    return torch.stack([mean, without_constants((squares / n).sqrt())]).float()
+    deviation = torch.from_numpy(without_constants((squares / n).sqrt().numpy()))
+    return torch.stack([mean, deviation]).float()
 
 
 @dataclass(frozen=True)

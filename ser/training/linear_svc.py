@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from itertools import combinations
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from ser.errors import DataError
 
 
-def fit_linear_svc(x: Tensor, y: Tensor, n_classes: int, cost: float) -> tuple[Tensor, Tensor]:
+def fit_linear_svc(x: np.ndarray, y: np.ndarray, n_classes: int, cost: float) -> tuple[np.ndarray, np.ndarray]:
     """Fit one hyperplane for each pair of classes that occur, classes unweighted.
 
     Args:
@@ -28,21 +27,20 @@ def fit_linear_svc(x: Tensor, y: Tensor, n_classes: int, cost: float) -> tuple[T
     """
     from sklearn.svm import SVC
 
-    present = y.unique().tolist()
+    present = np.unique(y).tolist()
     if len(present) < 2:
         raise DataError(f"a classifier needs two classes or more, found {len(present)} in {len(y)} utterances")
-    model = SVC(kernel="linear", C=cost).fit(x.double().numpy(), y.numpy())
+    model = SVC(kernel="linear", C=cost).fit(x.astype(np.float64), y)
     n_pairs = n_classes * (n_classes - 1) // 2
-    weight, bias = torch.zeros(n_pairs, x.shape[1]), torch.zeros(n_pairs)
+    weight, bias = np.zeros((n_pairs, x.shape[1]), np.float32), np.zeros(n_pairs, np.float32)
     pairs = list(combinations(range(n_classes), 2))
-    coef, intercept = torch.tensor(model.coef_).float(), torch.tensor(model.intercept_).float()
     sign = -1 if len(present) == 2 else 1  # scikit-learn turns the one hyperplane of two classes around
     for row, pair in enumerate(combinations(present, 2)):
-        weight[pairs.index(pair)], bias[pairs.index(pair)] = sign * coef[row], sign * intercept[row]
+        weight[pairs.index(pair)], bias[pairs.index(pair)] = sign * model.coef_[row], sign * model.intercept_[row]
     return weight, bias
 
 
-def votes(x: Tensor, weight: Tensor, bias: Tensor, n_classes: int) -> Tensor:
+def votes(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, n_classes: int) -> np.ndarray:
     """Count for each utterance how many pairs each class wins, as libsvm predicts; the first of equals is predicted.
 
     Args:
@@ -51,10 +49,10 @@ def votes(x: Tensor, weight: Tensor, bias: Tensor, n_classes: int) -> Tensor:
         n_classes: C.
 
     Returns:
-        (n, C) float.
+        (n, C) float32.
     """
     decisions = x @ weight.T + bias  # (n, P), positive for the first class of a pair
-    counts = x.new_zeros(len(x), n_classes)
+    counts = np.zeros((len(x), n_classes), np.float32)
     for column, (first, second) in enumerate(combinations(range(n_classes), 2)):
         if weight[column].any() or bias[column]:
             counts[:, first] += decisions[:, column] > 0

@@ -1,31 +1,52 @@
-"""Files that let killed training go on: tensors and a JSON value, whole or not at all."""
+"""Files of tensors and a JSON value, whole or not at all: weights, and what lets killed training go on.
+
+Networks have torch's tensors. What is made of numpy's arrays is written and read without importing torch.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
-from torch import Tensor
+import numpy as np
+from safetensors import SafetensorError, safe_open
 
+from ser.errors import DataError
 from ser.files import replacing
 
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: object = None) -> None:
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor] | Mapping[str, np.ndarray], about: object = None) -> None:
     """Write tensors and a JSON value as one safetensors file, whole or not at all."""
+    metadata = None if about is None else {"about": json.dumps(about)}
     with replacing(path) as part:
-        save_file(
-            {name: value.cpu().contiguous() for name, value in tensors.items()}, part, {"about": json.dumps(about)}
-        )
+        if all(isinstance(value, np.ndarray) for value in tensors.values()):
+            from safetensors import numpy as safetensors
+
+            safetensors.save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, part, metadata)
+        else:
+            from safetensors import torch as safetensors
+
+            safetensors.save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, part, metadata)
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], object]:
-    """Read what `write_tensors` wrote, onto the CPU."""
-    with safe_open(path, framework="pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["about"])  # noqa: SIM118
+def read_tensors(path: Path, framework: Literal["pt", "numpy"] = "pt") -> tuple[dict[str, Any], Any]:
+    """Read what `write_tensors` wrote, onto the CPU: torch's tensors or numpy's arrays.
+
+    Raises:
+        DataError: if it is not what was written.
+    """
+    try:
+        with safe_open(path, framework=framework) as file:
+            about = (file.metadata() or {}).get("about", "null")
+            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(about)  # noqa: SIM118
+    except SafetensorError as error:
+        raise DataError(f"{path}: damaged ({error}); delete it and run the stage that writes it again") from None
 
 
 def prefixed(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

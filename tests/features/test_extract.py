@@ -73,7 +73,7 @@ def test_an_archive_holds_what_each_utterance_gives_alone(upstream, tmp_path):
 def test_archives_are_kaldis_under_any_folder_name(tmp_path):
     data_dir, wavs = write_corpus(tmp_path / "räume mit leer", 3)
     folder = extract(data_dir, tmp_path / "räume mit leer" / "dump")
-    expected = {utt: shortcut(audio.load(wav)).numpy() for utt, wav in wavs.items()}
+    expected = {utt: shortcut(audio.load(wav).numpy()) for utt, wav in wavs.items()}
     by_scp, by_ark = read_scp(folder), dict(kaldiio.load_ark(str(folder / "feats.ark")))
     by_mat = {utt: kaldiio.load_mat(place) for utt, place in read_map(folder / "feats.scp").items()}
     utts, rows = read_features(folder)
@@ -194,7 +194,7 @@ def test_changed_audio_is_extracted_again_and_moved_audio_is_not(tmp_path, capsy
     write_wav(moved["c-s-u01"], seed=99)
     write_data_dir(data_dir, moved)
     folder = extract(data_dir, tmp_path / "dump")
-    np.testing.assert_array_equal(read_scp(folder)["c-s-u01"], shortcut(audio.load(moved["c-s-u01"])).numpy())
+    np.testing.assert_array_equal(read_scp(folder)["c-s-u01"], shortcut(audio.load(moved["c-s-u01"]).numpy()))
     assert content(folder)["feats.ark"] != first["feats.ark"]
 
 
@@ -330,7 +330,7 @@ def test_features_that_are_not_finite_are_refused(tmp_path, monkeypatch):
     for bad in (np.float32([1, np.nan]), np.float32([1, np.inf]), np.float32([[0, 1], [-np.inf, 0]])):
         monkeypatch.setattr(module, "_extractor", lambda *_, bad=bad: lambda wav: bad)
         with pytest.raises(DataError, match=r"c-s-u00: its features are not finite; listen to '.*0\.wav'"):
-            extract(data_dir, tmp_path / "dump")
+            extract(data_dir, tmp_path / "dump", FBANK)
     monkeypatch.undo()
 
 

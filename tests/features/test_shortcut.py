@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
 from ser.features.shortcut import NAMES, shortcut
 
@@ -13,7 +12,7 @@ FRAME = 400  # samples in 25 ms
 
 def describe(*parts: tuple[float, int]) -> dict[str, float]:
     """Describe a signal of square waves, given as (amplitude, frames)."""
-    wav = torch.cat([a * torch.tensor([1.0, -1.0]).repeat(n * FRAME // 2) for a, n in parts])
+    wav = np.concatenate([a * np.tile(np.float32([1.0, -1.0]), n * FRAME // 2) for a, n in parts])
     return dict(zip(NAMES, shortcut(wav).tolist(), strict=True))
 
 
@@ -47,5 +46,5 @@ def test_gain_moves_levels_and_nothing_else():
 
 
 def test_digital_silence_and_single_samples_have_finite_values():
-    for wav in (torch.zeros(16_000), torch.ones(1), torch.zeros(1)):
-        assert torch.isfinite(shortcut(wav)).all()
+    for wav in (np.zeros(16_000), np.ones(1), np.zeros(1)):
+        assert np.isfinite(shortcut(wav.astype(np.float32))).all()

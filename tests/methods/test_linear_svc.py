@@ -35,8 +35,8 @@ def test_equals_scikit_learn_on_the_statistics_of_the_training_part():
     data.x[:, 1] *= 1000
     for p, split in zip(fit_and_predict(data, config()), data.splits, strict=True):
         model = make_pipeline(StandardScaler(), SVC(kernel="linear"))
-        model.fit(data.x[data.rows(split.train)].double().numpy(), list(split.train.values()))
-        expected = model.predict(data.x[data.rows(split.test)].double().numpy())
+        model.fit(data.x[data.rows(split.train)].astype(float), list(split.train.values()))
+        expected = model.predict(data.x[data.rows(split.test)].astype(float))
         assert (p.split, list(p.utts)) == (split.name, list(split.test))
         assert np.array(data.classes)[p.scores.argmax(1)].tolist() == expected.tolist()
 
@@ -51,8 +51,8 @@ def test_splits_without_its_kind_of_data_are_passed_over():
     assert [p.split for p in fit_and_predict(data, config())] == [first.name]
     (p,) = fit_and_predict(data, config(train_on="labelled"))
     model = make_pipeline(StandardScaler(), SVC(kernel="linear"))
-    model.fit(data.x[data.rows(second.labelled)].double().numpy(), list(second.labelled.values()))
-    expected = model.predict(data.x[data.rows(second.test)].double().numpy())
+    model.fit(data.x[data.rows(second.labelled)].astype(float), list(second.labelled.values()))
+    expected = model.predict(data.x[data.rows(second.test)].astype(float))
     assert np.array(data.classes)[p.scores.argmax(1)].tolist() == expected.tolist()
 
 

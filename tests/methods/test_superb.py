@@ -32,7 +32,7 @@ def data(classes: list[str]) -> tuple[RunData, list[torch.Tensor]]:
     utts = [f"c-s-{i}" for i in range(5)]
     test = {utt: classes[i % len(classes)] for i, utt in enumerate(utts)}
     splits = [Split("fold1", {"c-s-0": classes[0]}, {}, [], test), Split("c.fold1", {}, {}, [], test)]
-    x = torch.stack([pool(one, "all", "mean") for one in layers])
+    x = torch.stack([pool(one, "all", "mean") for one in layers]).numpy()
     return RunData(utts, x, ["c-s"] * 5, splits, classes), layers
 
 
@@ -52,7 +52,7 @@ def test_scores_are_those_of_the_head_on_every_frame(tmp_path, classes, ending):
         frames = mixed @ weights["projector.weight"].T + weights["projector.bias"]
         logits = weights["classifier.weight"] @ frames.mean(0) + weights["classifier.bias"]
         of = dict(zip(["neutral", "happy", "angry", "sad"], logits, strict=True))  # as its model card has them
-        torch.testing.assert_close(scores, torch.stack([of[c] for c in classes]).softmax(0))
+        torch.testing.assert_close(torch.from_numpy(scores), torch.stack([of[c] for c in classes]).softmax(0))
 
 
 def test_what_is_missing_or_does_not_fit_is_told(tmp_path, monkeypatch):

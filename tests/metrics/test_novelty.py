@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from ser.metrics.novelty import distances, fit_center
 
-TRAIN = torch.tensor([[0.0, 10.0], [2.0, 10.0], [4.0, 40.0], [6.0, 60.0]])
+TRAIN = np.array([[0.0, 10.0], [2.0, 10.0], [4.0, 40.0], [6.0, 60.0]])
 
 
 def test_center_is_mean_and_population_deviation():
@@ -17,17 +16,17 @@ def test_center_is_mean_and_population_deviation():
 
 
 def test_typical_difference_in_deviations():
-    center = torch.tensor([[1.0, 2.0], [2.0, 0.5]])
-    found = distances(torch.tensor([[1.0, 2.0], [3.0, 2.0], [7.0, 0.0]]), center)
+    center = np.array([[1.0, 2.0], [2.0, 0.5]])
+    found = distances(np.array([[1.0, 2.0], [3.0, 2.0], [7.0, 0.0]]), center)
     assert found.tolist() == pytest.approx([0.0, 0.5**0.5, (9 / 2 + 16 / 2) ** 0.5])
 
 
 def test_training_utterances_are_1_away_on_average():
-    x = torch.from_numpy(np.random.default_rng(0).normal(size=(500, 20)))
-    assert distances(x, fit_center(x)).square().mean().item() == pytest.approx(1, abs=0.01)
+    x = np.random.default_rng(0).normal(size=(500, 20))
+    assert np.square(distances(x, fit_center(x))).mean() == pytest.approx(1, abs=0.01)
 
 
 def test_a_dimension_that_never_moved_counts_as_10_deviations_at_most():
-    center = fit_center(torch.tensor([[0.0, 5.0], [2.0, 5.0]]))
-    (found,) = distances(torch.tensor([[1.0, 6.0]]), center).tolist()
+    center = fit_center(np.array([[0.0, 5.0], [2.0, 5.0]]))
+    (found,) = distances(np.array([[1.0, 6.0]]), center).tolist()
     assert found == pytest.approx((100 / 2) ** 0.5)

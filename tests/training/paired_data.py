@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 
-import torch
+import numpy as np
 
 from ser.splits.lists import Split
 from ser.training.data import RunData
@@ -34,7 +34,7 @@ def make_paired_data(per_class: int = 4, speakers: int = 4, folds: int = 2, both
         splits.append(Split(f"fold{fold + 1}", train, dev, [], of(fold), labelled=labelled))
     return RunData(
         utts=list(label),
-        x=torch.empty(len(label), 0),
+        x=np.empty((len(label), 0), np.float32),
         speakers=list(speaker_of.values()),
         splits=splits,
         classes=sorted({*SHARED, *both}),

@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from ser.splits.lists import Split
 from ser.training.data import RunData
@@ -50,5 +49,5 @@ def make_run_data(*, per_class: int = 4, folds: int = 2, draws: int = 2, classes
                 f"fold{fold}", of("src-0", "src-1"), of("src-2"), list(pool), of(*test), dict(sorted(support.items()))
             )
         )
-    features = torch.from_numpy(np.array(x, dtype=np.float32))
+    features = np.array(x, dtype=np.float32)
     return RunData(list(label), features, list(speaker_of.values()), splits, list(classes))

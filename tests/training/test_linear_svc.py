@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from sklearn.svm import SVC
 
 from ser.errors import DataError
@@ -15,13 +14,13 @@ from ser.training.linear_svc import fit_linear_svc, votes
 @pytest.mark.parametrize("cost", [0.01, 1.0])
 def test_predicts_as_scikit_learn(classes, n_classes, cost):
     rng = np.random.default_rng(1)
-    y = torch.tensor(rng.choice(classes, size=120))
-    x = torch.tensor(rng.normal(size=(120, 2)) + y.numpy()[:, None] * [0.8, -0.5]).float()
+    y = rng.choice(classes, size=120)
+    x = (rng.normal(size=(120, 2)) + y[:, None] * [0.8, -0.5]).astype(np.float32)
     weight, bias = fit_linear_svc(x, y, n_classes, cost)
     assert weight.shape == (n_classes * (n_classes - 1) // 2, 2)
-    query = torch.tensor(rng.normal(size=(500, 2)) * 3).float()
+    query = (rng.normal(size=(500, 2)) * 3).astype(np.float32)
     found = votes(query, weight, bias, n_classes)
-    expected = SVC(kernel="linear", C=cost).fit(x.double().numpy(), y.numpy()).predict(query.double().numpy())
+    expected = SVC(kernel="linear", C=cost).fit(x.astype(float), y).predict(query.astype(float))
     assert set(expected) > {classes[0]}
     assert found.argmax(1).tolist() == expected.tolist()
     n_pairs = len(classes) * (len(classes) - 1) // 2
@@ -30,4 +29,4 @@ def test_predicts_as_scikit_learn(classes, n_classes, cost):
 
 def test_one_class_alone_is_told():
     with pytest.raises(DataError, match="needs two classes or more, found 1 in 3 utterances"):
-        fit_linear_svc(torch.zeros(3, 2), torch.ones(3, dtype=torch.long), 2, 1.0)
+        fit_linear_svc(np.zeros((3, 2)), np.ones(3, dtype=int), 2, 1.0)
