@@ -3,7 +3,7 @@
 usage: python -m ser.bin.features plan RECIPE_OPTIONS          list what is missing: exp/jobs_features.tsv
        python -m ser.bin.features run RECIPE_OPTIONS --jobs exp/jobs_features.tsv [--part 1/4] [--nj N] [--device cpu]
 
-A line of the list is a feature and a corpus.
+A line of the list is a feature, a corpus and which of its archives.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from ser.bin.recipe_args import add_job_arguments, add_recipe_arguments, read_jobs, recipe_of, write_jobs
 from ser.build import Recipe
 from ser.errors import run_cli
-from ser.features.extract import extract, find_stale
+from ser.features.extract import Job, extract, find_stale
 from ser.kaldi_io import check_unchanged
 
 
@@ -30,7 +30,10 @@ def main(argv: Sequence[str]) -> None:
         plan(recipe)
     else:
         lines, number, n_parts = read_jobs(args.jobs, args.part)
-        jobs = [(name, recipe.feature_config(name), recipe.data / corpus) for name, corpus in lines]
+        jobs = [
+            Job(name, recipe.feature_config(name), recipe.data / corpus, int(archive))
+            for name, corpus, archive in lines
+        ]
         extract(jobs[number - 1 :: n_parts], recipe.dump, args.nj, args.device)
 
 
@@ -42,7 +45,10 @@ def plan(recipe: Recipe) -> None:
     needs = {row.feature: row.needs for row in recipe.rows if not row.finetunes}
     usable = [(name, recipe.feature_config(name)) for name, reason in needs.items() if reason is None]
     stale = find_stale(usable, data_dirs, recipe.dump)
-    write_jobs(recipe.exp / "jobs_features.tsv", [(name, data_dir.name) for name, _, data_dir in stale])
+    write_jobs(
+        recipe.exp / "jobs_features.tsv",
+        [(name, data_dir.name, str(archive)) for name, _, data_dir, archive in stale],
+    )
     for name, reason in needs.items():
         if reason is not None:
             print(f"{name}: left out: {reason}")

@@ -1,8 +1,9 @@
 """From audio to a vector or a matrix of frames per utterance in a Kaldi archive, once per corpus, for all recipes.
 
-`dump/<feature>-<key>/<corpus>/` holds `feats.ark`, `feats.scp`, `feats.json` and, with frames, `utt2num_frames`.
+`dump/<feature>-<key>/<corpus>/` holds `feats.ark`, `feats.scp`, `feats.json` and, with frames, `utt2num_frames`. A
+corpus of more than `PER_ARCHIVE` utterances has `feats.1.ark`, `feats.2.ark` and so on, each a job of its own.
 Records are appended in the order of the data directory, so a run that was killed goes on after the last whole record
-and the archive comes out the same, byte for byte, with any number of workers. Not here: reading frames (`frames.py`).
+and archives come out the same, byte for byte, with any number of workers. Not here: reading frames (`frames.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import multiprocessing
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import cache, partial
 from pathlib import Path
@@ -25,15 +26,18 @@ from ser.errors import DataError
 from ser.features.config import EGEMAPS, SHORTCUT, FeatureConfig, made_from_audio
 from ser.features.egemaps import egemaps
 from ser.files import alone, changed_files, hash_file, naming, read_json, write_json, write_text
-from ser.kaldi_io import AudioPart, read_audio_parts, write_map
+from ser.kaldi_io import AudioPart, read_audio_parts, read_map, write_map
 from ser.progress import progress
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-PART = "feats.ark.part"
+ARCHIVE = "feats.ark"
 NUM_FRAMES = "utt2num_frames"
+
+PER_ARCHIVE = 10_000
+"""Utterances of one archive: those of a larger corpus are written and can be read side by side."""
 
 AHEAD = 16
 """Utterances per worker that may wait for their turn to be written: frames of a corpus do not fit into memory."""
@@ -42,11 +46,10 @@ AHEAD = 16
 def up_to_date(config: FeatureConfig, data_dir: Path, dump_dir: Path) -> bool:
     """Tell whether an archive holds this feature of exactly this audio."""
     info = dump_dir / "feats.json"
-    return (
-        info.exists()
-        and (dump_dir / "feats.ark").exists()
-        and read_json(info)["made_from"] == _made_from(config, data_dir)
-    )
+    if not info.exists():
+        return False
+    told = read_json(info)
+    return told["made_from"] == _made_from(config, data_dir) and all(ark.exists() for ark in archives(dump_dir, told))
 
 
 def _made_from(config: FeatureConfig, data_dir: Path) -> dict[str, Any]:
@@ -56,8 +59,21 @@ def _made_from(config: FeatureConfig, data_dir: Path) -> dict[str, Any]:
 Feature = tuple[str, FeatureConfig]
 """Its name, and what it is."""
 
-Job = tuple[str, FeatureConfig, Path]
-"""A feature's name and what it is, and a data directory."""
+
+class Job(NamedTuple):
+    """One archive of a feature and a corpus.
+
+    Attributes:
+        name: of the feature.
+        config: what it is.
+        data_dir: of the corpus.
+        archive: which one, from 1.
+    """
+
+    name: str
+    config: FeatureConfig
+    data_dir: Path
+    archive: int
 
 
 def extract_stale(
@@ -68,11 +84,13 @@ def extract_stale(
 
 
 def find_stale(features: Sequence[Feature], data_dirs: Sequence[Path], dump_root: Path) -> list[Job]:
-    """List features and corpora whose archive is missing or was made from other audio; say what is up to date."""
+    """List the archives of features and corpora that are missing or made from other audio; say what is up to date."""
     stale = []
     for name, config in features:
         of_feature = [d for d in data_dirs if not up_to_date(config, d, dump_root / config.folder(name) / d.name)]
-        stale += [(name, config, data_dir) for data_dir in of_feature]
+        for data_dir in of_feature:
+            n_archives = len(archive_names(len(read_map(data_dir / "wav.scp"))))
+            stale += [Job(name, config, data_dir, number) for number in range(1, n_archives + 1)]
         if not of_feature:
             print(f"{name}: up to date")
     return stale
@@ -92,16 +110,43 @@ def extract(jobs: Sequence[Job], dump_root: Path, nj: int, device: Device) -> No
     """
     if not jobs:
         return
-    device = device_of(device) if any(config.is_network for _, config, _ in jobs) else "cpu"
+    device = device_of(device) if any(job.config.is_network for job in jobs) else "cpu"
     with _workers(nj, device) as mapped:  # one pool for all
-        for name, config, data_dir in jobs:
+        for name, config, data_dir, number in jobs:
             dump = dump_root / config.folder(name) / data_dir.name
             parts = list(read_audio_parts(data_dir).items())
-            with alone(dump):  # all recipes share it
+            names = archive_names(len(parts))
+            if number > len(names):
+                raise DataError(f"{data_dir}: has changed since stage 3 listed its archives; run stage 3 again")
+            ark = dump / names[number - 1]
+            begun = {"made_from": _made_from(config, data_dir)}
+            with alone(dump.with_name(f"{dump.name}.{number}")):  # all recipes share it
                 if not up_to_date(config, data_dir, dump):
                     fitting = _fitting(config, device, nj)
-                    _extract_corpus(fitting, _made_from(config, data_dir), parts, dump, mapped)
-            print(f"wrote {dump}")
+                    begun["precision"] = fitting.precision
+                    share = parts[(number - 1) * PER_ARCHIVE : number * PER_ARCHIVE]
+                    _write_archive(fitting, begun, share, ark, mapped)
+            with alone(dump):
+                if up_to_date(config, data_dir, dump) or _finish(config, begun, parts, dump):
+                    print(f"wrote {dump}")
+                else:
+                    print(f"wrote {ark}; other archives are missing")
+
+
+def archive_names(n_utts: int) -> list[str]:
+    """Name the archives of a corpus.
+
+    Example:
+        >>> archive_names(10_000), archive_names(10_001)
+        (['feats.ark'], ['feats.1.ark', 'feats.2.ark'])
+    """
+    n = max(1, math.ceil(n_utts / PER_ARCHIVE))
+    return [ARCHIVE] if n == 1 else [f"feats.{number}.ark" for number in range(1, n + 1)]
+
+
+def archives(dump_dir: Path, info: Mapping[str, Any]) -> list[Path]:
+    """List the archives that `feats.json` tells of."""
+    return [dump_dir / name for name in info.get("archives", [ARCHIVE])]
 
 
 def _fitting(config: FeatureConfig, device: Device, nj: int) -> FeatureConfig:
@@ -127,43 +172,82 @@ class _Record(NamedTuple):
     shape: tuple[int, ...]
 
 
-def _extract_corpus(
-    config: FeatureConfig, made_from: dict[str, Any], parts: Sequence[Part], dump_dir: Path, mapped: Mapped
+def _write_archive(
+    config: FeatureConfig, begun: dict[str, Any], parts: Sequence[Part], ark_path: Path, mapped: Mapped
 ) -> None:
+    """Write one archive; `<archive>.part.json` tells what it is made from until all are there."""
     import kaldiio
 
-    dump_dir.mkdir(parents=True, exist_ok=True)
-    part, part_info = dump_dir / PART, dump_dir / f"{PART}.json"
-    begun = {"made_from": made_from, "precision": config.precision}
+    ark_path.parent.mkdir(parents=True, exist_ok=True)
+    part, part_info = _part(ark_path), _part_info(ark_path)
     if not (part_info.exists() and read_json(part_info) == begun):
-        part.unlink(missing_ok=True)
+        for old in (ark_path.with_name("feats.json"), ark_path, part):  # which would be taken for this one
+            old.unlink(missing_ok=True)
         write_json(part_info, begun)
+    elif ark_path.exists():
+        return
     records, size = _whole_records(part, [utt for utt, _ in parts], n_dims=2 if config.is_sequence else 1)
     with naming(part), open(part, "ab") as ark:
         ark.truncate(size)
         ark.seek(size)  # truncating does not move the place that `tell` tells
         left = [item for item in parts if item[0] not in records]
         arrays = zip(left, mapped(config, left), strict=True)
-        name = f"{dump_dir.parent.name}/{dump_dir.name}"
+        name = f"{ark_path.parent.parent.name}/{ark_path.parent.name}"
         for (utt, _), array in progress(arrays, name, len(parts), done=len(records)):
-            records[utt] = _Record(ark.tell() + len(utt.encode()) + 1, array.shape)
             kaldiio.save_ark(ark, {utt: array})
         ark.flush()
         os.fsync(ark.fileno())
-    ark_name = dump_dir / "feats.ark"
-    (dump_dir / "feats.json").unlink(missing_ok=True)  # an older one would vouch for the new archive
-    part.rename(ark_name)
-    write_text(dump_dir / "feats.scp", "".join(f"{utt} {ark_name}:{records[utt].offset}\n" for utt, _ in parts))
-    info = {**begun, "n": len(parts), "dim": next(iter(records.values())).shape[-1]}
+    part.rename(ark_path)
+
+
+def _part(ark_path: Path) -> Path:
+    return ark_path.with_name(f"{ark_path.name}.part")
+
+
+def _part_info(ark_path: Path) -> Path:
+    return ark_path.with_name(f"{ark_path.name}.part.json")
+
+
+def _finish(config: FeatureConfig, begun: dict[str, Any], parts: Sequence[Part], dump_dir: Path) -> bool:
+    """Write the index of all archives, if they are all there.
+
+    Raises:
+        DataError: if machines have chosen different precisions.
+    """
+    arks = [dump_dir / name for name in archive_names(len(parts))]
+    told = [read_json(_part_info(ark)) if _part_info(ark).exists() and ark.exists() else {} for ark in arks]
+    if any(one.get("made_from") != begun["made_from"] for one in told):
+        return False
+    if len(precisions := {one["precision"] for one in told}) > 1:
+        raise DataError(
+            f"{dump_dir}: archives of {' and '.join(sorted(precisions))}, as machines differ; set 'precision' in the "
+            f"feature's YAML, delete {dump_dir} and run stage 3 again"
+        )
+    places, shapes = [], {}
+    for number, ark in enumerate(arks):
+        utts = [utt for utt, _ in parts[number * PER_ARCHIVE : (number + 1) * PER_ARCHIVE]]
+        records, size = _whole_records(ark, utts, n_dims=2 if config.is_sequence else 1)
+        if len(records) < len(utts) or size != ark.stat().st_size:
+            raise DataError(f"{ark}: is not what was written; delete {dump_dir} and run stage 3 again")
+        places += [f"{utt} {ark}:{records[utt].offset}\n" for utt in utts]
+        shapes |= {utt: records[utt].shape for utt in utts}
+    write_text(dump_dir / "feats.scp", "".join(places))
+    names = [ark.name for ark in arks]
+    info = {**told[0], "archives": names, "n": len(parts), "dim": next(iter(shapes.values()))[-1]}
     if not config.is_sequence:  # frames are too many to be read only to see whether they are as they were
-        info["hash"] = hash_file(ark_name)
+        info["hashes"] = {ark.name: hash_file(ark) for ark in arks}
     else:
         segments = config.segment_settings
-        info["frames"] = sum(record.shape[0] for record in records.values())
+        info["frames"] = sum(shape[0] for shape in shapes.values())
         info["frame_shape"] = [info["dim"]] if segments is None else list(segments.shape)
-        write_map(dump_dir / NUM_FRAMES, {utt: record.shape[0] for utt, record in records.items()})
+        write_map(dump_dir / NUM_FRAMES, {utt: shape[0] for utt, shape in shapes.items()})
     write_json(dump_dir / "feats.json", info)
-    part_info.unlink()
+    for ark in arks:
+        _part_info(ark).unlink()
+    for old in dump_dir.glob("feats*.ark*"):
+        if old.name not in names:  # of a corpus that was larger or smaller
+            old.unlink()
+    return True
 
 
 def header(shape: Sequence[int]) -> bytes:
@@ -320,11 +404,9 @@ def read_features(dump_dir: Path) -> tuple[list[str], np.ndarray]:
     info = read_info(dump_dir)
     if "frame_shape" in info:
         raise DataError(f"{dump_dir}: holds frames, not one vector per utterance; name a feature that pools them")
-    if "hash" in info and changed_files(dump_dir, {"feats.ark": info["hash"]}):
-        raise DataError(
-            f"{dump_dir / 'feats.ark'} is not what stage 3 wrote; delete {dump_dir} and run stage 3 again"
-        )
-    records = list(kaldiio.load_ark(str(dump_dir / "feats.ark")))
+    if changed := changed_files(dump_dir, info.get("hashes", {})):
+        raise DataError(f"{dump_dir / changed[0]} is not what stage 3 wrote; delete {dump_dir} and run stage 3 again")
+    records = [record for ark in archives(dump_dir, info) for record in kaldiio.load_ark(str(ark))]
     return [utt for utt, _ in records], np.stack([vector for _, vector in records])
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from ser.errors import DataError
-from ser.features.extract import NUM_FRAMES, header, read_info
+from ser.features.extract import NUM_FRAMES, archives, header, read_info
 from ser.kaldi_io import read_map
 
 if TYPE_CHECKING:
@@ -63,23 +63,30 @@ class Frames(Mapping[str, "Tensor"]):
                     f"{dump_dir}: frames of shape {info['frame_shape']}, but {infos[0]['frame_shape']} in "
                     f"{dump_dirs[0]}; read archives of one feature"
                 )
-        frames = cls([dump_dir / "feats.ark" for dump_dir in dump_dirs], infos[0]["frame_shape"])
-        for number, dump_dir in enumerate(dump_dirs):
-            frames._add(number, dump_dir)
+        arks = [archives(dump_dir, info) for dump_dir, info in zip(dump_dirs, infos, strict=True)]
+        frames = cls([ark for of_corpus in arks for ark in of_corpus], infos[0]["frame_shape"])
+        for dump_dir in dump_dirs:
+            frames._add(dump_dir)
         return frames
 
-    def _add(self, number: int, dump_dir: Path) -> None:
-        """Take up where the utterances of an archive lie."""
+    def _add(self, dump_dir: Path) -> None:
+        """Take up where the utterances of a corpus lie."""
         lengths = {utt: int(n) for utt, n in read_map(dump_dir / NUM_FRAMES).items()}
-        # the place's path is not read: the archive lies beside its index, also after the folder was moved
-        offsets = {utt: int(place.rpartition(":")[2]) for utt, place in read_map(dump_dir / "feats.scp").items()}
         if twice := self.lengths.keys() & lengths.keys():
             raise DataError(f"{dump_dir}: utterance '{min(twice)}' stands in another archive, too; ids are unique")
-        self.lengths |= {utt: lengths[utt] for utt in offsets}
-        self._places |= {utt: (number, offset) for utt, offset in offsets.items()}
-        size, end = self._arks[number].stat().st_size, max(self._span(utt).stop for utt in offsets)
-        if size != end:
-            raise DataError(f"{self._arks[number]}: {size} bytes, expected {end}; delete its folder and run stage 3")
+        ends: dict[int, int] = {}
+        for utt, place in read_map(dump_dir / "feats.scp").items():
+            ark, _, offset = place.rpartition(":")
+            # of its path only the name is read: archives lie beside their index, also after the folder was moved
+            number = self._arks.index(dump_dir / Path(ark).name)
+            self.lengths[utt], self._places[utt] = lengths[utt], (number, int(offset))
+            ends[number] = max(ends.get(number, 0), self._span(utt).stop)
+        for number, end in ends.items():
+            size = self._arks[number].stat().st_size
+            if size != end:
+                raise DataError(
+                    f"{self._arks[number]}: {size} bytes, expected {end}; delete its folder and run stage 3"
+                )
 
     def _header(self, utt: str) -> bytes:
         return header([self.lengths[utt], self._dim])

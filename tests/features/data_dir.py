@@ -10,11 +10,12 @@ import numpy as np
 
 from ser.audio import probe
 from ser.features.config import FeatureConfig
-from ser.features.extract import PART, _made_from, extract_stale
+from ser.features.extract import ARCHIVE, _made_from, extract_stale
 from ser.files import write_json
 from ser.kaldi_io import write_map
 from tests.fakes.wav import write_wav
 
+PART = f"{ARCHIVE}.part"
 SHORTCUT = FeatureConfig(upstream="shortcut")
 FBANK = FeatureConfig(upstream="fbank_no_cmvn", pooling="mean+std")
 

@@ -26,7 +26,8 @@ from ser.corpora.table import prepare_table
 from ser.errors import DataError, run_cli
 from ser.features import extract as module
 from ser.features.config import FeatureConfig
-from ser.features.extract import extract_stale, read_features, up_to_date
+from ser.features.extract import extract_stale, find_stale, read_features, up_to_date
+from ser.features.frames import Frames
 from ser.features.pool import pool
 from ser.features.shortcut import shortcut
 from ser.files import read_json, write_json
@@ -35,6 +36,7 @@ from tests.fakes.checkpoints import WRITERS
 from tests.fakes.wav import write_wav
 from tests.features.data_dir import (
     FBANK,
+    PART,
     SHORTCUT,
     archive,
     content,
@@ -123,8 +125,8 @@ def test_an_archive_is_never_of_two_precisions(tmp_path, monkeypatch):
     expected = (extract(data_dir, tmp_path / "dump", fp32) / "feats.ark").read_bytes()
     begun = (extract(data_dir, tmp_path / "dump", bf16) / "feats.ark").read_bytes()
     folder = interrupted(data_dir, tmp_path / "dump", begun[: len(begun) // 2], auto)
-    part = read_json(folder / f"{module.PART}.json")
-    write_json(folder / f"{module.PART}.json", part | {"precision": "bf16"})
+    part = read_json(folder / f"{PART}.json")
+    write_json(folder / f"{PART}.json", part | {"precision": "bf16"})
     monkeypatch.setattr(module, "fast_precision", lambda device: "fp32")
     assert extract(data_dir, tmp_path / "dump", auto) == folder
     assert (folder / "feats.ark").read_bytes() == expected
@@ -169,7 +171,7 @@ def test_what_was_written_is_not_computed_again(whole, tmp_path, monkeypatch):
 def test_killed_between_archive_and_index_it_is_made_again(whole, tmp_path):
     data_dir, _, finished = whole
     folder = interrupted(data_dir, tmp_path, (finished / "feats.ark").read_bytes())
-    (folder / module.PART).rename(folder / "feats.ark")
+    (folder / PART).rename(folder / "feats.ark")
     with pytest.raises(DataError, match="no finished features; run stage 3"):
         read_features(folder)
     assert archive(extract(data_dir, tmp_path)) == archive(finished)
@@ -179,8 +181,8 @@ def test_a_part_of_other_settings_or_other_audio_is_thrown_away(whole, tmp_path)
     data_dir, _, finished = whole
     for name, value in {"feature": {"upstream": "other"}, "audio": "0" * 32}.items():
         folder = interrupted(data_dir, tmp_path / name, b"c-s-u00 \0BFV \4\7\0\0\0" + b"\1" * 28)
-        marks = read_json(folder / f"{module.PART}.json")
-        write_json(folder / f"{module.PART}.json", marks | {name: value})
+        marks = read_json(folder / f"{PART}.json")
+        write_json(folder / f"{PART}.json", marks | {name: value})
         assert archive(extract(data_dir, tmp_path / name)) == archive(finished)
 
 
@@ -375,7 +377,7 @@ def test_killed_in_the_middle_it_goes_on_and_comes_out_the_same(nj, tmp_path):
     folder = tmp_path / "dump" / finished.parent.name / "c"
     process = subprocess.Popen(command_line(tmp_path, data_dir, "--nj", nj, "--device", "cpu"))
     writer = wait_for_reader(pipe, process)
-    wait_until(lambda: (folder / module.PART).stat().st_size > 0)
+    wait_until(lambda: (folder / PART).stat().st_size > 0)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     readers = select.poll()
@@ -384,7 +386,7 @@ def test_killed_in_the_middle_it_goes_on_and_comes_out_the_same(nj, tmp_path):
     os.close(writer)
     pipe.unlink()
     pipe.write_bytes(good)
-    part = (folder / module.PART).read_bytes()
+    part = (folder / PART).read_bytes()
     assert 0 < len(part) < len((finished / "feats.ark").read_bytes())
     assert (finished / "feats.ark").read_bytes().startswith(part)
     assert not (folder / "feats.json").exists()
@@ -439,3 +441,71 @@ def test_two_runs_at_once_wait_for_each_other(whole, tmp_path):
     assert [process.wait() for process in both] == [0, 0]
     (ark,) = (tmp_path / "dump").rglob("feats.ark")
     assert ark.read_bytes() == (finished / "feats.ark").read_bytes()
+
+
+# ---- Several archives of one corpus ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_twos(monkeypatch) -> list[str]:
+    """Archives of two utterances each; names of those of five."""
+    monkeypatch.setattr(module, "PER_ARCHIVE", 2)
+    return ["feats.1.ark", "feats.2.ark", "feats.3.ark"]
+
+
+@pytest.mark.parametrize("config", [SHORTCUT, FeatureConfig(upstream="fbank_no_cmvn", pooling="none")])
+def test_a_large_corpus_has_several_archives_with_the_same_records(config, tmp_path, in_twos, monkeypatch):
+    data_dir, wavs = write_corpus(tmp_path, 5)
+    several = extract(data_dir, tmp_path / "dump", config)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "PER_ARCHIVE", 10)
+        whole = extract(data_dir, tmp_path / "one", config)
+    assert sorted(p.name for p in several.glob("*.ark*")) == in_twos
+    assert b"".join((several / name).read_bytes() for name in in_twos) == (whole / "feats.ark").read_bytes()
+    found, expected = read_scp(several), read_scp(whole)
+    assert list(found) == list(expected) == list(wavs)
+    assert all(np.array_equal(found[utt], expected[utt]) for utt in wavs)
+    if config.is_sequence:
+        frames = Frames.of([several])
+        assert all(np.array_equal(frames[utt], expected[utt]) for utt in wavs)
+        assert content(several)["utt2num_frames"] == content(whole)["utt2num_frames"]
+    else:
+        utts, x = read_features(several)
+        assert utts == list(wavs) and np.array_equal(x, np.stack(list(expected.values())))
+        (several / "feats.2.ark").write_bytes(b"?" + (several / "feats.2.ark").read_bytes()[1:])
+        with pytest.raises(DataError, match=r"feats\.2\.ark is not what stage 3 wrote"):
+            read_features(several)
+
+
+def test_archives_are_jobs_that_end_in_any_order_on_any_machine(tmp_path, in_twos, capsys):
+    data_dir, wavs = write_corpus(tmp_path, 5)
+    jobs = find_stale([("f", SHORTCUT)], [data_dir], tmp_path / "dump")
+    folder = tmp_path / "dump" / SHORTCUT.folder("f") / "c"
+    assert [job.archive for job in jobs] == [1, 2, 3]
+    for job, said in zip((jobs[2], jobs[0]), ("feats.3.ark", "feats.1.ark"), strict=True):
+        module.extract([job], tmp_path / "dump", 1, "cpu")
+        assert f"{said}; other archives are missing" in capsys.readouterr().out
+        assert not up_to_date(SHORTCUT, data_dir, folder)
+    first = (folder / "feats.1.ark").stat()
+    module.extract(jobs, tmp_path / "dump", 1, "cpu")  # all again: those that are there stay
+    assert up_to_date(SHORTCUT, data_dir, folder) and list(read_scp(folder)) == list(wavs)
+    assert (folder / "feats.1.ark").stat() == first
+    assert sorted(content(folder)) == [*in_twos, "feats.json", "feats.scp"]
+
+
+def test_archives_of_a_corpus_that_was_larger_are_removed(tmp_path, in_twos):
+    data_dir, wavs = write_corpus(tmp_path, 5)
+    extract(data_dir, tmp_path / "dump")
+    write_data_dir(data_dir, {utt: wavs[utt] for utt in list(wavs)[:2]})
+    folder = extract(data_dir, tmp_path / "dump")
+    assert sorted(content(folder)) == ["feats.ark", "feats.json", "feats.scp"]
+    assert list(read_scp(folder)) == list(wavs)[:2]
+
+
+def test_machines_that_choose_different_precisions_are_told(tmp_path, in_twos, monkeypatch):
+    data_dir, _ = write_corpus(tmp_path, 3)
+    jobs = find_stale([("f", SHORTCUT)], [data_dir], tmp_path / "dump")
+    module.extract(jobs[:1], tmp_path / "dump", 1, "cpu")
+    monkeypatch.setattr(module, "_fitting", lambda config, *_: config.model_copy(update={"precision": "bf16"}))
+    with pytest.raises(DataError, match="archives of bf16 and fp32, as machines differ; set 'precision'"):
+        module.extract(jobs[1:], tmp_path / "dump", 1, "cpu")

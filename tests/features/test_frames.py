@@ -90,6 +90,7 @@ def test_archives_are_kaldis_under_any_folder_name(tmp_path):
     assert read_json(folder / "feats.json") == {
         "made_from": module._made_from(SPECTROGRAM, data_dir),
         "precision": "fp32",
+        "archives": ["feats.ark"],
         "n": 3,
         "dim": 4128,
         "frames": 6,
