@@ -34,6 +34,11 @@ def test_a_failed_part_gives_its_code_and_its_sibling_goes_on(tmp_path):
     assert "# Ended (code 0)" in (tmp_path / "log.2.log").read_text()
 
 
+def test_the_shell_says_nothing_of_its_own(tmp_path):
+    """It told of a third of the processes that watch the caller that they were terminated."""
+    assert {submit(tmp_path, "true\n").communicate() for _ in range(12)} == {("", "")}
+
+
 def test_features_are_one_part_with_workers(tmp_path):
     out, _ = submit(tmp_path, 'echo "${@:2}"\n', kind="features").communicate()
     assert out == f"--nj 2 --jobs {tmp_path / 'jobs.tsv'} --part 1/1\n"

@@ -61,5 +61,6 @@ coproc { # nobody goes on without this script, which closes the pipe when it end
 for pid in "${pids[@]}"; do
   wait "$pid" || status=$?
 done
+disown "$COPROC_PID" # or the shell may report its end, which is no news
 kill "$COPROC_PID" 2> /dev/null || true
 exit "$status"
