@@ -67,10 +67,10 @@ def hit(script: Path, first: int, stage: int, what: str, at: int | str, log: Pat
     result = run([str(script), "--mini", "true", *stages], fault(script.parents[2], stage, what, at, log))
     assert result.returncode != 0 and log.exists(), result.stdout + result.stderr
     if what == "full":
-        (said,) = errors(result)
-        assert "No space left on device (the disk of /" in said and said.endswith(
-            "free some space there and run again"
-        )
+        assert (said := errors(result))  # by each part of a stage that has several
+        for sentence in said:
+            assert "No space left on device (the disk of /" in sentence
+            assert sentence.endswith("free some space there and run again")
 
 
 def disturb(finished: Path, recipe: str, row: str, faults: Sequence[tuple[int, str, str]], folder: Path) -> None:
