@@ -227,7 +227,9 @@ def _tables(recipe: Recipe, page: Page, stamps_of: Mapping[str, Sequence[str]]) 
             of_row = (row.label, row.feature, row.versus, page.runs[row.name], row.published, stamps_of[row.name])
             of_corpus = recipe.splits_of(row.task).about.get("corpus_stamps", {})
             lines[row.task] += [
-                dataclasses.replace(line, stamps=[*line.stamps, *of_corpus.get(corpus_of(line.condition), ())])
+                dataclasses.replace(
+                    line, stamps=list(dict.fromkeys((*line.stamps, *of_corpus.get(corpus_of(line.condition), ()))))
+                )
                 for line in results.line_of(*of_row, row.task)
             ]
         elif row.published or not page.missing:  # without corpora, only what the paper printed is worth a line
