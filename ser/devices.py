@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 from collections.abc import Callable
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["fp32", "bf16"]
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+"""Parameters of mallopt(3)."""
 
 
 def make_fabric(device: Device = "auto", precision: Precision = "fp32", devices: int = 1) -> Fabric:
@@ -55,6 +59,17 @@ def fast_precision(device: Literal["cpu", "cuda"]) -> Precision:
     except OSError:  # not Linux
         return "fp32"
     return "bf16" if re.search(r"\b(avx512_bf16|amx_bf16)\b", flags) else "fp32"
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep the memory that it frees, where malloc is glibc's.
+
+    By default large tensors are given back to the kernel, and each layer waits for pages that are made anew.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_MAX, 0)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def count_devices(device: Device) -> int:

@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
 import pandas as pd
 
 from ser.files import replacing
 from ser.randomness import rng
 from ser.results import Curve
-
-matplotlib.use("Agg")
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ser.audio import load_native, resampled
-from ser.devices import Device, device_of, fast_precision
+from ser.devices import Device, device_of, fast_precision, keep_freed_memory
 from ser.errors import DataError
 from ser.features.config import EGEMAPS, SHORTCUT, FeatureConfig, made_from_audio
 from ser.features.egemaps import egemaps
@@ -376,6 +376,7 @@ def _extractor(config: FeatureConfig, device: Device) -> Callable[[Tensor], np.n
 
     if device == "cpu":
         torch.set_num_threads(1)
+        keep_freed_memory()
     if config.segment_settings is not None:
         settings = config.segment_settings.model_dump()
         return lambda samples: spectrogram_segments(samples, **settings).flatten(1).numpy()
