@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -54,6 +55,9 @@ DISK_ERRORS = {
 
 def run_cli(main: Callable[[Sequence[str]], None]) -> None:
     """Run a command line: one line on stderr and code 2 for what a user can put right, tracebacks for the rest."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # whole lines, as others write to the same log
+            stream.reconfigure(line_buffering=True, write_through=False)
     try:
         main(sys.argv[1:])
     except SerError as error:
@@ -77,7 +81,7 @@ def _disk(path: str) -> str:
 
 def _end(reason: str) -> NoReturn:
     """Print the sentence and end with code 2; on stdout where stderr is a file on the disk that is full."""
-    line = f"error: {reason}\n"  # in one piece, as others write to the same log
+    line = f"error: {reason}\n"
     try:
         sys.stderr.write(line)
         sys.stderr.flush()

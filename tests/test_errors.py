@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import subprocess
 import sys
 
@@ -68,3 +69,13 @@ def test_where_the_log_s_disk_is_full_too_the_line_goes_to_the_terminal():
     with open("/dev/full", "w") as full:
         done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=full, text=True)
     assert (done.returncode, done.stdout) == (2, "error: x: y\n")
+
+
+def test_what_is_printed_comes_line_by_line():
+    """In pieces, another writer's sentence could stand in the middle of a line of the log, where nobody looks for it."""
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # keeps the borders of what is written
+    code = "from ser.errors import run_cli; run_cli(lambda _: [print('one', 1), print('two')])"
+    subprocess.run([sys.executable, "-c", code], stdout=its, env=os.environ | {"PYTHONUNBUFFERED": "1"}, check=True)
+    its.close()
+    assert [ours.recv(100) for _ in range(3)] == [b"one 1\n", b"two\n", b""]
+    ours.close()

@@ -39,6 +39,16 @@ def test_the_shell_says_nothing_of_its_own(tmp_path):
     assert {submit(tmp_path, "true\n").communicate() for _ in range(12)} == {("", "")}
 
 
+def test_a_sentence_behind_half_a_line_is_shown(tmp_path):
+    """What is printed reaches the log through tee, what is told does so at once."""
+    script = 'printf half; sleep 0.3; echo "error: told" >&2; echo " a line"; exit 2\n'
+    process = submit(tmp_path, script, kind="features")
+    _, err = process.communicate()
+    assert process.returncode == 2
+    assert "halferror: told" in (tmp_path / "log.1.log").read_text()
+    assert err.splitlines()[-1] == "error: told"
+
+
 def test_features_are_one_part_with_workers(tmp_path):
     out, _ = submit(tmp_path, 'echo "${@:2}"\n', kind="features").communicate()
     assert out == f"--nj 2 --jobs {tmp_path / 'jobs.tsv'} --part 1/1\n"

@@ -3,7 +3,7 @@
 # shellcheck source=utils/setup_env.sh
 . "${root:?}/utils/setup_env.sh"
 [ -n "${SER_READY:-}" ] || setup_env ""
-export LC_ALL=C.UTF-8 PYTHONUTF8=1 PYTHONUNBUFFERED=1
+export LC_ALL=C.UTF-8 PYTHONUTF8=1
 export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
 # One thread per process: parallel work is done by processes, and digits do not depend on the number of cores.
 export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1

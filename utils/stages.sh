@@ -25,7 +25,8 @@ run_step() { # run_step LOG COMMAND...: what it prints goes to the terminal and,
     {
       echo "failed with code $code, the end of $log:"
       grep -v '^error: ' "$log" | tail -n 12 | cut -c -2000 | sed 's/^/  /'
-      grep '^error: ' "$log" || true # the sentence for the user comes last
+      # The sentence for the user comes last; in the log it may stand behind half a line that tee had in hand.
+      grep -v '^#' "$log" | grep -o 'error: .*' || true
     } >&2
   fi
   echo "# Ended (code $code) at $(date), elapsed time $((SECONDS - started)) s" >> "$log"
