@@ -72,7 +72,7 @@ def test_where_the_log_s_disk_is_full_too_the_line_goes_to_the_terminal():
 
 
 def test_what_is_printed_comes_line_by_line():
-    """In pieces, another writer's sentence could stand in the middle of a line of the log, where nobody looks for it."""
+    """In pieces, another writer's sentence could stand in the middle of a line, where nobody looks for it."""
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # keeps the borders of what is written
     code = "from ser.errors import run_cli; run_cli(lambda _: [print('one', 1), print('two')])"
     subprocess.run([sys.executable, "-c", code], stdout=its, env=os.environ | {"PYTHONUNBUFFERED": "1"}, check=True)
