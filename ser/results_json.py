@@ -29,8 +29,8 @@ from ser.results import (
 FORMAT = 1
 """Version of the file's layout."""
 
-DIGITS = 4
-"""Of shares; a table prints three."""
+DIGITS = 6
+"""Of shares; tables print three, and round as RESULTS.md does only from more."""
 
 MAX_POINTS = 400
 """Of one plane."""

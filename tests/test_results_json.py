@@ -73,8 +73,8 @@ def test_a_scored_row_has_every_number_of_the_page(table):
     row = row_of(table, "ours")
     assert row["uar"] == 0.875  # 3/4 and 1
     assert row["recall"] == {"high": 0.75, "low": 1.0}
-    assert row["wa"] == round(40 / 48, 4)
-    assert row["macro_f1"] == round((2 * 24 / 56 + 2 * 16 / 40) / 2, 4)
+    assert row["wa"] == round(40 / 48, 6)
+    assert row["macro_f1"] == round((2 * 24 / 56 + 2 * 16 / 40) / 2, 6)
     assert row["interval"] == [0.875, 0.875]  # all speakers alike
     assert row["confusion"] == [[0.75, 0.25], [0.0, 1.0]]
     assert (row["difference"], row["difference_interval"], row["versus"]) == (-0.125, [-0.125, -0.125], "variant")
@@ -95,7 +95,7 @@ def test_a_scored_row_has_every_number_of_the_page(table):
 def test_references_holes_and_cited_systems_have_what_there_is_of_them(table):
     assert row_of(table, "chance") == {
         "kind": "reference", "label": "chance", "feature": "-", "any_condition": True, "uar": 0.5, "wa": 0.5,
-        "macro_f1": round((2 * 16 / 56 + 2 * 8 / 40) / 2, 4), "recall": {"high": 0.5, "low": 0.5},
+        "macro_f1": round((2 * 16 / 56 + 2 * 8 / 40) / 2, 6), "recall": {"high": 0.5, "low": 0.5},
     }  # fmt: skip
     assert row_of(table, "hole") == {"kind": "variant", "label": "hole", "feature": "byol", "hole": "h"}
     assert row_of(table, "cited") == {
@@ -110,7 +110,7 @@ def test_a_matrix_of_a_row_that_is_not_there_stands_alone():
 
 
 def test_numbers_are_short_and_none_is_nan():
-    assert rounded(1 / 3) == 0.3333
+    assert rounded(1 / 3) == 0.333333
     assert rounded(float("nan")) is None
     assert rounded(None) is None
     with pytest.raises(ValueError, match="Out of range float"):
