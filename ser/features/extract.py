@@ -111,10 +111,13 @@ def extract(jobs: Sequence[Job], dump_root: Path, nj: int, device: Device) -> No
     if not jobs:
         return
     device = device_of(device) if any(job.config.is_network for job in jobs) else "cpu"
+    parts_of: dict[Path, list[Part]] = {}  # of one corpus, whose archives follow one another
     with _workers(nj, device) as mapped:  # one pool for all
         for name, config, data_dir, number in jobs:
             dump = dump_root / config.folder(name) / data_dir.name
-            parts = list(read_audio_parts(data_dir).items())
+            if data_dir not in parts_of:
+                parts_of = {data_dir: list(read_audio_parts(data_dir).items())}
+            parts = parts_of[data_dir]
             names = archive_names(len(parts))
             if number > len(names):
                 raise DataError(f"{data_dir}: has changed since stage 3 listed its archives; run stage 3 again")
