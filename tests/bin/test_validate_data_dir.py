@@ -79,3 +79,12 @@ def test_the_script_gives_the_same_from_any_folder_and_runs_nothing_of_what_it_r
     assert out.startswith(f"{data_dir.name}/wav.scp line 2: 'touch executed |' is a pipe")
     assert run("--allow_pipes", "true", data_dir.name)[0] == 0
     assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python looks into the current folder first, before 3.11 always")
+def test_the_folder_it_is_called_from_is_no_place_for_code(data_dir, tmp_path):
+    """Called from another checkout, a script runs its own."""
+    (tmp_path / "ser").mkdir()
+    (tmp_path / "ser" / "__init__.py").write_text("raise SystemExit('another checkout')\n")
+    result = subprocess.run([SCRIPT, data_dir], cwd=tmp_path, capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
