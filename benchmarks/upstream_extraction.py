@@ -1,14 +1,16 @@
-"""Extraction with a transformer of base size against s3prl's own way: one utterance at a time, fp32, two threads.
+"""Extraction with a transformer of base size against s3prl's own way: one utterance at a time in fp32.
 
 usage: python -m benchmarks.upstream_extraction [ROUNDS]
 
-Models are s3prl's HuBERT base and WavLM base with random weights, audio is noise of the length of speech at 48 kHz.
-Each side runs in a process of its own, all sides one after the other in every round; loading of packages and models
-is not counted, reading and resampling of audio is.
+On a GPU if there is one, else on two cores. Models are s3prl's HuBERT base and WavLM base with random weights, audio
+is noise of the length of speech at 48 kHz. Each side runs in a process of its own, all sides one after the other in
+every round; loading of packages and models is not counted, reading and resampling of audio is. `of the rate` is the
+share of the processor's or the card's rate of multiplying matrices in bf16, measured in the same run.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -25,34 +27,60 @@ from torch import Tensor, nn
 from benchmarks.base_models import hubert_base, wavlm_base
 from ser import upstreams
 from ser.audio import load
+from ser.features.compute import workers
 from ser.features.config import FeatureConfig
-from ser.features.extract import _workers
 from ser.kaldi_io import AudioPart
 
 MODELS = {"hubert_local": hubert_base, "wavlm_local": wavlm_base}
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+N_UTTS, N_WARM = {"cpu": (100, 20), "cuda": (2000, 256)}[DEVICE]
+CORES = {"cpu": 2, "cuda": os.cpu_count()}[DEVICE]
 NATIVE_HZ = 48_000
-N_UTTS = 40
-N_WARM = 4
-THREADS = 2
-CPU = torch.device("cpu")
+GFLOP_PER_SECOND = 14.2
+"""Of a base model, for a second of audio."""
 
 Pooled = Iterator[np.ndarray]
 """A vector of the last hidden state's means for every utterance."""
 
+Frames = Callable[[Tensor], Tensor]
 
-def one_at_a_time(frames: Callable[[Tensor], Tensor], paths: Sequence[Path]) -> Pooled:
-    """Extract in this process with two threads."""
-    torch.set_num_threads(THREADS)
-    return (frames(load(path))[-1].mean(0).numpy() for path in paths)
+
+def one_at_a_time(frames: Frames, paths: Sequence[Path]) -> Pooled:
+    """Extract in this process, on a CPU with two threads."""
+    torch.set_num_threads(CORES)
+    return (frames(load(path))[-1].mean(0).cpu().numpy() for path in paths)
 
 
 def ours(upstream: str, ckpt: str, precision: str, paths: Sequence[Path]) -> Pooled:
-    """Extract as stage 3 does, in two processes of one thread."""
+    """Extract as stage 3 does."""
     config = FeatureConfig(upstream=upstream, ckpt=ckpt, precision=precision)
     items = [(path.stem, AudioPart(str(path))) for path in paths]
-    with _workers(THREADS, "cpu") as mapped:
+    with workers(CORES, DEVICE) as mapped:
         yield from mapped(config, items[:N_WARM])
         yield from mapped(config, items[N_WARM:])
+
+
+def s3prls_own(upstream: str, ckpt: str) -> Frames:
+    """Load a model as s3prl computes it."""
+    device = torch.device(DEVICE)
+    return upstreams._s3prl(upstreams._expert(upstream, ckpt).eval().to(device), device)
+
+
+def autocast(upstream: str, ckpt: str) -> Frames:
+    """Compute s3prl's own way under autocast."""
+    return upstreams._autocast(s3prls_own(upstream, ckpt), torch.device(DEVICE))
+
+
+def rounded(upstream: str, ckpt: str) -> Frames:
+    """Compute with s3prl's modules, and weights in bf16."""
+    encoder = upstreams.load_trainable(upstream, ckpt).eval().bfloat16().requires_grad_(False)
+
+    @torch.no_grad()
+    def frames(wav: Tensor) -> Tensor:
+        x = encoder.front_end(wav).unsqueeze(0)
+        return encoder(x, torch.tensor([x.shape[1]])).float()
+
+    return frames
 
 
 class DynamicInt8(nn.Module):
@@ -70,34 +98,37 @@ class DynamicInt8(nn.Module):
         return self.linear(x.float()).to(x.dtype)
 
 
-def with_int8(upstream: str, ckpt: str) -> Callable[[Tensor], Tensor]:
+def with_int8(upstream: str, ckpt: str) -> Frames:
     """Round to bf16, and the feed-forward layers to int8."""
-    encoder = upstreams.load_trainable(upstream, ckpt).eval().bfloat16().requires_grad_(False)
-    for layer in encoder.encoder.layers:
+    own = upstreams.load(upstream, ckpt, None, torch.device("cpu"), "bf16")
+    for layer in own._encoder.encoder.layers:
         layer.fc1, layer.fc2 = DynamicInt8(layer.fc1), DynamicInt8(layer.fc2)
-
-    @torch.no_grad()
-    def frames(wav: Tensor) -> Tensor:
-        x = encoder.front_end(wav).unsqueeze(0)
-        return encoder(x, torch.tensor([x.shape[1]])).float()
-
-    return frames
+    return own
 
 
-def autocast(upstream: str, ckpt: str) -> Callable[[Tensor], Tensor]:
-    """Compute s3prl's own way under autocast."""
-    return upstreams._autocast(upstreams.load(upstream, ckpt, None, CPU), CPU)
+def bf16(upstream: str, ckpt: str) -> Frames:
+    return upstreams.load(upstream, ckpt, None, torch.device(DEVICE), "bf16")
 
 
 SIDES: dict[str, Callable[[str, str, Sequence[Path]], Pooled]] = {
-    "s3prl, fp32, 2 threads": lambda u, c, p: one_at_a_time(upstreams.load(u, c, None, CPU), p),
-    "s3prl, bf16 autocast, 2 threads": lambda u, c, p: one_at_a_time(autocast(u, c), p),
-    "fp32, 2 processes": lambda u, c, p: ours(u, c, "fp32", p),
-    "bf16 weights, 2 threads": lambda u, c, p: one_at_a_time(upstreams.load(u, c, None, CPU, "bf16"), p),
-    "bf16 weights and int8 feed-forward, 2 threads": lambda u, c, p: one_at_a_time(with_int8(u, c), p),
-    "bf16 weights, 2 processes": lambda u, c, p: ours(u, c, "bf16", p),
-}
-"""The first is the baseline, the last what `precision: auto` chooses on processors with bf16 instructions."""
+    "cpu": {
+        "s3prl, fp32, 2 threads": lambda u, c, p: one_at_a_time(s3prls_own(u, c), p),
+        "s3prl, bf16 autocast, 2 threads": lambda u, c, p: one_at_a_time(autocast(u, c), p),
+        "s3prl, bf16 weights, 2 threads": lambda u, c, p: one_at_a_time(rounded(u, c), p),
+        "fp32, 2 processes": lambda u, c, p: ours(u, c, "fp32", p),
+        "bf16, 2 threads": lambda u, c, p: one_at_a_time(bf16(u, c), p),
+        "bf16 and int8 feed-forward, 2 threads": lambda u, c, p: one_at_a_time(with_int8(u, c), p),
+        "bf16, 2 processes": lambda u, c, p: ours(u, c, "bf16", p),
+    },
+    "cuda": {
+        "s3prl, fp32, one at a time": lambda u, c, p: one_at_a_time(s3prls_own(u, c), p),
+        "s3prl, bf16 autocast, one at a time": lambda u, c, p: one_at_a_time(autocast(u, c), p),
+        "bf16, one at a time": lambda u, c, p: one_at_a_time(bf16(u, c), p),
+        "fp32, batches": lambda u, c, p: ours(u, c, "fp32", p),
+        "bf16, batches": lambda u, c, p: ours(u, c, "bf16", p),
+    },
+}[DEVICE]
+"""The first is the baseline, the last what `precision: auto` chooses where there are bf16 instructions."""
 
 
 def run_side(name: str, upstream: str, folder: Path) -> None:
@@ -111,13 +142,32 @@ def run_side(name: str, upstream: str, folder: Path) -> None:
     np.savez(folder / "found.npz", vectors=found, seconds=time.perf_counter() - started)
 
 
+def matrix_rate() -> float:
+    """Measure the GFLOP/s of bf16 products of the shape of a base model's, in as many processes as extraction has."""
+    code = (
+        "import sys, time, torch\n"
+        "torch.set_num_threads(1)\n"
+        "n = 16_384 if sys.argv[1] == 'cuda' else 512\n"
+        "x, w = (torch.ones(rows, 3072, device=sys.argv[1], dtype=torch.bfloat16) for rows in (n, 768))\n"
+        "(x @ w.T).cpu()\n"
+        "started = time.perf_counter()\n"
+        "for _ in range(n_products := 300):\n"
+        "    y = x @ w.T\n"
+        "y.cpu()\n"
+        "print(2e-9 * n_products * n * 3072 * 768 / (time.perf_counter() - started))\n"
+    )
+    command = [sys.executable, "-c", code, DEVICE]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2 if DEVICE == "cpu" else 1)]
+    return sum(float(process.communicate()[0]) for process in processes)
+
+
 def write_audio(folder: Path) -> float:
     """Write utterances of 1 to 6 s; tell how long they are together."""
     rng = np.random.default_rng(0)
     total = 0
     for i in range(N_UTTS):
         n = int(NATIVE_HZ * np.clip(rng.lognormal(1.0, 0.35), 1, 6))
-        soundfile.write(folder / f"u{i:02}.wav", 0.1 * rng.standard_normal(n), NATIVE_HZ)
+        soundfile.write(folder / f"u{i:04}.wav", 0.1 * rng.standard_normal(n), NATIVE_HZ)
         total += n
     return total / NATIVE_HZ
 
@@ -126,18 +176,23 @@ def main(n_rounds: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         seconds = write_audio(folder)
-        print("| model | way | audio s per s | ratio | smallest cosine |\n|---|---|---:|---:|---:|")
+        print(
+            "| model | way | audio s per s | ratio | of the rate | smallest cosine |\n|---|---|---:|---:|---:|---:|"
+        )
         for upstream, write in MODELS.items():
             write(folder / f"{upstream}.pt")
             rates: dict[str, list[float]] = {side: [] for side in SIDES}
+            limits: list[float] = []
             vectors = {}
             for _ in range(n_rounds):
+                limits.append(matrix_rate() / GFLOP_PER_SECOND)
                 for side in SIDES:
                     command = [sys.executable, "-m", "benchmarks.upstream_extraction", side, upstream, name]
                     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
                     with np.load(folder / "found.npz") as found:
                         rates[side].append(seconds / float(found["seconds"]))
                         vectors[side] = torch.from_numpy(found["vectors"])
+            print(f"| | {median(limits) * GFLOP_PER_SECOND:.0f} GFLOP/s in bf16 | {median(limits):.0f} | | 100% | |")
             exact = vectors[next(iter(SIDES))]
             for side in SIDES:
                 ratio = median(own / first for own, first in zip(rates[side], rates[next(iter(SIDES))], strict=True))
@@ -147,6 +202,7 @@ def main(n_rounds: int) -> None:
                     side,
                     f"{median(rates[side]):.1f}",
                     f"{ratio:.2f}",
+                    f"{median(rates[side]) / median(limits):.0%}",
                     f"{cosine:.5f}",
                 )
                 print("| " + " | ".join(row) + " |", flush=True)

@@ -173,7 +173,7 @@ def hear(config: FeatureConfig | None, device: Device, shortest_s: float, item: 
     import numpy as np
 
     from ser.audio import RATE_HZ, load_native
-    from ser.features.extract import feature_of
+    from ser.features.compute import feature_of
 
     nothing = Heard(item, None, item.start or 0.0, item.end or 0.0, (), item.error)
     if item.error is not None:
@@ -235,7 +235,7 @@ def heard_in_order(
     if nj == 1:
         yield from map(function, items)
         return
-    from ser.features.extract import end_with_parent
+    from ser.features.compute import end_with_parent
 
     waiting: deque[Future[Heard]] = deque()
     with ProcessPoolExecutor(nj, multiprocessing.get_context("spawn"), initializer=end_with_parent) as pool:

@@ -1,7 +1,8 @@
 """Speech encoders: any s3prl upstream by its s3prl name, frozen, and its transformers also for training.
 
 The only file that imports s3prl. Waveforms are never padded together: s3prl's base models normalize over the
-padding too, so a batch would give an utterance other features than it has alone. Called one by one, an upstream
+padding too, so a batch would give an utterance other features than it has alone; only frames of their front ends are,
+above which padding is masked. Called one by one, an upstream
 returns exactly the frames of its front end (`S3PRLUpstream` would repeat the last one to a round number).
 """
 
@@ -15,7 +16,7 @@ import json
 import re
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -26,14 +27,19 @@ import torch.nn.functional as F
 import torchaudio
 from safetensors import safe_open
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.checkpoint import checkpoint
 
 from ser.audio import RATE_HZ
 from ser.devices import Precision
 from ser.errors import ConfigError, DataError
+from ser.nn.convolution_as_product import as_products
 
 MIN_SAMPLES = RATE_HZ // 20
 """Shorter utterances are filled with silence to 50 ms, as s3prl does: no front end has a frame in less."""
+
+UNFUSED_FRAMES = 2000
+"""Longest utterance (40 s) whose attention weights, a number per head and pair of frames, may all be in memory."""
 
 BYOL_S_DIM = 512
 BYOL_S_WINDOW_MS = 1000
@@ -44,8 +50,27 @@ _FAMILIES = {
     "wav2vec2": "wav2vec2", "hubert": "hubert", "wavlm": "wavlm", "data2vec": "data2vec",
 }  # fmt: skip
 
-Upstream = Callable[[Tensor], Tensor]
+Frames = Callable[[Tensor], Tensor]
 """(T,) samples at 16 kHz to (L, T', D): one row of frames per layer."""
+
+
+class Upstream:
+    """A frozen encoder of utterances.
+
+    Args:
+        frames: encodes one.
+    """
+
+    def __init__(self, frames: Frames):
+        self._frames = frames
+
+    def __call__(self, wav: Tensor) -> Tensor:
+        """Encode an utterance of (T,) samples at 16 kHz to (L, T', D): one row of frames per layer."""
+        return self._frames(wav)
+
+    def together(self, wavs: Sequence[Tensor]) -> list[Tensor]:
+        """Encode several, each as if it were alone."""
+        return [self(wav) for wav in wavs]
 
 
 def restore_torchaudio_names() -> None:
@@ -74,7 +99,7 @@ def load(
     """Load an upstream for inference.
 
     In `bf16` the models that `load_trainable` knows keep their weights so, which autocast would round anew for every
-    utterance; others compute under autocast.
+    utterance; others compute under autocast. On a GPU these models take several utterances together.
 
     Args:
         name: s3prl's name (`wavlm_base_plus`, `hubert_local`, ...) or `byol_s`.
@@ -89,13 +114,13 @@ def load(
     """
     if name == "byol_s":
         restore_torchaudio_names()
-        upstream = _byol_s(_checked(ckpt, name), hop_ms or 200, device)
+        frames = _byol_s(_checked(ckpt, name), hop_ms or 200, device)
     else:
         expert = _expert(name, ckpt).eval()
-        if precision == "bf16" and _has_known_transformer(expert):
-            return _rounded(expert, device, up_to)
-        upstream = _s3prl(expert.to(device), device)
-    return _autocast(upstream, device) if precision == "bf16" else upstream
+        if _has_known_transformer(expert) and (precision == "bf16" or device.type == "cuda"):
+            return TransformerUpstream(_transformer_encoder(expert), device, precision, up_to)
+        frames = _s3prl(expert.to(device), device)
+    return Upstream(_autocast(frames, device) if precision == "bf16" else frames)
 
 
 def load_trainable(
@@ -245,7 +270,7 @@ def _checked(ckpt: str | None, name: str) -> str:
     return ckpt
 
 
-def _s3prl(expert: nn.Module, device: torch.device) -> Upstream:
+def _s3prl(expert: nn.Module, device: torch.device) -> Frames:
     @torch.no_grad()
     def frames(wav: Tensor) -> Tensor:
         output = expert([_filled(wav).to(device)])["hidden_states"]
@@ -254,25 +279,61 @@ def _s3prl(expert: nn.Module, device: torch.device) -> Upstream:
     return frames
 
 
-def _rounded(expert: nn.Module, device: torch.device, up_to: int | None) -> Upstream:
-    n_layers = None if up_to is None else up_to + 1
-    encoder = _transformer_encoder(expert).eval().to(device, torch.bfloat16)
+class TransformerUpstream(Upstream):
+    """An encoder with a transformer, which takes several utterances at once; none hears what another is padded with.
+
+    Args:
+        encoder: made for this, and changed.
+        device: where it computes.
+        precision: of weights and activations; what comes out is float32.
+        up_to: last layer that is asked for, from 0; None asks for all.
+    """
+
+    def __init__(
+        self, encoder: TransformerEncoder, device: torch.device, precision: Precision, up_to: int | None = None
+    ):
+        super().__init__(lambda wav: self.together([wav])[0])
+        if device.type == "cpu":
+            _suit_a_cpu(encoder)
+        self._encoder = encoder.eval().to(device, torch.bfloat16 if precision == "bf16" else torch.float32)
+        self._device, self._n_layers = device, None if up_to is None else up_to + 1
 
     @torch.no_grad()
-    def frames(wav: Tensor) -> Tensor:
-        x = encoder.front_end(wav).unsqueeze(0)  # (1, T', D)
-        layers = encoder.hidden_states(x, torch.tensor([x.shape[1]], device=device))
-        return torch.cat(list(islice(layers, n_layers))).float()
+    def together(self, wavs: Sequence[Tensor]) -> list[Tensor]:
+        """Encode several utterances at once, with their frames padded to those of the longest."""
+        frames = [self._encoder.front_end(wav) for wav in self._on_device(wavs)]
+        lengths = [len(of_one) for of_one in frames]
+        layers = self._encoder.hidden_states(
+            pad_sequence(frames, batch_first=True), torch.tensor(lengths, device=self._device)
+        )
+        states = torch.stack(list(islice(layers, self._n_layers))).float()  # (L, B, T', D)
+        return [states[:, i, :length] for i, length in enumerate(lengths)]
 
-    return frames
+    def _on_device(self, wavs: Sequence[Tensor]) -> list[Tensor]:
+        if self._device.type == "cpu":
+            return list(wavs)
+        return [wav.pin_memory().to(self._device, non_blocking=True) for wav in wavs]
 
 
-def _autocast(upstream: Upstream, device: torch.device) -> Upstream:
-    def frames(wav: Tensor) -> Tensor:
+def _suit_a_cpu(encoder: TransformerEncoder) -> None:
+    """Have an encoder compute the same numbers the way that a CPU does it sooner in bf16."""
+    as_products(encoder.feature_extractor)
+    as_products(encoder.encoder.pos_conv)
+
+    def unfused(attention: nn.Module, args: tuple[()], kwargs: dict[str, Any]) -> tuple[tuple[()], dict[str, Any]]:
+        """Ask for its weights, which torch then computes; its fused attention takes twice as long."""
+        return args, kwargs | {"need_weights": len(kwargs["query"]) <= UNFUSED_FRAMES}
+
+    for layer in encoder.encoder.layers:
+        layer.self_attn.register_forward_pre_hook(unfused, with_kwargs=True)
+
+
+def _autocast(frames: Frames, device: torch.device) -> Frames:
+    def rounded(wav: Tensor) -> Tensor:
         with torch.autocast(device.type, torch.bfloat16):
-            return upstream(wav).float()
+            return frames(wav).float()
 
-    return frames
+    return rounded
 
 
 def _filled(wav: Tensor) -> Tensor:
@@ -414,7 +475,7 @@ class TransformerEncoder(nn.Module):
         return x.transpose(1, 2)
 
 
-def _byol_s(ckpt: str, hop_ms: int, device: torch.device) -> Upstream:
+def _byol_s(ckpt: str, hop_ms: int, device: torch.device) -> Frames:
     """Build the 512-dimensional BYOL-S (Scheidwasser-Clow et al. 2022), whose s3prl expert takes 2,048 alone."""
     from s3prl.upstream.byol_s.byol_a.models.audio_ntt import AudioNTT2020
     from s3prl.upstream.byol_s.serab_byols import serab

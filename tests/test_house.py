@@ -15,7 +15,19 @@ ROOT = Path(__file__).parents[1]
 
 FLOORS = (
     ("errors", "types"),
-    ("losses", "nn", "metrics", "audio", "kaldi_io", "randomness", "files", "progress", "devices", "environment"),
+    (
+        "losses",
+        "nn",
+        "metrics",
+        "audio",
+        "kaldi_io",
+        "randomness",
+        "files",
+        "progress",
+        "devices",
+        "environment",
+        "micro_batches",
+    ),  # fmt: skip
     ("corpora", "splits", "features", "upstreams", "config", "data_dirs", "downloads", "slurm", "emobox"),
     ("methods", "training"),
     (

@@ -178,9 +178,9 @@ def test_an_upstream_that_cannot_cope_is_an_error_of_the_file(tmp_path, monkeypa
     def cannot(*_):
         raise RuntimeError("odd\nshape")
 
-    monkeypatch.setattr("ser.features.extract.feature_of", cannot)
+    monkeypatch.setattr("ser.features.compute.feature_of", cannot)
     assert hear(SHORTCUT, "cpu", 0.0, item).error == "no features (RuntimeError: odd)"
-    monkeypatch.setattr("ser.features.extract.feature_of", lambda *_: np.array([1.0, np.nan]))
+    monkeypatch.setattr("ser.features.compute.feature_of", lambda *_: np.array([1.0, np.nan]))
     assert hear(SHORTCUT, "cpu", 0.0, item).error == "no features (some are not finite)"
 
 

@@ -252,6 +252,37 @@ def test_bf16_points_where_fp32_does(name, checkpoints):
 
 
 @pytest.mark.parametrize("name", TRAINABLE)
+def test_several_utterances_together_are_encoded_as_if_each_were_alone(name, checkpoints):
+    """Also in another layout and with other kernels than s3prl's, to the last digits of fp32."""
+    alone = load(name, checkpoints[name])
+    many = upstreams.TransformerUpstream(trainable(name, checkpoints), CPU, "fp32")
+    wavs = [noise(n_samples, seed) for seed, n_samples in enumerate((16_000, 400, 9000, 31_123))]
+    for found, wav in zip(many.together(wavs), wavs, strict=True):
+        torch.testing.assert_close(found, alone(wav), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_on_a_cpu_convolutions_are_products(name, checkpoints):
+    encoder = trainable(name, checkpoints)
+    upstreams.TransformerUpstream(encoder, CPU, "bf16")
+    assert not [module for module in encoder.modules() if isinstance(module, torch.nn.Conv1d)]
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_long_utterances_need_no_matrix_of_all_pairs(name, checkpoints, monkeypatch):
+    upstream = upstreams.TransformerUpstream(trainable(name, checkpoints), CPU, "fp32")
+    short = upstream(noise(9000))  # 27 frames
+    calls = []
+    fused = F.scaled_dot_product_attention
+    monkeypatch.setattr(F, "scaled_dot_product_attention", lambda *a, **k: calls.append(1) or fused(*a, **k))
+    upstream(noise(9000))
+    assert not calls
+    monkeypatch.setattr(upstreams, "UNFUSED_FRAMES", 26)
+    torch.testing.assert_close(upstream(noise(9000)), short, rtol=1e-4, atol=1e-5)
+    assert len(calls) == N_LAYERS
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
 def test_layers_above_the_last_that_is_asked_for_are_left_out(name, checkpoints):
     every, some = (upstreams.load(name, str(checkpoints[name]), None, CPU, "bf16", up_to) for up_to in (None, 1))
     assert torch.equal(some(noise(9000)), every(noise(9000))[:2])

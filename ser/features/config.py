@@ -17,6 +17,8 @@ from ser.files import fingerprint, hash_file
 FRONT_END = 1
 """Raise it when the same settings would give other numbers."""
 
+ROUNDING = 2
+"""Raise it when they would in bf16 alone."""
 
 Pooling = Literal["mean", "mean+std", "none"]
 
@@ -155,8 +157,9 @@ class FeatureConfig(ConfigModel):
         segments = self.segment_settings
         return {
             **self.model_dump(exclude={"ckpt", "segments"}),
-            # left out where there are none, so that archives from before there were segments keep their keys
+            # left out where there are none, so that archives from before there were these keep their keys
             **({} if segments is None else {"segments": segments.model_dump()}),
+            **({} if self.precision == "fp32" else {"rounding": ROUNDING}),
             **({"opensmile": opensmile_version()} if self.upstream == EGEMAPS else {}),
             "ckpt_hash": ckpt and hash_file(Path(ckpt)),
             "front_end": FRONT_END,

@@ -3,44 +3,34 @@
 `dump/<feature>-<key>/<corpus>/` holds `feats.ark`, `feats.scp`, `feats.json` and, with frames, `utt2num_frames`. A
 corpus of more than `PER_ARCHIVE` utterances has `feats.1.ark`, `feats.2.ark` and so on, each a job of its own.
 Records are appended in the order of the data directory, so a run that was killed goes on after the last whole record
-and archives come out the same, byte for byte, with any number of workers. Not here: reading frames (`frames.py`).
+and archives come out the same, byte for byte, with any number of workers. Not here: computing (`compute.py`) and
+reading frames (`frames.py`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
-import multiprocessing
 import os
-import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from functools import cache, partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ser.audio import load_native, resampled
-from ser.devices import Device, device_of, fast_precision, keep_freed_memory
+from ser.devices import Device, device_of, fast_precision
 from ser.errors import DataError
-from ser.features.config import EGEMAPS, SHORTCUT, FeatureConfig, made_from_audio
-from ser.features.egemaps import egemaps
+from ser.features.compute import Mapped, Part, step_of, workers
+from ser.features.config import FeatureConfig, made_from_audio
 from ser.files import alone, changed_files, hash_file, naming, read_json, write_json, write_text
-from ser.kaldi_io import AudioPart, read_audio_parts, read_map, write_map
+from ser.kaldi_io import read_audio_parts, read_map, write_map
 from ser.progress import progress
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import Tensor
 
 ARCHIVE = "feats.ark"
 NUM_FRAMES = "utt2num_frames"
 
 PER_ARCHIVE = 10_000
 """Utterances of one archive: those of a larger corpus are written and can be read side by side."""
-
-AHEAD = 16
-"""Utterances per worker that may wait for their turn to be written: frames of a corpus do not fit into memory."""
 
 
 def up_to_date(config: FeatureConfig, data_dir: Path, dump_dir: Path) -> bool:
@@ -102,8 +92,8 @@ def extract(jobs: Sequence[Job], dump_root: Path, nj: int, device: Device) -> No
     Args:
         jobs: features of valid data directories.
         dump_root: archives go to `<feature>-<key>/<corpus>/` below it.
-        nj: worker processes; results do not depend on it.
-        device: on a GPU one process does all.
+        nj: worker processes, or threads that read audio for a GPU; results do not depend on it.
+        device: of networks.
 
     Raises:
         DataError: for audio that cannot be decoded or gives no finite features, with its id.
@@ -112,7 +102,7 @@ def extract(jobs: Sequence[Job], dump_root: Path, nj: int, device: Device) -> No
         return
     device = device_of(device) if any(job.config.is_network for job in jobs) else "cpu"
     parts_of: dict[Path, list[Part]] = {}  # of one corpus, whose archives follow one another
-    with _workers(nj, device) as mapped:  # one pool for all
+    with workers(nj, device) as mapped:  # one pool for all
         for name, config, data_dir, number in jobs:
             dump = dump_root / config.folder(name) / data_dir.name
             if data_dir not in parts_of:
@@ -128,7 +118,7 @@ def extract(jobs: Sequence[Job], dump_root: Path, nj: int, device: Device) -> No
                     fitting = _fitting(config, device, nj)
                     begun["precision"] = fitting.precision
                     share = parts[(number - 1) * PER_ARCHIVE : number * PER_ARCHIVE]
-                    _write_archive(fitting, begun, share, ark, mapped)
+                    _write_archive(fitting, begun, share, ark, mapped, step_of(config, device))
             with alone(dump):
                 if up_to_date(config, data_dir, dump) or _finish(config, begun, parts, dump):
                     print(f"wrote {dump}")
@@ -157,15 +147,9 @@ def _fitting(config: FeatureConfig, device: Device, nj: int) -> FeatureConfig:
     if config.precision != "auto":
         return config
     precision = fast_precision(device)
-    where = "a GPU" if device == "cuda" else f"{nj} processes of one thread"
+    where = "a GPU in batches" if device == "cuda" else f"{nj} processes of one thread"
     print(f"{config.upstream}: {precision} on {where}, the fastest here; 'precision: fp32' in its YAML overrides")
     return config.model_copy(update={"precision": precision})
-
-
-Part = tuple[str, AudioPart]
-"""Utterance id, and where its audio is."""
-
-Mapped = Callable[[FeatureConfig, Sequence[Part]], Iterator["np.ndarray"]]
 
 
 class _Record(NamedTuple):
@@ -176,9 +160,12 @@ class _Record(NamedTuple):
 
 
 def _write_archive(
-    config: FeatureConfig, begun: dict[str, Any], parts: Sequence[Part], ark_path: Path, mapped: Mapped
+    config: FeatureConfig, begun: dict[str, Any], parts: Sequence[Part], ark_path: Path, mapped: Mapped, step: int
 ) -> None:
-    """Write one archive; `<archive>.part.json` tells what it is made from until all are there."""
+    """Write one archive; `<archive>.part.json` tells what it is made from until all are there.
+
+    An interrupted one goes on at a multiple of `step` utterances, so that the same are computed together.
+    """
     import kaldiio
 
     ark_path.parent.mkdir(parents=True, exist_ok=True)
@@ -189,7 +176,10 @@ def _write_archive(
         write_json(part_info, begun)
     elif ark_path.exists():
         return
-    records, size = _whole_records(part, [utt for utt, _ in parts], n_dims=2 if config.is_sequence else 1)
+    utts, n_dims = [utt for utt, _ in parts], 2 if config.is_sequence else 1
+    records, size = _whole_records(part, utts, n_dims)
+    if len(records) < len(utts):
+        records, size = _whole_records(part, utts[: len(records) // step * step], n_dims)
     with naming(part), open(part, "ab") as ark:
         ark.truncate(size)
         ark.seek(size)  # truncating does not move the place that `tell` tells
@@ -290,107 +280,6 @@ def _whole_records(part: Path, utts: Sequence[str], n_dims: int) -> tuple[dict[s
     if records:  # the reader of the archive has to agree with the walk above
         kaldiio.load_mat(f"{part}:{list(records.values())[-1].offset}")
     return records, size
-
-
-@contextlib.contextmanager
-def _workers(nj: int, device: Device) -> Iterator[Mapped]:
-    """Give a function that maps a feature and utterances to arrays in order, in this process or in several."""
-    if nj == 1 or device == "cuda":
-        yield lambda config, items: map(partial(_compute, config, device), items)
-        return
-    with ProcessPoolExecutor(nj, multiprocessing.get_context("spawn"), initializer=end_with_parent) as pool:
-        try:
-            yield lambda config, items: _in_order(pool, partial(_compute, config, device), items, AHEAD * nj)
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _in_order(
-    pool: ProcessPoolExecutor, function: Callable[[Part], np.ndarray], items: Sequence[Part], ahead: int
-) -> Iterator[np.ndarray]:
-    """Map as `pool.map` does, but hold `ahead` results at most, however slowly they are taken."""
-    waiting: deque[Future[np.ndarray]] = deque()
-    for item in items:
-        if len(waiting) == ahead:
-            yield waiting.popleft().result()
-        waiting.append(pool.submit(function, item))
-    while waiting:
-        yield waiting.popleft().result()
-
-
-def end_with_parent() -> None:
-    """Watch the parent from a thread: if it were killed, its workers would wait for work for ever."""
-
-    def watch() -> None:
-        multiprocessing.parent_process().join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _compute(config: FeatureConfig, device: Device, item: Part) -> np.ndarray:
-    import numpy as np
-
-    utt, audio = item
-    try:
-        array = feature_of(config, device, *load_native(audio.path, audio.start, audio.end))
-        audio.check()
-    except DataError as error:
-        raise DataError(f"{utt}: {error}") from None
-    if not np.isfinite(array).all():
-        raise DataError(f"{utt}: its features are not finite; listen to '{audio.path}'")
-    return array
-
-
-def feature_of(config: FeatureConfig, device: Device, samples: np.ndarray, rate_hz: int) -> np.ndarray:
-    """Compute the feature of one utterance.
-
-    Args:
-        config: of the feature.
-        device: where an upstream computes.
-        samples: in [-1, 1], (T,) float32.
-        rate_hz: their rate, a file's own; openSMILE alone takes it, all else is resampled.
-
-    Returns:
-        float32: (D,), or (T', D) for a sequence; segments are flattened, (S, frames * bins).
-    """
-    if config.upstream == EGEMAPS:
-        return egemaps(samples, rate_hz)
-    at_16_khz = resampled(samples, rate_hz)
-    if config.upstream == SHORTCUT:
-        from ser.features.shortcut import shortcut
-
-        return shortcut(at_16_khz)
-    import torch
-
-    return _extractor(config, device)(torch.from_numpy(at_16_khz))
-
-
-@cache
-def _extractor(config: FeatureConfig, device: Device) -> Callable[[Tensor], np.ndarray]:
-    """Load an upstream, once per process; one thread each, so that digits do not depend on their number.
-
-    Returns:
-        From samples (T,) to float32: (D,), or (T', D) for a sequence; segments are flattened, (S, frames * bins).
-    """
-    import torch
-
-    from ser.features.spectrogram import spectrogram_segments
-
-    if device == "cpu":
-        torch.set_num_threads(1)
-        keep_freed_memory()
-    if config.segment_settings is not None:
-        settings = config.segment_settings.model_dump()
-        return lambda samples: spectrogram_segments(samples, **settings).flatten(1).numpy()
-    from ser import upstreams
-    from ser.features.pool import pool
-
-    up_to = config.layer if isinstance(config.layer, int) else None
-    upstream = upstreams.load(
-        config.upstream, config.ckpt_file(), config.hop_ms, torch.device(device), config.precision, up_to
-    )
-    return lambda samples: pool(upstream(samples), config.layer, config.pooling).cpu().numpy()
 
 
 def read_features(dump_dir: Path) -> tuple[list[str], np.ndarray]:

@@ -30,10 +30,10 @@ from ser.audio import RATE_HZ
 from ser.config import ConfigModel
 from ser.errors import DataError
 from ser.kaldi_io import AudioPart
+from ser.micro_batches import micro_batches
 from ser.nn.span_mask import span_mask
 from ser.progress import progress
 from ser.randomness import seed_of
-from ser.training.micro_batches import micro_batches
 from ser.training.tensor_files import (
     below,
     optimizer_tensors,

@@ -24,6 +24,7 @@ from ser import audio, upstreams
 from ser.bin import extract_features
 from ser.corpora.table import prepare_table
 from ser.errors import DataError, run_cli
+from ser.features import compute
 from ser.features import extract as module
 from ser.features.config import FeatureConfig
 from ser.features.extract import extract_stale, find_stale, read_features, up_to_date
@@ -56,7 +57,7 @@ pytestmark = [
 @pytest.fixture(autouse=True)
 def _loaded_upstreams_are_forgotten():
     yield
-    module._extractor.cache_clear()
+    compute._extractor.cache_clear()
 
 
 @pytest.mark.parametrize("upstream", ["fbank_no_cmvn", "wav2vec2_local", "wavlm_local", "byol_s"])
@@ -159,8 +160,8 @@ def test_cut_at_any_byte_an_archive_comes_out_the_same(whole, tmp_path):
 def test_what_was_written_is_not_computed_again(whole, tmp_path, monkeypatch):
     data_dir, _, finished = whole
     ark, computed = (finished / "feats.ark").read_bytes(), []
-    compute = module._compute
-    monkeypatch.setattr(module, "_compute", lambda *args: (computed.append(args[-1][0]), compute(*args))[1])
+    original = compute._compute
+    monkeypatch.setattr(compute, "_compute", lambda *args: (computed.append(args[-1][0]), original(*args))[1])
     interrupted(data_dir, tmp_path, ark[: len(ark) // 3 + 20])
     extract(data_dir, tmp_path)
     assert computed == ["c-s-u01", "c-s-u02"]
@@ -330,7 +331,7 @@ def test_audio_that_went_bad_after_stage_1_is_named(damage, config, tmp_path):
 def test_features_that_are_not_finite_are_refused(tmp_path, monkeypatch):
     data_dir, _ = write_corpus(tmp_path, 2)
     for bad in (np.float32([1, np.nan]), np.float32([1, np.inf]), np.float32([[0, 1], [-np.inf, 0]])):
-        monkeypatch.setattr(module, "_extractor", lambda *_, bad=bad: lambda wav: bad)
+        monkeypatch.setattr(compute, "_extractor", lambda *_, bad=bad: lambda wavs: [bad])
         with pytest.raises(DataError, match=r"c-s-u00: its features are not finite; listen to '.*0\.wav'"):
             extract(data_dir, tmp_path / "dump", FBANK)
     monkeypatch.undo()
@@ -347,7 +348,7 @@ def test_workers_do_not_run_away_from_the_writer():
             future.set_result(function(item))
             return future
 
-    for taken, result in enumerate(module._in_order(Pool(), lambda n: n * n, range(20), ahead=4)):
+    for taken, result in enumerate(compute._in_order(Pool(), lambda n: n * n, range(20), ahead=4)):
         assert result == taken**2
         assert len(submitted) <= taken + 4
     assert submitted == list(range(20))

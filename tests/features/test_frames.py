@@ -16,6 +16,7 @@ import torch
 
 from ser import audio, upstreams
 from ser.errors import DataError
+from ser.features import compute
 from ser.features import extract as module
 from ser.features.config import FeatureConfig, Segments
 from ser.features.extract import read_features
@@ -45,7 +46,7 @@ TINY = FeatureConfig(
 @pytest.fixture(autouse=True)
 def _loaded_upstreams_are_forgotten():
     yield
-    module._extractor.cache_clear()
+    compute._extractor.cache_clear()
 
 
 @pytest.mark.parametrize("upstream", ["fbank_no_cmvn", "wav2vec2_local", "byol_s"])
@@ -125,8 +126,8 @@ def test_cut_at_any_byte_an_archive_comes_out_the_same(whole, tmp_path):
 def test_what_was_written_is_not_computed_again(whole, tmp_path, monkeypatch):
     data_dir, finished = whole
     ark, computed = (finished / "feats.ark").read_bytes(), []
-    compute = module._compute
-    monkeypatch.setattr(module, "_compute", lambda *args: (computed.append(args[-1][0]), compute(*args))[1])
+    original = compute._compute
+    monkeypatch.setattr(compute, "_compute", lambda *args: (computed.append(args[-1][0]), original(*args))[1])
     interrupted(data_dir, tmp_path, ark[: len(ark) // 3 + 20], TINY)
     extract(data_dir, tmp_path, TINY)
     assert computed == ["c-s-u01", "c-s-u02"]

@@ -15,9 +15,9 @@ from ser.audio import RATE_HZ
 from ser.devices import make_fabric
 from ser.errors import DataError
 from ser.kaldi_io import AudioPart
+from ser.micro_batches import micro_batches
 from ser.training import finetune
 from ser.training.finetune import Frames, MaskConfig, Schedule, Trainer, copy_weights, set_weights
-from ser.training.micro_batches import micro_batches
 
 D, H, C = 6, 4, 3
 UTTS = [f"u{i}" for i in range(10)]
