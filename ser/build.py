@@ -15,7 +15,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
@@ -66,7 +66,7 @@ CLASSIC = ("linear_svc", "logistic_regression")
 
 COLUMNS = ["row", "conf", "feature", "seeds", "init", "versus", "published", "set"]
 
-RESULT_ROOMS = ("losses", "nn", "methods", "training", "metrics", "randomness", "upstreams", "audio")
+RESULT_ROOMS = ("losses", "nn", "methods", "training", "metrics", "randomness", "upstreams", "audio", "micro_batches")
 """Where the code stands that decides what a row predicts; when what its method imports changes, it runs again."""
 
 SCORE_CODE = ("metrics", "probing.py", "scoring.py", "model_folder.py")
@@ -397,7 +397,7 @@ def imported_code(module: str) -> tuple[str, ...]:
         name = path.relative_to(root).as_posix()
         if path.is_file() and path.relative_to(root).with_suffix("").parts[0] in RESULT_ROOMS and name not in found:
             found.add(name)
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in _statements(_parsed(path)):
                 if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "ser":
                     names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
                     todo += [name for name in names if "." in name]
@@ -412,10 +412,24 @@ def code_hash(names: Sequence[str]) -> str:
     return fingerprint([_bare(path) for path in paths])
 
 
+@cache
 def _bare(path: Path) -> str:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [b for b in body if not (isinstance(b, ast.Expr) and isinstance(b.value, ast.Constant))]
+    tree = _parsed(path)
+    for node in _statements(tree):
+        if hasattr(node, "body"):
+            node.body = [b for b in node.body if not (isinstance(b, ast.Expr) and isinstance(b.value, ast.Constant))]
     return ast.dump(tree)
+
+
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Go through a module and all its statements, as `ast.walk` does, without what they are made of."""
+    todo: list[ast.AST] = [tree]
+    while todo:
+        node = todo.pop()
+        yield node
+        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+            todo += getattr(node, field, [])

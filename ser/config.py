@@ -7,6 +7,7 @@ that it configures.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ class ConfigModel(BaseModel):
 Model = TypeVar("Model", bound=ConfigModel)
 
 
-class _Loader(yaml.SafeLoader):
+class _AsMeant:
     """YAML as people mean it: `1e-3` is a number, and a key that stands twice is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -36,6 +37,14 @@ class _Loader(yaml.SafeLoader):
         if twice := {str(key) for key in keys if keys.count(key) > 1}:
             raise yaml.MarkedYAMLError(problem=f"key '{min(twice)}' stands twice", problem_mark=node.start_mark)
         return super().construct_mapping(node, deep)
+
+
+class _Loader(_AsMeant, yaml.SafeLoader):
+    """PyYAML's own parser, which says better what is wrong."""
+
+
+class _FastLoader(_AsMeant, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """libyaml, where PyYAML has it: seven times as fast."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -50,6 +59,7 @@ _Loader.add_implicit_resolver(
 # PyYAML tries resolvers in order: whole numbers have to come before the float pattern, which takes them too.
 for _resolvers in _Loader.yaml_implicit_resolvers.values():
     _resolvers.sort(key=lambda r: r[0] == "tag:yaml.org,2002:float")
+_FastLoader.yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
 
 
 def load(path: Path, model: type[Model], overrides: Sequence[str] = (), mini: bool = False) -> Model:
@@ -180,6 +190,8 @@ def _mapping(value: Any, where: str) -> dict[str, Any]:
 
 
 def _parse(text: str, where: str) -> Any:
+    with contextlib.suppress(yaml.YAMLError):
+        return yaml.load(text, Loader=_FastLoader)  # noqa: S506, a SafeLoader
     try:
         return yaml.load(text, Loader=_Loader)  # noqa: S506, a SafeLoader
     except yaml.YAMLError as error:
