@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from ser.files import replacing
 from ser.randomness import rng
@@ -112,6 +111,8 @@ def plane_figure(path: Path, table: Path, title: str) -> None:
         table: `plane.tsv`, see `ser.probing.plane_table`.
         title: above both.
     """
+    import pandas as pd
+
     points = pd.read_csv(table, sep="\t")
     figure = _figure(7.2, 3.6)
     figure.suptitle(f"{title} (t-SNE, seed 1)", fontsize=9)
