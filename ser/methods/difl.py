@@ -35,6 +35,7 @@ from ser.files import remove
 from ser.losses.center import CenterLoss
 from ser.methods.base import History, Job, Prediction, State
 from ser.metrics.classification import uar
+from ser.micro_batches import micro_batches
 from ser.nn.cnn_blstm import CnnBlstm, CnnBlstmOutput
 from ser.progress import progress
 from ser.randomness import seed_of
@@ -50,7 +51,6 @@ from ser.training.domain_batches import (
     prefetched,
     statistics,
 )
-from ser.training.micro_batches import micro_batches
 from ser.training.tensor_files import (
     below,
     optimizer_tensors,

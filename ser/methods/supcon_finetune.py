@@ -22,12 +22,12 @@ from ser.devices import Device, Precision, count_devices, launch, make_fabric
 from ser.methods import supcon
 from ser.methods.base import History, Job, Prediction, State
 from ser.methods.supcon import by_corpus, check, collect, mean_cosines, predict_all, train_all, units
+from ser.micro_batches import micro_batches
 from ser.nn.lora import add_lora
 from ser.randomness import seed_of
 from ser.training.data import RunData
 from ser.training.emotion_batches import EmotionBatches
 from ser.training.finetune import Crop, Frames
-from ser.training.micro_batches import micro_batches
 from ser.upstreams import TransformerEncoder, load_trainable
 
 if TYPE_CHECKING:
