@@ -81,7 +81,7 @@ def test_the_script_gives_the_same_from_any_folder_and_runs_nothing_of_what_it_r
     assert not (tmp_path / "executed").exists()
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python looks into the current folder first, before 3.11 always")
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python before 3.11 always looks there")
 def test_the_folder_it_is_called_from_is_no_place_for_code(data_dir, tmp_path):
     """Called from another checkout, a script runs its own."""
     (tmp_path / "ser").mkdir()
