@@ -64,6 +64,9 @@ SIMILARITY = "similarity.npz"
 CLASSIC = ("linear_svc", "logistic_regression")
 """Methods of scikit-learn: their weights are numpy's arrays, and they never wait for torch."""
 
+STARTING = ("emofsl", "emofsl_finetune", "supcon", "supcon_finetune")
+"""Methods whose rows may start from the weights of another, of the same method."""
+
 COLUMNS = ["row", "conf", "feature", "seeds", "init", "versus", "published", "set"]
 
 RESULT_ROOMS = ("losses", "nn", "methods", "training", "metrics", "randomness", "upstreams", "audio", "micro_batches")
@@ -181,6 +184,8 @@ class Recipe:
         for row in rows:
             if row.init is not None and row.init not in names:
                 raise ConfigError(f"{path}: row '{row.label}': init {unknown(row.init, names)}")
+            if row.init is not None:
+                self._check_init(row, rows[names.index(row.init)], path)
             if row.versus is not None and row.versus not in {other.label for other in rows}:
                 raise ConfigError(f"{path}: row '{row.label}': versus "
                                   f"{unknown(row.versus, {other.label for other in rows})}")  # fmt: skip
@@ -190,6 +195,17 @@ class Recipe:
                 known = {".".join(k) for row in rows for k in row.origin}
                 raise ConfigError(f"--set {override}: key {unknown('.'.join(keys), known)}")
         return rows
+
+    @staticmethod
+    def _check_init(row: Row, first: Row, path: Path) -> None:
+        own, other = row.values["method"], first.values["method"]
+        if own not in STARTING:
+            raise ConfigError(f"{path}: row '{row.label}': init: {own} starts from no other row; write '-'")
+        if own != other:
+            raise ConfigError(
+                f"{path}: row '{row.label}': init: '{first.label}' is a row of {other}, whose weights {own} cannot "
+                f"take; name a row of {own}"
+            )
 
     def _read_rows(self, path: Path) -> list[Row]:
         """Read a table and what it builds on."""

@@ -78,8 +78,14 @@ class Frames(Mapping[str, "Tensor"]):
         for utt, place in read_map(dump_dir / "feats.scp").items():
             ark, _, offset = place.rpartition(":")
             # of its path only the name is read: archives lie beside their index, also after the folder was moved
-            number = self._arks.index(dump_dir / Path(ark).name)
-            self.lengths[utt], self._places[utt] = lengths[utt], (number, int(offset))
+            try:
+                number = self._arks.index(dump_dir / Path(ark).name)
+                self.lengths[utt], self._places[utt] = lengths[utt], (number, int(offset))
+            except (KeyError, ValueError):
+                raise DataError(
+                    f"{dump_dir / 'feats.scp'}: '{utt} {place}' is not what stage 3 wrote; delete {dump_dir} and run "
+                    "stage 3 again"
+                ) from None
             ends[number] = max(ends.get(number, 0), self._span(utt).stop)
         for number, end in ends.items():
             size = self._arks[number].stat().st_size

@@ -289,6 +289,19 @@ def test_archives_that_do_not_go_together_are_refused(tmp_path):
         Frames.of([folders["a"], folders["c"]])
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [("feats.ark:", "other.ark:"), (".ark:", ".ark:x"), (".ark:", ".ark"), ("u1 ", "u3 ")]
+)
+def test_an_index_of_something_else_is_refused(old, new, tmp_path):
+    folder = write_archive(tmp_path / "c", matrices_of("u1", "u2"), [6])
+    index = folder / "feats.scp"
+    index.write_text(index.read_text().replace(old, new))
+    with pytest.raises(
+        DataError, match=r"c/feats.scp: 'u\d \S*' is not what stage 3 wrote; delete .*c and run stage 3"
+    ):
+        Frames.of([folder])
+
+
 def test_an_unfinished_or_damaged_archive_is_refused(tmp_path):
     with pytest.raises(DataError, match="c: no finished features; run stage 3"):
         Frames.of([tmp_path / "c"])

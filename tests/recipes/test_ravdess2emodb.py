@@ -191,6 +191,40 @@ def test_rows_may_be_for_some_tasks_alone(tmp_path):
         rows()
 
 
+@pytest.mark.parametrize(
+    ("conf", "message"),
+    [
+        ("supcon.yaml", "init: 'source' is a row of supcon, whose weights emofsl cannot take; name a row of emofsl"),
+        ("emofsl.yaml", None),
+    ],
+)
+def test_a_row_starts_from_one_of_its_own_method(conf, message, tmp_path):
+    check_rows(tmp_path, [("source", conf, "-"), ("row", "emofsl.yaml", "source")], message)
+
+
+@pytest.mark.parametrize("conf", ["difl.yaml", "linear_svc.yaml", "source_linear.yaml", "continuous_metric.yaml"])
+def test_a_row_of_a_method_that_starts_anew_names_no_other(conf, tmp_path):
+    """It would not be looked at."""
+    check_rows(
+        tmp_path, [("source", conf, "-"), ("row", conf, "source")], "init: .* starts from no other row; write '-'"
+    )
+
+
+def check_rows(tmp_path: Path, rows: list[tuple[str, str, str]], message: str | None) -> None:
+    """Read a table of rows, configurations and rows to start from."""
+    folder = tmp_path / "egs" / "x"
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    shutil.copytree(ROOT / "egs" / "ravdess2emodb" / "conf", folder / "conf")
+    lines = ["\t".join(COLUMNS), *(f"{name}\t{conf}\tshortcut\t1\t{init}\t-\t-\t-" for name, conf, init in rows)]
+    (folder / "conf" / "runs.tsv").write_text("\n".join(lines) + "\n")
+    recipe = Recipe(folder, *[tmp_path / n for n in "abcd"], ["shortcut"], True)
+    if message is None:
+        assert [row.init for row in recipe.rows] == [None, "source-shortcut"]
+        return
+    with pytest.raises(ConfigError, match=f"runs.tsv: row 'row': {message}"):
+        _ = recipe.rows
+
+
 def test_a_failed_run_leaves_a_hole_and_a_code(own):
     """A row whose parent cannot be trained: siblings go on, the table tells, the code is not zero."""
     table = own.recipe / "conf" / "runs.tsv"
