@@ -204,8 +204,13 @@ def embedding(config: Config, z: Tensor) -> Tensor:
 def _skeleton(params: Params) -> EmbeddingClassifier:
     """Make the network of some weights, (..., H, D) and so on, for `functional_call`; its own take no memory."""
     hidden, dim = params["embed.weight"].shape[-2:]
+    return _skeleton_of(dim, hidden, params["classify.weight"].shape[-2])
+
+
+@cache
+def _skeleton_of(dim: int, hidden: int, n_classes: int) -> EmbeddingClassifier:
     with torch.device("meta"):
-        return EmbeddingClassifier(dim, hidden, params["classify.weight"].shape[-2], seed=0)
+        return EmbeddingClassifier(dim, hidden, n_classes, seed=0)
 
 
 def _adapt_all(config: Config, data: RunData, init: State, seed: int, device: Device) -> tuple[State, History]:
