@@ -190,7 +190,7 @@ def _mapping(value: Any, where: str) -> dict[str, Any]:
 
 
 def _parse(text: str, where: str) -> Any:
-    with contextlib.suppress(yaml.YAMLError):
+    with contextlib.suppress(yaml.YAMLError, UnicodeEncodeError):
         return yaml.load(text, Loader=_FastLoader)  # noqa: S506, a SafeLoader
     try:
         return yaml.load(text, Loader=_Loader)  # noqa: S506, a SafeLoader

@@ -50,6 +50,8 @@ _FAMILIES = {
     "wav2vec2": "wav2vec2", "hubert": "hubert", "wavlm": "wavlm", "data2vec": "data2vec",
 }  # fmt: skip
 
+_KNOWN_LAYERS = ("s3prl.upstream.wav2vec2.wav2vec2_model", "s3prl.upstream.wavlm.WavLM")
+
 Frames = Callable[[Tensor], Tensor]
 """(T,) samples at 16 kHz to (L, T', D): one row of frames per layer."""
 
@@ -147,9 +149,9 @@ def load_trainable(
 
 
 def _has_known_transformer(expert: nn.Module | None) -> bool:
-    """Tell whether `TransformerEncoder` knows an expert's model."""
+    """Tell whether `TransformerEncoder` knows an expert's model, by the class of its layers: others look alike."""
     layers = getattr(getattr(getattr(expert, "model", None), "encoder", None), "layers", None)
-    return layers is not None and hasattr(layers[0], "self_attn_layer_norm")  # conformers have none
+    return layers is not None and type(layers[0]).__module__ in _KNOWN_LAYERS
 
 
 def _transformer_encoder(
@@ -293,6 +295,11 @@ class TransformerUpstream(Upstream):
         self, encoder: TransformerEncoder, device: torch.device, precision: Precision, up_to: int | None = None
     ):
         super().__init__(lambda wav: self.together([wav])[0])
+        for (
+            module
+        ) in encoder.modules():  # so that a weight is rounded as it is used, not its direction and its length
+            if hasattr(module, "weight_g"):
+                nn.utils.remove_weight_norm(module)
         if device.type == "cpu":
             _suit_a_cpu(encoder)
         self._encoder = encoder.eval().to(device, torch.bfloat16 if precision == "bf16" else torch.float32)

@@ -210,6 +210,7 @@ def test_file_that_is_not_utf_8(tmp_path):
         ("=3", "--set '=3': expected key=value, as in loss.alpha=0.8"),
         ("training..steps=3", "--set 'training..steps=3': expected key=value, as in loss.alpha=0.8"),
         ("name=[", "--set name=[ line 1: not valid YAML: "),
+        ("name=\udcff", "--set name=\udcff: not valid YAML: "),  # what a shell hands over that is no UTF-8
     ],
 )  # fmt: skip
 def test_wrong_override_is_told_as_it_was_given(tmp_path, override, message):

@@ -268,6 +268,17 @@ def test_on_a_cpu_convolutions_are_products(name, checkpoints):
     assert not [module for module in encoder.modules() if isinstance(module, torch.nn.Conv1d)]
 
 
+def test_a_model_that_looks_like_one_of_them_is_computed_by_s3prl():
+    """MAE-AST and LightHuBERT have layers with the same attributes, and another way through them."""
+    expert = torch.nn.Module()
+    expert.model = torch.nn.Module()
+    expert.model.encoder = torch.nn.Module()
+    layer = torch.nn.TransformerEncoderLayer(4, 2)
+    layer.self_attn_layer_norm = layer.norm1
+    expert.model.encoder.layers = torch.nn.ModuleList([layer])
+    assert not upstreams._has_known_transformer(expert)
+
+
 @pytest.mark.parametrize("name", TRAINABLE)
 def test_long_utterances_need_no_matrix_of_all_pairs(name, checkpoints, monkeypatch):
     upstream = upstreams.TransformerUpstream(trainable(name, checkpoints), CPU, "fp32")

@@ -5,7 +5,7 @@
 [ -n "${SER_READY:-}" ] || setup_env ""
 export LC_ALL=C.UTF-8 PYTHONUTF8=1
 export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
-export PYTHONSAFEPATH=1 # the folder that a script is called from may be another checkout
+export PYTHONSAFEPATH=1 # the current folder may be another checkout (Python before 3.11 looks there all the same)
 # One thread per process: parallel work is done by processes, and digits do not depend on the number of cores.
 export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 export MPLBACKEND=Agg

@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from functools import cache, partial
+from functools import lru_cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ AHEAD = 16
 """Utterances per worker that may wait for their turn to be written: frames of a corpus do not fit into memory."""
 
 WINDOW = 128
-"""Utterances of which batches for a GPU are made, those of like length together."""
+"""Utterances of which batches for a GPU are made, like lengths together; three times as many are in memory."""
 
 BATCH_SECONDS = 160
 """Audio of a batch for a GPU, with what the shorter ones are padded by."""
@@ -42,7 +42,7 @@ Mapped = Callable[[FeatureConfig, Sequence[Part]], Iterator["np.ndarray"]]
 
 def step_of(config: FeatureConfig, device: Device) -> int:
     """Tell how many utterances are computed together: only whole windows give the same digits again."""
-    return WINDOW if device == "cuda" and config.is_network else 1
+    return WINDOW if device == "cuda" and config.is_network and config.segment_settings is None else 1
 
 
 @contextlib.contextmanager
@@ -68,7 +68,7 @@ def workers(nj: int, device: Device) -> Iterator[Mapped]:
         def mapped(config: FeatureConfig, items: Sequence[Part]) -> Iterator[np.ndarray]:
             if step_of(config, device) > 1:
                 return _in_batches(readers, config, device, items)
-            function = partial(_compute, config, device)
+            function = partial(_compute, config, "cpu")
             return _in_order(processes, function, items, AHEAD * nj) if processes else map(function, items)
 
         yield mapped
@@ -111,10 +111,15 @@ def _together(extractor: Extractor, batch: Sequence[tuple[str, np.ndarray]]) -> 
 
     try:
         return extractor([torch.from_numpy(samples) for _, samples in batch])
-    except torch.cuda.OutOfMemoryError:
+    except RuntimeError as error:
+        if not (isinstance(error, torch.cuda.OutOfMemoryError) or "ALLOC_FAILED" in str(error)):
+            raise
         if len(batch) == 1:
             utt, seconds = batch[0][0], len(batch[0][1]) / RATE_HZ
-            raise DataError(f"{utt}: {seconds:.0f} s do not fit into the GPU's memory; use --device cpu") from None
+            raise DataError(
+                f"{utt}: {seconds:.0f} s do not fit into the GPU's memory; free some of it, or use --device cpu, "
+                "which begins this archive again"
+            ) from None
     half = len(batch) // 2
     return _together(extractor, batch[:half]) + _together(extractor, batch[half:])
 
@@ -189,7 +194,7 @@ Extractor = Callable[["Sequence[Tensor]"], "list[np.ndarray]"]
 """From samples of utterances, (T,) each, to what `feature_of` gives for each."""
 
 
-@cache
+@lru_cache(maxsize=1)  # features come one after another, and the encoder of the last one would stay in memory
 def _extractor(config: FeatureConfig, device: Device) -> Extractor:
     """Load an upstream, once per process; one thread each, so that digits do not depend on their number."""
     import torch
@@ -199,6 +204,8 @@ def _extractor(config: FeatureConfig, device: Device) -> Extractor:
     if device == "cpu":
         torch.set_num_threads(1)
         keep_freed_memory()
+    else:
+        torch.backends.cudnn.allow_tf32 = False  # which is on by default, and not what `fp32` says
     if config.segment_settings is not None:
         settings = config.segment_settings.model_dump()
         return lambda wavs: [spectrogram_segments(wav, **settings).flatten(1).numpy() for wav in wavs]

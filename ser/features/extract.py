@@ -117,8 +117,10 @@ def extract(jobs: Sequence[Job], dump_root: Path, nj: int, device: Device) -> No
                 if not up_to_date(config, data_dir, dump):
                     fitting = _fitting(config, device, nj)
                     begun["precision"] = fitting.precision
+                    if (step := step_of(config, device)) > 1:
+                        begun["batches_of"] = step  # not gone on with on a CPU, whose digits are others
                     share = parts[(number - 1) * PER_ARCHIVE : number * PER_ARCHIVE]
-                    _write_archive(fitting, begun, share, ark, mapped, step_of(config, device))
+                    _write_archive(fitting, begun, share, ark, mapped, step)
             with alone(dump):
                 if up_to_date(config, data_dir, dump) or _finish(config, begun, parts, dump):
                     print(f"wrote {dump}")

@@ -28,21 +28,21 @@ class ConvolutionAsProduct(nn.Module):
     """A convolution whose windows are rows of a matrix; they overlap in memory and are not copied.
 
     Args:
-        conv: from (B, C, T) to (B, C', T').
+        conv: from (B, C, T) to (B, C', T'), its weight not normalized any more.
     """
 
     def __init__(self, conv: nn.Conv1d):
         super().__init__()
-        if hasattr(conv, "weight_g"):
-            nn.utils.remove_weight_norm(conv)
         (self.kernel,), (self.stride,), (self.padding,) = conv.kernel_size, conv.stride, conv.padding
         by_group = conv.weight.detach().unflatten(0, (conv.groups, -1))  # (G, C' / G, C / G, K)
         self.weight = nn.Parameter(by_group.transpose(2, 3).flatten(2).contiguous(), requires_grad=False)
         self.bias = None if conv.bias is None else nn.Parameter(conv.bias.detach(), requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.pad(x.transpose(1, 2), (0, 0, self.padding, self.padding)).unflatten(2, (len(self.weight), -1))
-        groups = x.permute(2, 0, 1, 3).contiguous()  # (G, B, T, C / G)
+        x = x.transpose(1, 2)
+        if self.padding:  # else it would be copied
+            x = F.pad(x, (0, 0, self.padding, self.padding))
+        groups = x.unflatten(2, (len(self.weight), -1)).permute(2, 0, 1, 3).contiguous()  # (G, B, T, C / G)
         biases = [None] * len(groups) if self.bias is None else self.bias.chunk(len(groups))
         products = [F.linear(self._windows(g), w, b) for g, w, b in zip(groups, self.weight, biases, strict=True)]
         return (products[0] if len(products) == 1 else torch.cat(products, 2)).transpose(1, 2)
@@ -64,5 +64,6 @@ class NormOverTime(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         # as a batch of T, each of C numbers; instance normalization does the same and would move them all
-        y = F.batch_norm(x[0].t(), None, None, self.weight, self.bias, training=True, eps=self.eps)
-        return y.t().unsqueeze(0)
+        dtype = torch.promote_types(x.dtype, torch.float32)  # of rounded numbers, too, means and deviations are not
+        weight, bias = self.weight.to(dtype), self.bias.to(dtype)
+        return F.batch_norm(x[0].t(), None, None, weight, bias, training=True, eps=self.eps).t().unsqueeze(0)

@@ -15,6 +15,7 @@ from ser.errors import DataError
 from ser.features import compute
 from ser.features import extract as archives
 from ser.features.config import EGEMAPS, FeatureConfig
+from ser.files import read_json, write_json
 from ser.kaldi_io import read_audio_parts
 from tests.fakes.checkpoints import WRITERS
 from tests.features.data_dir import FBANK, archive, extract, interrupted, read_scp, write_corpus
@@ -93,14 +94,17 @@ def test_audio_is_read_ahead_and_no_further(small, readers, tmp_path, monkeypatc
     assert len(list(arrays)) == 29 and sorted(begun) == sorted(read_audio_parts(data_dir))
 
 
-def test_a_batch_that_does_not_fit_is_halved(readers, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "error", [torch.cuda.OutOfMemoryError("no memory"), RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when")]
+)
+def test_a_batch_that_does_not_fit_is_halved(error, readers, tmp_path, monkeypatch):
     data_dir, _ = write_corpus(tmp_path, 7)
     sizes = []
 
     def extractor(most, wavs):
         sizes.append(len(wavs))
         if len(wavs) > most:
-            raise torch.cuda.OutOfMemoryError
+            raise error
         return [np.float32([len(wav)]) for wav in wavs]
 
     parts = list(read_audio_parts(data_dir).items())
@@ -108,8 +112,19 @@ def test_a_batch_that_does_not_fit_is_halved(readers, tmp_path, monkeypatch):
     assert [int(a[0]) for a in batched(readers, FBANK, parts)] == [2000 + 37 * i for i in range(7)]
     assert sizes == [7, 3, 1, 2, 4, 2, 2]
     monkeypatch.setattr(compute, "_extractor", lambda *_: partial(extractor, 0))
-    with pytest.raises(DataError, match="^c-s-u06: 0 s do not fit into the GPU's memory; use --device cpu$"):
+    with pytest.raises(DataError, match="^c-s-u06: 0 s do not fit into the GPU's memory; free some .* --device cpu"):
         batched(readers, FBANK, parts)
+
+
+def test_another_error_of_a_batch_stays_what_it_is(readers, tmp_path, monkeypatch):
+    data_dir, _ = write_corpus(tmp_path, 2)
+
+    def extractor(wavs):
+        raise RuntimeError("device-side assert")
+
+    monkeypatch.setattr(compute, "_extractor", lambda *_: extractor)
+    with pytest.raises(RuntimeError, match="device-side assert"):
+        batched(readers, FBANK, list(read_audio_parts(data_dir).items()))
 
 
 def test_what_cannot_be_read_or_is_not_finite_is_named(small, readers, tmp_path, monkeypatch):
@@ -152,8 +167,42 @@ def test_an_interrupted_archive_comes_out_the_same_on_a_gpu(as_on_a_gpu, tmp_pat
     record = len(ark) // 13
     for n in (0, 3, 5, 7, 12, 13):
         folder = interrupted(data_dir, tmp_path / str(n), ark[: n * record + (n < 13) * 9], FBANK)
+        marks = folder / "feats.ark.part.json"
+        write_json(marks, read_json(marks) | {"batches_of": 5})
         assert on_a_gpu(data_dir, tmp_path / str(n)) == folder
         assert archive(folder) == archive(finished), n
+
+
+def test_what_a_gpu_has_begun_is_not_gone_on_with_on_a_cpu(as_on_a_gpu, tmp_path, monkeypatch):
+    """Nor the other way round: an archive's digits are of one kind."""
+    data_dir, _ = write_corpus(tmp_path, 13, n_samples=1600)
+    number = {"cpu": 1, "cuda": 2}
+    monkeypatch.setattr(
+        compute, "_extractor", lambda _, device: lambda wavs: [np.float32([number[device]])] * len(wavs)
+    )
+    of_gpu, of_cpu = on_a_gpu(data_dir, tmp_path / "gpu"), extract(data_dir, tmp_path / "cpu", FBANK)
+    for begun, marks, go_on, device in (
+        (of_gpu, {"batches_of": 5}, extract, "cpu"),
+        (of_cpu, {}, on_a_gpu, "cuda"),
+    ):
+        dump, ark = tmp_path / f"on {device}", (begun / "feats.ark").read_bytes()
+        folder = interrupted(data_dir, dump, ark[: len(ark) // 2], FBANK)
+        write_json(folder / "feats.ark.part.json", read_json(folder / "feats.ark.part.json") | marks)
+        assert {float(v[0]) for v in read_scp(go_on(data_dir, dump, FBANK)).values()} == {number[device]}
+
+
+def test_encoders_do_not_pile_up(tmp_path):
+    ckpts = [str(WRITERS["wavlm_local"](tmp_path / f"{n}.pt")) for n in range(2)]
+    for ckpt in ckpts:
+        compute._extractor(FeatureConfig(upstream="wavlm_local", ckpt=ckpt), "cpu")
+    assert compute._extractor.cache_info().currsize == 1
+
+
+@pytest.mark.parametrize("upstream", ["spectrogram_segments", "shortcut", EGEMAPS])
+def test_what_a_gpu_does_not_compute_is_computed_in_processes(upstream):
+    config = FeatureConfig(upstream=upstream, pooling="none" if upstream.startswith("spec") else "mean")
+    assert compute.step_of(config, "cuda") == 1
+    assert compute.step_of(FBANK, "cuda") == compute.WINDOW and compute.step_of(FBANK, "cpu") == 1
 
 
 def test_on_a_gpu_what_needs_none_is_computed_in_processes(as_on_a_gpu, tmp_path, monkeypatch):
