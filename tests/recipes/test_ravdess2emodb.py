@@ -226,9 +226,9 @@ def check_rows(tmp_path: Path, rows: list[tuple[str, str, str]], message: str | 
 
 
 def test_a_failed_run_leaves_a_hole_and_a_code(own):
-    """A row whose parent cannot be trained: siblings go on, the table tells, the code is not zero."""
+    """A row that cannot be trained: siblings go on, the table tells, the code is not zero."""
     table = own.recipe / "conf" / "runs.tsv"
-    bad = "broken\temofsl.yaml\t*\t1\tsupport_only\t-\t-\tobjective=emofsl"
+    bad = "broken\temofsl.yaml\t*\t1\t-\t-\t-\tobjective=emofsl"  # without the weights that it starts from
     table.write_text(table.read_text() + "\t".join(COLUMNS) + f"\n{bad}\n")
     (own.recipe / "conf" / "emofsl.yaml").write_text("base: ../../../conf/methods/emofsl.yaml\nadapt: {epochs: 2}\n")
     model = own.exp / "support_only-fbank_no_cmvn" / "seed1" / "model.safetensors"

@@ -82,16 +82,16 @@ def test_a_recipe_ends_in_the_table_of_a_local_run(submitted, finished):
 def test_a_failing_part_gives_a_code_its_siblings_go_on_and_it_alone_runs_again(submitted, slurm):
     checkout, _ = submitted
     table = checkout.recipe / "conf" / "runs.tsv"
-    bad = "broken\temofsl.yaml\t*\t1\tsupport_only\t-\t-\tobjective=emofsl"  # weights of another shape
+    bad = "broken\temofsl.yaml\t*\t1\t-\t-\t-\tobjective=emofsl"  # without the weights that it starts from
     table.write_text(table.read_text() + "\t".join(COLUMNS) + f"\n{bad}\n")
     (checkout.exp / "in_domain-fbank_no_cmvn" / "seed1" / ".done").unlink()
     only = ("--stage", "train", "--stop_stage", "train", "--nj", "2")
     result = checkout.run(*only, **slurm)
-    assert result.returncode == 1, result.stdout + result.stderr
+    assert result.returncode == 2, result.stdout + result.stderr
     assert "in_domain-fbank_no_cmvn seed 1: trained in" in result.stdout
-    assert re.search(r"train: part \d of 2 ended with code 1; its log: .*/train\.\d\.log", result.stderr)
+    assert re.search(r"train: part \d of 2 ended with code 2; its log: .*/train\.\d\.log", result.stderr)
     again = checkout.run(*only, **slurm)
-    assert again.returncode == 1
+    assert again.returncode == 2
     assert "1 runs to do" in again.stdout and re.search(r"train: Slurm job \d+, 1 part\n", again.stdout)
 
 
