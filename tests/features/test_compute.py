@@ -27,12 +27,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _loaded_upstreams_are_forgotten():
-    yield
-    compute._extractor.cache_clear()
-
-
 @pytest.fixture
 def readers() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(3) as pool:

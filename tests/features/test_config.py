@@ -47,6 +47,14 @@ def test_every_setting_makes_a_folder_of_its_own(tmp_path, monkeypatch):
     assert key(**base) == keys[0]
 
 
+@pytest.mark.parametrize(("precision", "moves"), [("fp32", False), ("bf16", True), ("auto", True)])
+def test_how_bf16_is_computed_counts_for_bf16_alone(precision, moves, tmp_path, monkeypatch):
+    settings = {"upstream": "wavlm_local", "ckpt": str(wavlm(tmp_path / "one.pt", seed=1)), "precision": precision}
+    before = key(**settings)
+    monkeypatch.setattr(module, "ROUNDING", 99)
+    assert (key(**settings) != before) == moves
+
+
 def test_the_checkpoints_content_counts_and_not_its_path(tmp_path, monkeypatch):
     one = wavlm(tmp_path / "one.pt", seed=1)
     moved = tmp_path / "Ünter ordner" / "moved.pt"

@@ -54,12 +54,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _loaded_upstreams_are_forgotten():
-    yield
-    compute._extractor.cache_clear()
-
-
 @pytest.mark.parametrize("upstream", ["fbank_no_cmvn", "wav2vec2_local", "wavlm_local", "byol_s"])
 def test_an_archive_holds_what_each_utterance_gives_alone(upstream, tmp_path):
     data_dir, wavs = write_corpus(tmp_path, 5)

@@ -43,12 +43,6 @@ TINY = FeatureConfig(
 """Segments of 4 x 2: two in 1,000 samples, three in 1,074."""
 
 
-@pytest.fixture(autouse=True)
-def _loaded_upstreams_are_forgotten():
-    yield
-    compute._extractor.cache_clear()
-
-
 @pytest.mark.parametrize("upstream", ["fbank_no_cmvn", "wav2vec2_local", "byol_s"])
 def test_frames_are_those_of_each_utterance_alone(upstream, tmp_path):
     data_dir, wavs = write_corpus(tmp_path, 3, n_samples=8000)
