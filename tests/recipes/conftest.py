@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -40,6 +41,13 @@ class Checkout:
             env={k: v for k, v in os.environ.items() if k not in ("BYOL_S", "RAVDESS", "EMODB")} | env,
         )
 
+    def page(self, recipe: str, *options: str) -> str:
+        """Run a recipe on miniature corpora, and read its table."""
+        script = self.root / "egs" / recipe / "run.sh"
+        result = self.run(*options, script=script)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return (script.parent / "exp_mini" / "RESULTS.md").read_text()
+
     def files(self, *folders: Path) -> dict[str, tuple[int, int]]:
         """Size and time of change of every file but the logs and the lock."""
         return {
@@ -48,6 +56,22 @@ class Checkout:
             for path in folder.rglob("*")
             if path.is_file() and "log" not in path.parts and path.name != ".lock"
         }
+
+
+def tables(page: str) -> dict[str, dict[str, dict[str, str]]]:
+    """Read the first table under each heading of a RESULTS.md: row, without marks and stamps -> column -> cell.
+
+    Of rows that share a name, for several features, the first is taken.
+    """
+    found = {}
+    for section in re.split(r"^#+ ", page, flags=re.MULTILINE)[1:]:
+        if table := re.search(r"^\|(?:.*\n\|)*", section, re.MULTILINE):
+            lines = section[table.start() :].split("\n\n")[0].splitlines()
+            names, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+            found[section.partition("\n")[0]] = {
+                re.split(r" [†\[]", cells[0])[0]: dict(zip(names, cells, strict=True)) for cells in reversed(rows)
+            }
+    return found
 
 
 def copy_tree(root: Path) -> Checkout:
@@ -62,6 +86,12 @@ def copy_tree(root: Path) -> Checkout:
         else:
             shutil.copy2(source, root / name)
     return Checkout(root)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory) -> Checkout:
+    """A checkout in which several recipes run one after another."""
+    return copy_tree(tmp_path_factory.mktemp("shared") / "checkout")
 
 
 @pytest.fixture(scope="session")

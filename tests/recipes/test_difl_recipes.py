@@ -16,7 +16,7 @@ from ser.metrics import uar
 from ser.splits.lists import Splits
 from ser.training.data import RunData
 from tests.faults import disturb
-from tests.recipes.conftest import ROOT, Checkout, copy_tree
+from tests.recipes.conftest import ROOT
 
 RECIPES = {  # tested corpora
     "iemocap2msp_savee_emodb": ["msp_improv", "savee", "emodb"],
@@ -26,19 +26,10 @@ RECIPES = {  # tested corpora
 }
 
 
-@pytest.fixture(scope="session")
-def shared(tmp_path_factory) -> Checkout:
-    """A checkout in which several recipes run one after another."""
-    return copy_tree(tmp_path_factory.mktemp("shared") / "checkout")
-
-
 @pytest.mark.parametrize("name", RECIPES)
 def test_runs_end_to_end_on_miniatures(shared, name):
-    script = shared.root / "egs" / name / "run.sh"
     short = ("--set", "epochs=2") if "msp" in name else ()  # four tasks; what is learned does not matter here
-    result = shared.run(*short, script=script)
-    assert result.returncode == 0, result.stdout + result.stderr
-    page = (script.parent / "exp_mini" / "RESULTS.md").read_text()
+    page = shared.page(name, *short)
     headings = [line[3:] for line in page.splitlines() if line.startswith("## ")]
     for task in ("arousal", "valence"):
         assert [f"{task}: {corpus}" in headings for corpus in RECIPES[name]] == [True] * len(RECIPES[name])
@@ -53,7 +44,8 @@ def test_runs_end_to_end_on_miniatures(shared, name):
     assert ("### Domains, arousal" in page, "proxy A-distance |" in page) == (True, "2" in name)
     heads = "No head for corpus (ravdess alone) in dann_1_source, dann_2_source, dann_2_center_source."
     assert (heads in page.replace("\n", " ")) == (name == "ravdess2emodb_urdu")
-    planes = sorted(path.name for path in (script.parent / "exp_mini" / "figures").glob("plane-*-valence.png"))
+    figures = shared.root / "egs" / name / "exp_mini" / "figures"
+    planes = sorted(path.name for path in figures.glob("plane-*-valence.png"))
     rows = ("baseline", "dann_1", "dann_2", "dann_2_center")
     assert planes == sorted(f"plane-{row}-spectrogram_coarse-valence.png" for row in rows)
 
@@ -112,8 +104,7 @@ def test_the_adversary_helps_against_a_strong_shift_and_ties_without(shift, tmp_
 
 
 def test_hit_by_faults_it_ends_in_the_same_files(shared, tmp_path):
-    result = shared.run(script=shared.root / "egs" / "ravdess2emodb_urdu" / "run.sh")
-    assert result.returncode == 0, result.stdout + result.stderr
+    shared.page("ravdess2emodb_urdu")
     disturb(
         shared.root,
         "ravdess2emodb_urdu",

@@ -10,7 +10,7 @@ import yaml
 
 from ser.bin import prepare_corpus
 from ser.kaldi_io import read_map
-from tests.recipes.conftest import RECIPE, ROOT, Checkout, copy_tree
+from tests.recipes.conftest import RECIPE, ROOT, Checkout, copy_tree, tables
 from tests.recipes.test_continuous_metric_recipes import CLASSIC
 from tests.recipes.test_continuous_metric_recipes import RECIPES as CONTINUOUS_METRIC
 from tests.recipes.test_difl_recipes import RECIPES as DIFL
@@ -20,26 +20,10 @@ OTHERS = ["iemocap2ravdess", "iemocap2msp", "ravdess2msp", "ravdess2iemocap", "m
           "emodb2ravdess", "ravdess2urdu"]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def shared(tmp_path_factory) -> Checkout:
-    """A checkout in which several recipes run one after another."""
-    return copy_tree(tmp_path_factory.mktemp("shared") / "checkout")
-
-
-def table_rows(page: str) -> dict[str, dict[str, str]]:
-    """Read the first table of a RESULTS.md: row name -> column -> cell."""
-    lines = page.split("## 5 shots")[1].split("\n\n")[1].splitlines()
-    names, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return {re.split(r"[ †]", cells[0])[0]: dict(zip(names, cells, strict=True)) for cells in rows}
-
-
 @pytest.mark.parametrize("name", OTHERS)
 def test_runs_end_to_end_on_miniatures(shared, name):
-    script = shared.root / "egs" / name / "run.sh"
-    result = shared.run(script=script)
-    assert result.returncode == 0, result.stdout + result.stderr
-    page = (script.parent / "exp_mini" / "RESULTS.md").read_text()
-    rows = table_rows(page)
+    page = shared.page(name)
+    rows = tables(page)["5 shots"]
     # the miniatures are easy: with labels one gets far above chance, and the ceiling is the ceiling
     assert float(rows["in_domain"]["UAR"]) > 60
     assert float(rows["emofsl"]["UAR"]) > 35
@@ -47,7 +31,7 @@ def test_runs_end_to_end_on_miniatures(shared, name):
     assert rows["btl_finetune"]["UAR"].startswith("not run: fine-tunes wav2vec2_base")
     assert "MINIATURE CORPORA" in page
     assert ("speaker ~ emotion" in page) == (name == "ravdess2urdu")
-    is_published = (script.parent / "conf" / "published.yaml").exists()
+    is_published = (ROOT / "egs" / name / "conf" / "published.yaml").exists()
     assert ("published" in page.split("## 5 shots")[1]) == is_published
 
 
@@ -130,7 +114,7 @@ def test_new_recipe_for_a_table_of_one_s_own_runs(own):
     (folder / "conf" / "protocol.yaml").write_text(yaml.safe_dump(protocol | {"draws": 2, "shots": [5]}))
     result = own.run("--features", "fbank_no_cmvn", script=folder / "run.sh", mini=False)
     assert result.returncode == 0, result.stdout + result.stderr
-    rows = table_rows((folder / "exp" / "RESULTS.md").read_text())
+    rows = tables((folder / "exp" / "RESULTS.md").read_text())["5 shots"]
     assert float(rows["in_domain"]["UAR"]) > 60
 
 

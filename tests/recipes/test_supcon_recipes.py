@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from tests.fakes.checkpoints import hubert
 from tests.faults import disturb
-from tests.recipes.conftest import ROOT, Checkout, copy_tree
+from tests.recipes.conftest import ROOT, copy_tree, tables
 
 TASKS = {
     "ravdess_emodb": ("random", "text", "speaker"),
@@ -16,34 +14,9 @@ TASKS = {
 }
 
 
-@pytest.fixture(scope="session")
-def shared(tmp_path_factory) -> Checkout:
-    """A checkout in which several recipes run one after another."""
-    return copy_tree(tmp_path_factory.mktemp("supcon") / "checkout")
-
-
-def tables(page: str) -> dict[str, dict[str, dict[str, str]]]:
-    """Heading -> first cell of a line -> its cells by column."""
-    found: dict[str, dict[str, dict[str, str]]] = {}
-    heading, columns = "", []
-    for line in page.splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if line.startswith("## "):
-            heading, columns = line[3:], []
-        elif line.startswith("| row |"):
-            columns = cells
-        elif line.startswith("| ") and columns and "---" not in line:
-            name = re.split(r" [†\[]", cells[0])[0]
-            found.setdefault(heading, {}).setdefault(name, dict(zip(columns, cells, strict=True)))
-    return found
-
-
 @pytest.mark.parametrize("name", TASKS)
 def test_runs_end_to_end_on_miniatures(shared, name):
-    script = shared.root / "egs" / name / "run.sh"
-    result = shared.run(script=script)
-    assert result.returncode == 0, result.stdout + result.stderr
-    page = (script.parent / "exp_mini" / "RESULTS.md").read_text()
+    page = shared.page(name)
     found = tables(page)
     one, two = name.split("_")
     assert {f"{task}: {corpus}" for task in TASKS[name] for corpus in (one, two)} <= found.keys()
@@ -72,7 +45,7 @@ def test_runs_end_to_end_on_miniatures(shared, name):
             assert found[f"{task}: casia"]["TIM-Net"]["published"] == "94.67"
             assert "HuBERT ACP" in found[f"{task}: iemocap"] and "HuBERT ACP" not in found[f"{task}: casia"]
         assert "published" not in found["shared4: iemocap"]["supcon"]
-    again = shared.run(script=script)
+    again = shared.run(script=shared.root / "egs" / name / "run.sh")
     assert again.returncode == 0 and "scores: up to date" in again.stdout
 
 
@@ -96,9 +69,7 @@ def test_a_tiny_checkpoint_is_fine_tuned_in_both_stages(tmp_path):
     (conf / "supcon_finetune.yaml").write_text("base: ../../../conf/methods/supcon_finetune.yaml\n")
     lines = (conf / "protocol.yaml").read_text().replace("random: four_class, text: four_class, ", "")
     (conf / "protocol.yaml").write_text(lines)
-    result = checkout.run("--finetune", "true", script=folder / "run.sh")
-    assert result.returncode == 0, result.stdout + result.stderr
-    page = (folder / "exp_mini" / "RESULTS.md").read_text()
+    page = checkout.page("ravdess_emodb", "--finetune", "true")
     rows = tables(page)["speaker: emodb"]
     assert {"ft_paper", "supcon", "supcon_lora", "supcon_zero_shot"} <= rows.keys() and "not run" not in page
     run = folder / "exp_mini" / "speaker" / "supcon-tiny" / "seed1"
@@ -123,8 +94,7 @@ def test_without_the_corpora_the_published_values_stand_alone(tmp_path):
 
 
 def test_hit_by_faults_it_ends_in_the_same_files(shared, tmp_path):
-    result = shared.run(script=shared.root / "egs" / "ravdess_emodb" / "run.sh")
-    assert result.returncode == 0, result.stdout + result.stderr
+    shared.page("ravdess_emodb")
     disturb(
         shared.root,
         "ravdess_emodb",
