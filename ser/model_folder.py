@@ -133,7 +133,7 @@ def trained_on(config: ConfigModel, split: Split) -> Mapping[str, str]:
     where = getattr(config, "train_on", "source")
     if where == "support":
         return {utt: name for support in split.support.values() for utt, name in support.items()}
-    if where == "labelled" or getattr(config, "dev", "choose") == "train":
+    if where == "labelled" or getattr(config, "dev", "choose") != "choose":
         return split.labelled
     return split.train
 
@@ -146,9 +146,8 @@ def seen_in(method: ModuleType, config: ConfigModel, split: Split) -> list[str]:
 
 def _corpora_seen(method: ModuleType, config: ConfigModel, data: RunData) -> list[str]:
     """Name the corpora whose labels a row was trained on or adapted to."""
-    trained_elsewhere = getattr(method, "TRAINED_ON", None)
-    if trained_elsewhere is not None:
-        return [trained_elsewhere]
+    if (trained_elsewhere := getattr(method, "TRAINED_ON", None)) is not None:
+        return list(trained_elsewhere)
     return sorted({utt.split("-")[0] for split in data.splits for utt in seen_in(method, config, split)})
 
 

@@ -183,20 +183,31 @@ def _table_records(recipe: Recipe, page: Page, tables: Mapping[Condition, list])
     return records
 
 
-def _row_about(recipe: Recipe, page: Page, row: Row, corpus: str, any_of_paper: bool) -> dict[str, Any]:
-    """Tell of a row what its scores do not: what it is, and what it has labels of."""
+def target_data(page: Page, row: Row, corpus: str) -> list[str]:
+    """Tell what a row has seen of a tested corpus, words of `ser.types.TARGET_DATA`."""
+    return sorted(row.method.target_data(row.config, is_source=corpus in _sources(page, row, corpus)))
+
+
+def _sources(page: Page, row: Row, corpus: str) -> list[str]:
+    """List the corpora whose labels a row is trained on when another, or one of them, is tested."""
     from ser.splits.words import sources
 
+    trained_elsewhere = getattr(row.method, "TRAINED_ON", None)
+    return sources(page.protocol, row.values, corpus) if trained_elsewhere is None else list(trained_elsewhere)
+
+
+def _row_about(recipe: Recipe, page: Page, row: Row, corpus: str, any_of_paper: bool) -> dict[str, Any]:
+    """Tell of a row what its scores do not: what it is, and what it has labels of."""
     of_paper = bool(row.published) or not any_of_paper
     kind = "shortcut" if row.feature == "shortcut" else "paper" if of_paper else "variant"
     is_beside = kind == "variant" and is_drawn(recipe, row)
-    is_hole = not page.runs[row.name]  # of others, stage 5 has told what they see
+    is_hole = not page.runs[row.name]  # the lines of others tell it
     return {
         "kind": "beside" if is_beside else kind,
         "method": row.values["method"],
-        "sources": sources(page.protocol, row.values, corpus),
+        "sources": _sources(page, row, corpus),
         "seeds": len(row.seeds),
-        "target_data": sorted(row.method.target_data(row.config)) if is_hole else [],
+        "target_data": target_data(page, row, corpus) if is_hole else [],
         "options": " --finetune true" if row.finetunes else "",
     }
 

@@ -31,23 +31,25 @@ DEFINITIONS = """
 UAR: mean of the per-class recalls, every test utterance once, all folds of one support draw and source seed scored
 together (a fold that lacks a class is never scored alone), then averaged over draws and seeds. Interval: 95 %
 percentile bootstrap of that mean, resampling test speakers (10,000 times). sd: standard deviation over draws, seeds
-and, where each tests all utterances, fold models. Folds: mean (± standard deviation) of the UARs of single folds.
+and, where each tests all utterances, fold models. Folds: mean (± standard deviation) of the UARs of single folds, as
+the papers print it; minus the published value it is the column `folds - published` (UAR, where a fold lacks a class).
 Episodic: the paper's sampling of test utterances, 5 random queries per class in each of floor(n / 10) episodes of a
 fold with n test utterances, the same for all rows with support sets; it estimates what UAR estimates, with more
 noise. WA: accuracy. F1: mean of the classes' F1. Recall: share of a class that was recognized. Difference: UAR minus
 that of the row named, with its own interval from the same resamples, and the p of a two-sided paired permutation test
 that swaps the two rows' results speaker by speaker, Holm-corrected over the tests of one feature; before correction p
-cannot be below 2 / 2^S with S speakers. Target data: what of the target corpus a row has seen before it is tested;
-unlabelled data are utterances of the task's classes for `corpus` statistics and all of a speaker's for `speaker`
-statistics; where domains are adversaries, unlabelled-test is the audio of the test utterances in the domain loss.
-Chance guesses evenly; majority always says the source's most frequent class; shortcut sees duration, level and
-silence alone. ▼: worse than the row it is compared with. †: in that many of all folds and draws only one class was
-predicted. Marks: rows that are alike in feature, target data and stamps are held against the best of them by the same
-paired test, Holm-corrected over these rows; ☆ the best of them, = a tie, which is not significantly worse at the 5 %
-level, ? not to be told, since with so few speakers and so many rows no difference could be significant. ★: the best
-of all that are not declared as trained on labels of the target beyond k shots; =★ and ?★ mark those best rows of
-other kinds that are not significantly worse. The best are chosen by the scores themselves, so ties are rather too
-few. ▽: adapted, and worse than the feature's first row that has seen nothing of the target.
+cannot be below 2 / 2^S with S speakers. Target data: what of the tested corpus a row has seen before it is tested;
+labelled are utterances of other folds; unlabelled data are utterances of the task's classes for `corpus` statistics
+and all of a speaker's for `speaker` statistics; where domains are adversaries, unlabelled-test is the audio of the
+test utterances in the domain loss. Chance guesses evenly; majority always says the source's most frequent class;
+shortcut sees duration, level and silence alone. ▼: worse than the row it is compared with. †: in that many of all
+folds and draws only one class was predicted. Marks: rows that are alike in feature, target data and stamps are held
+against the best of them by the same paired test, Holm-corrected over these rows; ☆ the best of them, = a tie, which
+is not significantly worse at the 5 % level, ? not to be told, since with so few speakers and so many rows no
+difference could be significant. ★: the best of all that are not declared as trained on labels of the target beyond k
+shots, or of all where every row is; =★ and ?★ mark those best rows of other kinds that are not significantly worse.
+The best are chosen by the scores themselves, so ties are rather too few. ▽: adapted, and worse than the feature's
+first row that has seen nothing of the target.
 """.strip()
 
 PROBE_DEFINITIONS = """
@@ -165,6 +167,11 @@ class Scored:
     difference_interval: Interval | None = None
     p: float | None = None
     standing: Standing = Standing()
+
+    @property
+    def uar_as_printed(self) -> float:
+        """UAR as papers print it, the mean over folds, where every fold has all classes; else UAR."""
+        return float(self.scores["uar"]) if self.line.folds is None else self.line.folds
 
 
 SIGNIFICANT = 0.05
@@ -357,7 +364,7 @@ WITHOUT_SCORES = ("row", "feature", "published", "UAR")
 
 def header(classes: Sequence[str], published: Published | None = None) -> list[str]:
     """Column names of a table; the paper's stand before ours."""
-    names = ["row", "feature", "target data", "published", "UAR", "UAR - published", "95 %", "sd", "folds",
+    names = ["row", "feature", "target data", "published", "UAR", "95 %", "sd", "folds", "folds - published",
              "episodic", "WA", "F1", *classes, "difference", "p", "marks"]  # fmt: skip
     return [name for name in names if published or "published" not in name]
 
@@ -370,7 +377,7 @@ def cells(entry: Scored | Line, classes: Sequence[str], published: Published | N
     if value is not None:
         of_column["published"] = published.uar_text(line.published, line.condition)
         if isinstance(entry, Scored):
-            of_column["UAR - published"] = f"{100 * entry.scores['uar'] - value:+.1f}"
+            of_column["folds - published"] = f"{100 * entry.uar_as_printed - value:+.1f}"
     return [of_column.get(name, "") for name in header(classes, published)]
 
 

@@ -143,7 +143,7 @@ def row_record(
         record["published_sd"] = published.uar_sd.get(line.published or "", {}).get(condition)
         record["published_text"] = published.uar_text(line.published, condition)
         if isinstance(entry, Scored):
-            record["minus_published"] = rounded(100 * float(entry.scores["uar"]) - value, 3)
+            record["minus_published"] = rounded(100 * entry.uar_as_printed - value, 3)
     if published and (theirs := published.confusion_of(line.published, condition)) is not None:
         record["published_confusion"] = _matrix(theirs)
     if kind == "variant":

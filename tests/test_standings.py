@@ -61,6 +61,17 @@ def test_a_labelled_row_is_never_the_best_of_those_without():
     assert told["other"].best.label == "adapted"
 
 
+def test_where_all_are_trained_on_labels_of_the_tested_corpus_none_is_a_ceiling():
+    told = standings(
+        line("best", 4, target_data=("labelled",)),
+        line("worse", 2, target_data=("labelled",)),
+        line("speaker", 3, target_data=("labelled", "unlabelled-test")),
+    )
+    assert [told[name].marks for name in ("best", "worse", "speaker")] == ["★", "", ""]
+    assert told["speaker"].best_of_all.label == "best"
+    assert told["speaker"].source_only is None
+
+
 @pytest.mark.parametrize(
     "change", [{"feature": "fbank"}, {"target_data": ("unlabelled-test",)}, {"stamps": ["SPEAKER-DEPENDENT"]}]
 )

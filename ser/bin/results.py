@@ -22,7 +22,7 @@ from ser.environment import Environment
 from ser.errors import DataError, run_cli
 from ser.files import fingerprint, read_json, write_text
 from ser.published import Condition, Published, check_sizes, read_published
-from ser.recipe_page import Page, by_task, corpus_of, is_drawn, listed, probed, record
+from ser.recipe_page import Page, by_task, corpus_of, is_drawn, listed, probed, record, target_data
 from ser.splits.labels import LabelMap
 
 SEED = 1
@@ -228,7 +228,9 @@ def _tables(recipe: Recipe, page: Page, stamps_of: Mapping[str, Sequence[str]]) 
             of_corpus = recipe.splits_of(row.task).about.get("corpus_stamps", {})
             lines[row.task] += [
                 dataclasses.replace(
-                    line, stamps=list(dict.fromkeys((*line.stamps, *of_corpus.get(corpus_of(line.condition), ()))))
+                    line,
+                    target_data=target_data(page, row, corpus_of(line.condition) or page.protocol.target),
+                    stamps=list(dict.fromkeys((*line.stamps, *of_corpus.get(corpus_of(line.condition), ())))),
                 )
                 for line in results.line_of(*of_row, row.task)
             ]
@@ -262,7 +264,7 @@ def _fits(recipe: Recipe, page: Page) -> tuple[dict[Condition, Any], dict[Condit
             runs = page.runs[row.name]
             stamped = runs and corpus in runs[0]["speaker_dependent"]
             line = fit_tables.FitLine(
-                row.label, row.feature, runs[0]["target_data"] if runs else (), row.versus, row.published,
+                row.label, row.feature, target_data(page, row, corpus) if runs else (), row.versus, row.published,
                 [results.SPEAKER_DEPENDENT] if stamped else [], fit_tables.fit_of(runs, corpus),
             )  # fmt: skip
             lines_of.setdefault(condition, []).append(line)

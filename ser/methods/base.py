@@ -71,8 +71,11 @@ class Method(Protocol):
 
     Config: type[ConfigModel]
 
-    def target_data(self, config: ConfigModel) -> frozenset[str]:
-        """Tell what target data a row with this configuration sees, words of `ser.types.TARGET_DATA`."""
+    def target_data(self, config: ConfigModel, is_source: bool = False) -> frozenset[str]:
+        """Tell what a row with this configuration sees of a tested corpus, words of `ser.types.TARGET_DATA`.
+
+        `is_source`: that corpus is one that the recipe trains the row on, in other folds.
+        """
 
     def train(
         self, config: ConfigModel, data: RunData, seed: int, init: State | None, job: Job

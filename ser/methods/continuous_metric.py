@@ -98,9 +98,9 @@ class Config(ConfigModel):
     svc_cost: float = Field(gt=0)
 
 
-def target_data(config: Config) -> frozenset[str]:
-    """Tell what target data a row sees."""
-    if config.train_on == "labelled":
+def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
+    """Tell what target data a row sees; the source's own tests have the statistics of the training fold."""
+    if config.train_on == "labelled" or is_source:
         return frozenset({"labelled"})
     return frozenset({"unlabelled-test"} if config.normalization == "corpus" else set())
 

@@ -151,10 +151,10 @@ class Config(ConfigModel):
         return domains
 
 
-def target_data(config: Config) -> frozenset[str]:
+def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
     """Tell what target data a row sees: `adapt` may hold the audio of test utterances."""
-    sees = _uses_target(config) or config.normalization == "speaker"
-    return frozenset({"unlabelled-test"}) if sees else frozenset()
+    audio = {"unlabelled-test"} if _uses_target(config) or config.normalization == "speaker" else set()
+    return frozenset(audio | ({"labelled"} if is_source else set()))
 
 
 def _uses_target(config: Config) -> bool:

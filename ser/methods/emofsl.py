@@ -92,8 +92,8 @@ class Config(ConfigModel):
     similarity: Literal["euclidean", "cosine"]
 
 
-def target_data(config: Config) -> frozenset[str]:
-    """Tell what target data a row sees."""
+def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
+    """Tell what target data a row sees; the tested corpus is never a source."""
     shots = frozenset() if config.objective == "source_only" else frozenset({"k-shot"})
     return shots | NORMALIZATION_SEES[config.normalization]
 

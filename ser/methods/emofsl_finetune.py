@@ -76,8 +76,8 @@ class Config(ConfigModel):
     micro_batch_seconds: float = Field(gt=0)
 
 
-def target_data(config: Config) -> frozenset[str]:
-    """Tell what target data a row sees."""
+def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
+    """Tell what target data a row sees; the tested corpus is never a source."""
     return frozenset() if config.objective == "source_only" else frozenset({"k-shot"})
 
 

@@ -28,10 +28,12 @@ class Config(ConfigModel):
     cost: float = Field(gt=0)
 
 
-def target_data(config: Config) -> frozenset[str]:
+def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
     """Tell what target data a row sees."""
-    labels = {"labelled"} if config.train_on == "labelled" else set()
-    of_tests = ("speaker",) if labels else ("corpus", "speaker")  # labelled training is of the tested corpus itself
+    labels = {"labelled"} if config.train_on == "labelled" or is_source else set()
+    of_tests = (
+        ("speaker",) if labels else ("corpus", "speaker")
+    )  # trained on it, it has the training fold's statistics
     return frozenset(labels | ({"unlabelled-test"} if config.normalization in of_tests else set()))
 
 

@@ -27,9 +27,10 @@ class Config(ConfigModel):
     inverse_penalty: float = Field(gt=0)
 
 
-def target_data(config: Config) -> frozenset[str]:
+def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
     """Tell what target data a row sees."""
-    return frozenset({"support": {"k-shot"}, "labelled": {"labelled"}, "source": set()}[config.train_on])
+    of_source = {"labelled"} if is_source else set()
+    return frozenset({"support": {"k-shot"}, "labelled": {"labelled"}, "source": of_source}[config.train_on])
 
 
 def _trained_on(config: Config, data: RunData, k: int) -> list[tuple[Episode, Mapping[str, str]]]:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from ser.config import ConfigModel
@@ -117,20 +117,27 @@ class HeadConfig(ConfigModel):
     Attributes:
         objective: `supcon` both stages; `frozen` stage two alone; `ft` the baseline.
         classifier: whose classifier a test utterance meets; `other` takes over a trained row as it is.
-        dev: `train` trains on the dev speakers too and keeps the last epoch, as nothing is chosen; `choose` keeps the
-            epoch with their best UAR.
+        dev: `train` trains on the dev speakers too and keeps the last epoch, as nothing is chosen; `choose` leaves
+            them out and keeps the epoch with their best UAR; `refit`, of `ft`, chooses so and then trains anew on all
+            utterances for as many epochs: it has seen no fewer than rows that choose nothing.
         hidden: of the classifier.
     """
 
     objective: Literal["supcon", "frozen", "ft"]
     classifier: Literal["own", "other"]
-    dev: Literal["train", "choose"]
+    dev: Literal["train", "choose", "refit"]
     hidden: int = Field(gt=0)
     class_weights: Literal["none", "balanced"]
     loss: LossConfig
     stage_one: StageOneConfig
     stage_two: ScheduleConfig
     ft: ScheduleConfig
+
+    @model_validator(mode="after")
+    def _only_the_baseline_is_refitted(self) -> HeadConfig:
+        if self.dev == "refit" and self.objective != "ft":
+            raise ValueError("dev 'refit' is for objective 'ft'; allowed for others are 'train' and 'choose'")
+        return self
 
 
 class Config(HeadConfig):
@@ -148,10 +155,10 @@ class Config(HeadConfig):
     adapter_hidden: int = Field(gt=0)
 
 
-def target_data(config: HeadConfig) -> frozenset[str]:
+def target_data(config: HeadConfig, is_source: bool = False) -> frozenset[str]:
     """Tell what target data a row sees: its own corpus' classifier, and stage one on both corpora, see its labels."""
     sees_both = config.objective == "supcon" and config.stage_one.corpora == "both"
-    return frozenset({"labelled"} if config.classifier == "own" or sees_both else ())
+    return frozenset({"labelled"} if config.classifier == "own" or sees_both or is_source else ())
 
 
 # ---- 1. The network (Sec. 3, Eq. 1) ---------------------------------------------------------------------------
@@ -322,8 +329,8 @@ def by_corpus(labelled: Mapping[str, str]) -> dict[str, dict[str, str]]:
 
 
 def trained_on(config: HeadConfig, split: Split, corpora: Sequence[str]) -> dict[str, str]:
-    """List what a model is trained on: utterance -> class."""
-    labelled = split.train if config.dev == "choose" else split.labelled
+    """List what a model is trained on, without what it chooses by: utterance -> class."""
+    labelled = split.labelled if config.dev == "train" else split.train
     return {
         utt: name for corpus, part in by_corpus(labelled).items() if corpus in corpora for utt, name in part.items()
     }
@@ -478,7 +485,7 @@ def classify(
         seed=seed_of("classifier", seed, corpus),
         max_seconds=base.max_seconds,
         crop=base.crop,
-        dev=dev_uar if config.dev == "choose" else None,
+        dev=None if config.dev == "train" else dev_uar,
         checkpoint=checkpoint,
         what=f"classifier of {corpus}",
     )
@@ -542,18 +549,29 @@ def _ft(
     scratch: Path,
 ) -> list[dict[str, float]]:
     """Train the baseline; with several rates of the encoder each of them, and keep the one with the best dev UAR."""
-    start, best, best_weights, histories = copy_weights(trainer.model), -1.0, None, []
-    for encoder_lr in getattr(config, "encoder_lrs", None) or [None]:
+    start, best, best_weights, chosen, histories = copy_weights(trainer.model), -1.0, None, (None, 0), []
+
+    def trained(config: HeadConfig, encoder_lr: float | None, name: str) -> list[dict[str, float]]:
         set_weights(trainer.model, start)
-        checkpoint = scratch / f"{unit.name}.{encoder_lr}.unfinished"
-        schedule = config.ft.schedule(encoder_lr)
+        schedule, checkpoint = config.ft.schedule(encoder_lr), scratch / f"{unit.name}.{name}.unfinished"
         history = classify(trainer, config, base, data, split, unit.corpus, schedule, seed, checkpoint)
         told = {} if encoder_lr is None else {"encoder_lr": encoder_lr}
-        histories += [{**told, **epoch} for epoch in history]
-        score = max(epoch.get("dev", 0.0) for epoch in history)
-        if score > best:
-            best, best_weights = score, copy_weights(trainer.model)
+        histories.extend({**told, **epoch} for epoch in history)
+        return history
+
+    for encoder_lr in getattr(config, "encoder_lrs", None) or [None]:
+        scores = [epoch.get("dev", 0.0) for epoch in trained(config, encoder_lr, str(encoder_lr))]
+        if max(scores) > best:
+            best, best_weights, chosen = (
+                max(scores),
+                copy_weights(trainer.model),
+                (encoder_lr, scores.index(max(scores)) + 1),
+            )
     set_weights(trainer.model, best_weights)
+    if config.dev == "refit":
+        encoder_lr, epochs = chosen
+        ft = config.ft.model_copy(update={"epochs": epochs})
+        trained(config.model_copy(update={"dev": "train", "ft": ft}), encoder_lr, "refit")
     return histories
 
 

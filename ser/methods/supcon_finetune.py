@@ -67,7 +67,7 @@ class Config(supcon.HeadConfig):
         encoder_lrs: of `ft`: rates of the encoder to try, of which the best by dev UAR is kept; null has the one of
             `ft`.
         max_seconds: training takes a part of that length, drawn for every step.
-        test_seconds: tests, and frames of the encoder in stage two, are of so much from the beginning.
+        test_seconds: tests take so much from the beginning. Stage two trains on frames of whole encoded utterances.
         micro_batch_seconds: padded audio that a device takes at once, see `Trainer`.
         similarity_batches: of Fig. 4.
     """
@@ -84,14 +84,16 @@ class Config(supcon.HeadConfig):
 
     @model_validator(mode="after")
     def _rates_are_chosen_by_dev(self) -> Config:
-        if self.encoder_lrs is not None and (self.objective, self.dev) != ("ft", "choose"):
-            raise ValueError("encoder_lrs is for objective 'ft' with dev 'choose', by which one of them is chosen")
+        if self.encoder_lrs is not None and (self.objective != "ft" or self.dev == "train"):
+            raise ValueError(
+                "encoder_lrs is for objective 'ft' with dev 'choose' or 'refit', which choose one of them"
+            )
         return self
 
 
-def target_data(config: Config) -> frozenset[str]:
+def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
     """Tell what target data a row sees."""
-    return supcon.target_data(config)
+    return supcon.target_data(config, is_source)
 
 
 # ---- 1. Training ----------------------------------------------------------------------------------------------

@@ -24,8 +24,8 @@ from ser.training.data import RunData
 CLASSES = ("neutral", "happy", "angry", "sad")
 """In the order of the head's outputs."""
 
-TRAINED_ON = "iemocap, by SUPERB"
-"""Whose labels the head was trained on, whatever the recipe."""
+TRAINED_ON = ("iemocap",)
+"""Corpora whose labels SUPERB trained the head on, whatever the recipe."""
 
 NAMES = ("layer_weights", "projector.weight", "projector.bias", "classifier.weight", "classifier.bias")
 
@@ -37,9 +37,9 @@ class Config(ConfigModel):
     head: str
 
 
-def target_data(config: Config) -> frozenset[str]:
-    """Tell what target data a row sees."""
-    return frozenset()
+def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
+    """Tell what target data a row sees: where it is a source, all of them may have been trained on."""
+    return frozenset({"labelled"} if is_source else ())
 
 
 def train(config: Config, data: RunData, seed: int, init: State | None, job: Job) -> tuple[State, History]:

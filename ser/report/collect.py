@@ -100,7 +100,7 @@ class System:
         if self.row["kind"] in ("reference", "cited"):
             return ""
         seen = self.row.get("target_data", ())
-        if "labelled" in seen or self.table["corpus"] in self.row.get("sources", ()):
+        if "labelled" in seen:
             return "labelled"
         if "k-shot" in seen:
             return "k-shot"

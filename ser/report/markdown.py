@@ -85,7 +85,7 @@ def _heading(group: Group) -> str:
 
 
 COLUMNS = ("trained on", "row", "feature", "regime", "target data", "split", "stamps", "recipe", "marks",
-           "UAR", "95 %", "published", "UAR - published")  # fmt: skip
+           "UAR", "95 %", "published", "folds - published")  # fmt: skip
 
 
 def _table(group: Group) -> str:
@@ -109,7 +109,7 @@ def _cells(system: System) -> Mapping[str, Any]:
         "UAR": words.hole(system) or words.percent(system.uar),
         "95 %": words.bounds(row.get("interval")),
         "published": words.published(system),
-        "UAR - published": words.signed(row.get("minus_published")),
+        "folds - published": words.signed(row.get("minus_published")),
         "marks": row.get("marks", ""),
         "recipe": where,
     }

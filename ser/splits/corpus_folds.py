@@ -154,8 +154,9 @@ def random_folds(
 ) -> list[set[str]]:
     """Part utterances at random, each class alike (scikit-learn's `StratifiedKFold`, as in Das 2022's released code).
 
-    The folds depend on the order of the rows. That of the paper is not known; here it is that of the files' paths,
-    which have the emotion first in URDU.
+    That code parts the utterances of all emotions and then takes those of the task's; here only these are parted. The
+    folds depend on the order of the rows. That of the paper is not known; here it is that of the files' paths, which
+    have the emotion first in URDU.
 
     Raises:
         ProtocolError: for a class with fewer utterances than folds.

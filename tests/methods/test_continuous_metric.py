@@ -259,3 +259,4 @@ def test_the_shared_settings_are_the_paper_s():
 )
 def test_tells_what_it_sees_of_the_target(changes, seen):
     assert continuous_metric.target_data(config(**changes)) == seen
+    assert continuous_metric.target_data(config(**changes), is_source=True) == {"labelled"}

@@ -374,6 +374,7 @@ def test_a_row_declares_the_target_data_that_it_sees(overrides, sees, tmp_path):
     """What is not declared may not matter: without it, training and everything it leaves are the same."""
     c = config(*overrides)
     assert difl.target_data(c) == sees <= set(TARGET_DATA)
+    assert difl.target_data(c, is_source=True) == sees | {"labelled"}
     if not sees:
         data = make_data()
         bare = dataclasses.replace(data.splits[0], adapt=[])

@@ -69,3 +69,9 @@ def test_splits_without_its_kind_of_data_are_passed_over():
 )
 def test_tells_what_it_sees_of_the_target(changes, seen):
     assert linear_svc.target_data(config(**changes)) == seen
+
+
+@pytest.mark.parametrize(("how", "more"), [("source", ()), ("corpus", ()), ("speaker", ("unlabelled-test",))])
+def test_a_corpus_that_it_is_trained_on_is_labelled(how, more):
+    """Corpus statistics of other folds are those of training; a tested speaker is in no other fold."""
+    assert linear_svc.target_data(config(normalization=how), is_source=True) == {"labelled", *more}

@@ -81,3 +81,5 @@ def test_target_data_is_the_support_set_or_all_labels():
     assert logistic_regression.target_data(config()) == {"k-shot"}
     assert logistic_regression.target_data(config(train_on="labelled")) == {"labelled"}
     assert logistic_regression.target_data(config(train_on="source")) == set()
+    assert logistic_regression.target_data(config(train_on="source"), is_source=True) == {"labelled"}
+    assert logistic_regression.target_data(config(), is_source=True) == {"k-shot"}

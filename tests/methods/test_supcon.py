@@ -311,13 +311,36 @@ def test_the_history_tells_stage_one_once_and_stage_two_per_corpus(data, tmp_pat
 
 def test_dev_speakers_are_trained_on_unless_they_choose(data, tmp_path):
     drawn = []
-    for choice in ("train", "choose"):
-        own = supcon.trained_on(config(f"dev={choice}"), data.splits[0], ["one"])
+    for choice in ("train", "choose", "refit"):
+        own = supcon.trained_on(config(f"dev={choice}", "objective=ft"), data.splits[0], ["one"])
         drawn.append({utt.split("-")[1] for utt in own})
         assert all(utt.startswith("one-") for utt in own)
-    assert drawn == [{"1", "2", "3"}, {"1", "2"}]
+    assert drawn == [{"1", "2", "3"}, {"1", "2"}, {"1", "2"}]  # the last is what chooses, before all are trained on
     _, history = train(config("dev=choose", "objective=frozen"), data, tmp_path)
     assert all(0 <= row["dev"] <= 1 for row in history)
+
+
+def test_a_refitted_baseline_is_one_that_trains_on_all_for_the_chosen_number_of_epochs(data, tmp_path):
+    plain = ("objective=ft", "normalization=none", "ft.lr=0.03")
+    chosen, history = train(config(*plain, "dev=choose", "ft.epochs=4"), data, tmp_path / "chosen")
+    state, refitted = train(config(*plain, "dev=refit", "ft.epochs=4"), data, tmp_path / "refitted")
+    for corpus in ("one", "two"):
+        own = f"fold1.{corpus}."
+        of_dev = [row["dev"] for row in history if row["model"] == own + corpus]
+        best = of_dev.index(max(of_dev)) + 1
+        assert len([row for row in refitted if row["model"] == own + corpus]) == 4 + best
+        alone, _ = train(config(*plain, f"ft.epochs={best}"), data, tmp_path / corpus)
+        one, other, without_dev = (
+            {name: value for name, value in weights.items() if name.startswith(own)}
+            for weights in (state, alone, chosen)
+        )
+        assert_equal(one, other)
+        assert any(not torch.equal(one[name], without_dev[name]) for name in one)
+
+
+def test_rows_without_the_baseline_are_not_refitted():
+    with pytest.raises(ConfigError, match="dev 'refit' is for objective 'ft'"):
+        config("dev=refit", "objective=frozen")
 
 
 def test_the_seed_decides_everything(data, tmp_path):

@@ -154,6 +154,20 @@ def test_of_several_rates_the_best_on_dev_is_kept(data, tmp_path):
         assert_equal(own, {name: value for name, value in alone.items() if name.startswith(f"fold1.{corpus}.")})
 
 
+def test_the_best_rate_is_refitted_on_all(data, tmp_path):
+    rates = config("objective=ft", "dev=refit", "encoder_lrs=[1e-12,0.003]", "ft.epochs=2")
+    state, history = train(rates, data, tmp_path / "both")
+    for corpus in ("one", "two"):
+        rows = [row for row in history if row["model"] == f"fold1.{corpus}.{corpus}"]
+        last = rows[-1]
+        assert last["encoder_lr"] == max((row["dev"], -i, row["encoder_lr"]) for i, row in enumerate(rows[:4]))[2]
+        assert last["epoch"] == len(rows) - 4 and "dev" not in last
+        factor = f"ft.encoder_factor={last['encoder_lr'] / rates.ft.lr}"
+        alone, _ = train(config("objective=ft", factor, f"ft.epochs={last['epoch']}"), data, tmp_path / corpus)
+        own = {name: value for name, value in state.items() if name.startswith(f"fold1.{corpus}.")}
+        assert_equal(own, {name: value for name, value in alone.items() if name.startswith(f"fold1.{corpus}.")})
+
+
 def test_rates_without_a_choice_are_refused():
     with pytest.raises(ConfigError, match="encoder_lrs is for objective 'ft' with dev 'choose'"):
         config("objective=ft", "encoder_lrs=[1e-5]")

@@ -78,3 +78,10 @@ def test_what_is_missing_or_does_not_fit_is_told(tmp_path, monkeypatch):
 def test_all_layers_take_means_alone():
     with pytest.raises(ValueError, match="layer 'all' takes 'mean' alone"):
         FeatureConfig(upstream="hubert_local", layer="all", pooling="mean+std")
+
+
+def test_the_corpus_of_its_head_is_labelled_and_no_other():
+    c = superb.Config(method="superb", head="head.safetensors")
+    assert superb.target_data(c) == set()
+    assert superb.target_data(c, is_source=True) == {"labelled"}
+    assert superb.TRAINED_ON == ("iemocap",)

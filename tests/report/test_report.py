@@ -82,7 +82,7 @@ def test_with_no_results_anywhere_there_is_one_sentence(tmp_path):
         ({"target_data": ["k-shot", "unlabelled-train"]}, "k-shot", "A → B"),
         ({"target_data": ["k-shot"], "sources": []}, "k-shot", "support set → B"),
         ({"target_data": ["labelled"], "sources": ["b"]}, "labelled", "B → B"),
-        ({"sources": ["a", "b"]}, "labelled", "A + B → B"),  # trained jointly: the tested corpus has labels, too
+        ({"target_data": ["labelled"], "sources": ["a", "b"]}, "labelled", "A + B → B"),
         ({"kind": "reference"}, "", "B"),
         ({"kind": "cited"}, "", "B"),
     ],
@@ -309,7 +309,7 @@ def test_markdown_puts_every_number_on_its_row(tmp_path):
     assert cells[0]["| trained on"] == "| A"
     assert (cells[0]["row"], cells[0]["UAR"], cells[0]["95 %"]) == ("dann", "61.2", "51.2–71.2")
     assert (cells[0]["regime"], cells[0]["target data"], cells[0]["marks"]) == ("unlabelled", "unlabelled-test", "★")
-    assert (cells[0]["published"], cells[0]["UAR - published |"]) == ("65.50", "−4.3 |")
+    assert (cells[0]["published"], cells[0]["folds - published |"]) == ("65.50", "−4.3 |")
     assert (cells[1]["row"], cells[1]["UAR"], cells[1]["95 %"]) == ("chance", "50.0", "")
     assert "variant" not in "".join(lines)
     for one in re.findall(r"(?:^\|.*\n)+", text, re.M):  # all tables are well-formed
