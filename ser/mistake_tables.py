@@ -24,8 +24,8 @@ DEFINITIONS = """
 UAR: mean of the per-class recalls, all folds of one support draw and seed scored together, then averaged over draws
 and seeds, with its 95 % percentile bootstrap over test speakers (10,000 times). Inflation: UAR with the mistake minus
 the honest one, on the same test utterances, with its interval from the same resamples, and the p of a two-sided
-paired permutation test that swaps the two speaker by speaker, Holm-corrected over the rows of one mistake and task;
-before correction p cannot be below 2 / 2^S with S speakers.
+paired permutation test that swaps the two speaker by speaker, Holm-corrected over the rows of one table; before
+correction p cannot be below 2 / 2^S with S speakers.
 """.strip()
 
 

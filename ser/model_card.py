@@ -5,6 +5,7 @@ Everything is taken from `model.json` and the scores; the folder's `metrics.json
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -78,7 +79,7 @@ def _data(about: Mapping[str, Any]) -> str:
     sees = "; ".join(SEES[word] for word in about["target_data"]) or "nothing"
     lines = [
         f"- labelled training data from: {', '.join(about['trained_on'])}; tested on: {', '.join(tested)}",
-        f"- of the corpus that it is tested on it has seen: {sees}",
+        f"- of a tested corpus that it was not trained on it has seen: {sees}",
         f"- protocol: {about['protocol']}, {len(with_models)} split(s); speakers apart unless a stamp says no",
         f"- method `{about['method']}`, settings in `conf.yaml`; feature: upstream {feature_text(about['feature'])}",
     ]
@@ -108,7 +109,8 @@ def _numbers(about: Mapping[str, Any], scored: Sequence[Scored | Line]) -> str:
         condition = entry.line.condition
         name = f"{condition} shots" if isinstance(condition, int) else condition
         uar, low, high = (100 * float(x) for x in (entry.scores["uar"], *entry.interval))
-        recalls = " | ".join(f"{100 * float(recall):.1f}" for recall in entry.scores["recall"])
+        shares = [100 * float(recall) for recall in entry.scores["recall"]]
+        recalls = " | ".join("-" if math.isnan(share) else f"{share:.1f}" for share in shares)
         lines.append(f"| {name} | {uar:.1f} | {low:.1f}-{high:.1f} | {recalls} |")
     means = wrapped(
         f"In percent, this seed alone; pooled over {len(about['models'])} split(s), means over support sets. Chance "
@@ -134,7 +136,7 @@ def _limits(about: Mapping[str, Any]) -> str:
                 f"of {', '.join(about['dev_corpora'])}; on other corpora they claim too much."
             )
         else:
-            limits.append("Probabilities are NOT calibrated: no dev utterances were left to do it on.")
+            limits.append("Probabilities are NOT calibrated: no dev utterances were left, or all were right.")
         limits.append(
             "`far_from_training_data` means: further from the mean of the training data than 99 % of "
             f"{about['far']['from']}; `too_short`: shorter than {about['seconds']['shortest']:.2f} s, the shortest "

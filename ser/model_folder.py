@@ -268,7 +268,10 @@ def _temperatures(
     dev: Mapping[str, Mapping[str, str]],
     device: Device,
 ) -> tuple[dict[str, float], int]:
-    """Fit one temperature for each number of shots, on all models together; also tell the number of utterances."""
+    """Fit one temperature for each number of shots, on all models together; also tell the number of utterances.
+
+    Where all or none are right there is none: it would be the bound of the search, and every probability 1.
+    """
     by_shots: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     if not any(dev.values()):
         return {}, 0
@@ -276,8 +279,9 @@ def _temperatures(
         logits = logits_of(p.scores, p.are_posteriors)
         by_shots.setdefault(str(p.k), []).append((logits, data.targets(dev[p.split])))
     n_utts = len({utt for of_split in dev.values() for utt in of_split})
-    fitted = {k: fit_temperature(*map(np.concatenate, zip(*parts, strict=True))) for k, parts in by_shots.items()}
-    return fitted, n_utts
+    joined = {k: [np.concatenate(both) for both in zip(*parts, strict=True)] for k, parts in by_shots.items()}
+    are_right = {k: logits.argmax(1) == y for k, (logits, y) in joined.items()}
+    return {k: fit_temperature(*joined[k]) for k, right in are_right.items() if 0 < right.mean() < 1}, n_utts
 
 
 def _distances(

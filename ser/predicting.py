@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import multiprocessing
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -49,6 +49,8 @@ SILENT = 10 ** (-60 / 20)
 
 CLIPPED_LEVEL, CLIPPED_RUN = 0.98, 4
 """Audio is called clipped where so many samples in a row stay at its peak, which is near full scale."""
+
+LONELY = "is all there is of its speaker, whose statistics need two utterances; give more audio of that person"
 
 TOO_SHORT, IS_SILENT, IS_CLIPPED, FAR = "too_short", "silent", "clipped", "far_from_training_data"
 """Words of `warnings`."""
@@ -299,6 +301,7 @@ class Predictor:
 
     def _lines_of(self, batch: Sequence[Heard], speaker_of: Mapping[str, str] | None) -> list[dict[str, Any]]:
         """Predict what could be heard of a batch, and lay out all of it."""
+        batch = self._without_lonely(batch, speaker_of)
         usable = [heard for heard in batch if heard.error is None]
         predicted = iter(self._predict(usable, speaker_of) if usable else [])
         lines = []
@@ -312,6 +315,17 @@ class Predictor:
             times = {"start": round(heard.start, 3), "end": round(heard.end, 3)}
             lines.append({**place, **times, **told, "warnings": warnings})
         return lines
+
+    def _without_lonely(self, batch: Sequence[Heard], speaker_of: Mapping[str, str] | None) -> Sequence[Heard]:
+        """Refuse vectors of speakers who have one alone: standardized by their own statistics they are all 0."""
+        if not self.model.of_speakers or self.model.about["finetunes"] or self.model.feature.is_sequence:
+            return batch
+        names = ["" if speaker_of is None else speaker_of[heard.item.utt] for heard in batch]
+        n_of = Counter(name for name, heard in zip(names, batch, strict=True) if heard.error is None)
+        return [
+            heard._replace(error=LONELY) if heard.error is None and n_of[name] == 1 else heard
+            for name, heard in zip(names, batch, strict=True)
+        ]
 
     def _predict(
         self, usable: Sequence[Heard], speaker_of: Mapping[str, str] | None

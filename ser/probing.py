@@ -40,14 +40,14 @@ def domain_measures(
 
     Returns:
         `n_utts`; `probes`, factor -> `uar` and `chance` in [0, 1], where two domains or more can be probed;
-        `proxy_a_distance` between sources and the other corpora, None where there are no others.
+        `proxy_a_distance` between sources and the other corpora, None where one side has no two speakers.
     """
     speakers = np.array([factors["speaker"][utt] for utt in utts])
     is_target = np.array([factors["corpus"][utt] not in sources for utt in utts])
     distance = None
     with threadpool_limits(1):  # what several threads would share is too small for them
         probes = {name: _probe(h, [own.get(utt) for utt in utts], speakers, name) for name, own in factors.items()}
-        if is_target.any():
+        if min(len(set(speakers[is_target])), len(set(speakers[~is_target]))) > 1:
             distance = proxy_a_distance(h[~is_target], h[is_target], speakers[~is_target], speakers[is_target])
     return {
         "n_utts": len(utts),

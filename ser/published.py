@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -23,6 +23,8 @@ Condition = int | str
 Percent = Annotated[float, Field(ge=0, le=100)]
 
 WithSd = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+T = TypeVar("T")
 
 ROUNDING = 0.03
 """How far a row of printed shares may be from 100: cells have two decimals."""
@@ -74,13 +76,17 @@ class Published(ConfigModel):
 
     def uar_of(self, name: str | None, condition: Condition) -> float | None:
         """Find a printed UAR, in per cent."""
-        of_name = self.uar.get(name or "", {})
+        return self._of(self.uar, name, condition)
+
+    def _of(self, table: Mapping[str, Mapping[Condition, T]], name: str | None, condition: Condition) -> T | None:
+        """Find what is printed of a condition, or of its corpus alone."""
+        of_name = table.get(name or "", {})
         task, _, corpus = str(condition).partition(": ")
         return of_name.get(condition, of_name.get(corpus) if task in self.tasks else None)
 
     def uar_text(self, name: str | None, condition: Condition) -> str:
         """Print a UAR as the paper does, with its standard deviation where there is one."""
-        sd = self.uar_sd.get(name or "", {}).get(condition)
+        sd = self._of(self.uar_sd, name, condition)
         return f"{self.uar_of(name, condition):.2f}" + ("" if sd is None else f" ± {sd:.2f}")
 
     def r2_of(self, name: str | None, condition: Condition, rating: str) -> str:
@@ -95,7 +101,7 @@ class Published(ConfigModel):
         """Find a printed confusion matrix, shares of each true class, (C, C)."""
         import numpy as np  # here, because a page that is up to date needs none
 
-        matrix = self.confusion.get(name or "", {}).get(condition)
+        matrix = self._of(self.confusion, name, condition)
         return None if matrix is None else np.array(matrix) / 100
 
 

@@ -30,26 +30,29 @@ from ser.randomness import rng
 DEFINITIONS = """
 UAR: mean of the per-class recalls, every test utterance once, all folds of one support draw and source seed scored
 together (a fold that lacks a class is never scored alone), then averaged over draws and seeds. Interval: 95 %
-percentile bootstrap of that mean, resampling test speakers (10,000 times). sd: standard deviation over draws, seeds
-and, where each tests all utterances, fold models. Folds: mean (± standard deviation) of the UARs of single folds, as
-the papers print it; minus the published value it is the column `folds - published` (UAR, where a fold lacks a class).
-Episodic: the paper's sampling of test utterances, 5 random queries per class in each of floor(n / 10) episodes of a
-fold with n test utterances, the same for all rows with support sets; it estimates what UAR estimates, with more
-noise. WA: accuracy. F1: mean of the classes' F1. Recall: share of a class that was recognized. Difference: UAR minus
-that of the row named, with its own interval from the same resamples, and the p of a two-sided paired permutation test
-that swaps the two rows' results speaker by speaker, Holm-corrected over the tests of one feature; before correction p
-cannot be below 2 / 2^S with S speakers. Target data: what of the tested corpus a row has seen before it is tested;
+percentile bootstrap of that mean, resampling test speakers (10,000 times; resamples that lack a class are left out).
+‡: an interval of fewer than 8 speakers, which is too narrow: in a simulation 56 % of those of two speakers held the
+true value, 80 % of four and 90 % of ten. sd: standard deviation over draws, seeds and, where each tests all
+utterances, fold models. Folds: mean (± standard deviation) of the UARs of single folds, as the papers print it; minus
+the published value it is the column `folds - published` (UAR, where a fold lacks a class). Episodic: the paper's
+sampling of test utterances, 5 random queries per class in each of floor(n / 10) episodes of a fold with n test
+utterances, the same for all rows with support sets; it estimates what UAR estimates, with more noise. WA: accuracy.
+F1: mean of the classes' F1. Recall: share of a class that was recognized. Difference: UAR minus that of the row
+named, with its own interval from the same resamples, and the p of a two-sided paired permutation test that swaps the
+two rows' results speaker by speaker, Holm-corrected over the tests of one feature; before correction p cannot be
+below 2 / 2^S with S speakers. Intervals are not corrected: among many rows some exclude 0 by chance, and where p is
+above 0.05 the rows are not told apart. Target data: what of the tested corpus a row has seen before it is tested;
 labelled are utterances of other folds; unlabelled data are utterances of the task's classes for `corpus` statistics
 and all of a speaker's for `speaker` statistics; where domains are adversaries, unlabelled-test is the audio of the
 test utterances in the domain loss. Chance guesses evenly; majority always says the source's most frequent class;
 shortcut sees duration, level and silence alone. ▼: worse than the row it is compared with. †: in that many of all
 folds and draws only one class was predicted. Marks: rows that are alike in feature, target data and stamps are held
-against the best of them by the same paired test, Holm-corrected over these rows; ☆ the best of them, = a tie, which
-is not significantly worse at the 5 % level, ? not to be told, since with so few speakers and so many rows no
-difference could be significant. ★: the best of all that are not declared as trained on labels of the target beyond k
-shots, or of all where every row is; =★ and ?★ mark those best rows of other kinds that are not significantly worse.
-The best are chosen by the scores themselves, so ties are rather too few. ▽: adapted, and worse than the feature's
-first row that has seen nothing of the target.
+against the best of them by the same paired test, Holm-corrected over these rows; ☆ the best of them, = not
+significantly worse at the 5 % level, which is not to say as good, ? not to be told, since with so few speakers and so
+many rows no difference could be significant. ★: the best of all that have no stamp which others lack and are not
+declared as trained on labels of the target beyond k shots, or of all where every row is; =★ and ?★ mark those best
+rows of other kinds that are not significantly worse. The best are chosen by the scores themselves, so ties are rather
+too few. ▽: adapted, and worse than the feature's first row that has seen nothing of the target.
 """.strip()
 
 PROBE_DEFINITIONS = """
@@ -116,12 +119,12 @@ class Comparison:
 
     @property
     def is_tie(self) -> bool:
-        """Whether the test could have told the rows apart, and has not."""
+        """Whether the test has not told the rows apart, and could have if all speakers differed alike."""
         return self.can_tell and self.p >= SIGNIFICANT
 
     @property
     def mark(self) -> str:
-        """`=` for a tie, `?` where nothing could be told, nothing for a row that is worse."""
+        """`=` for one not significantly worse, `?` where nothing could be told, nothing for a row that is worse."""
         return "=" if self.is_tie else "" if self.can_tell else "?"
 
 
@@ -131,7 +134,7 @@ class Standing:
 
     Attributes:
         is_best: whether no row with the same rights (see `ser.standings`) has a higher UAR, of at least two.
-        is_best_of_all: whether no row without labels of the tested corpus has.
+        is_best_of_all: whether no row without labels of the tested corpus beyond k shots has, nor stamps of its own.
         best: beside the best row with the same rights, for others than that.
         best_of_all: beside the best of all, for the best rows of other rights.
         source_only: beside the row that has seen nothing of the target, for rows that have.
@@ -169,10 +172,18 @@ class Scored:
     standing: Standing = Standing()
 
     @property
+    def too_narrow(self) -> str:
+        """Mark of intervals that have few speakers."""
+        return " ‡" if len(self.line.speakers) < FEW_SPEAKERS else ""
+
+    @property
     def uar_as_printed(self) -> float:
         """UAR as papers print it, the mean over folds, where every fold has all classes; else UAR."""
         return float(self.scores["uar"]) if self.line.folds is None else self.line.folds
 
+
+FEW_SPEAKERS = 8
+"""Intervals of fewer are marked."""
 
 SIGNIFICANT = 0.05
 """Rows whose corrected p is below are told apart."""
@@ -231,11 +242,16 @@ def probe_table(rows: Sequence[tuple[str, str, Sequence[Mapping[str, Any]]]]) ->
     table = [["row", "feature", *heads, *([] if first["proxy_a_distance"] is None else ["proxy A-distance"])]]
     for label, feature, seeds in rows:
         shares = [[100 * seed["probes"][factor]["uar"] for seed in seeds] for factor in first["probes"]]
-        cells = [f"{np.mean(of_seed):.1f} ± {np.std(of_seed):.1f}" for of_seed in shares]
+        cells = [f"{np.mean(of_seed):.1f}{_plus_minus(of_seed)}" for of_seed in shares]
         if first["proxy_a_distance"] is not None:
             cells.append(f"{np.mean([seed['proxy_a_distance'] for seed in seeds]):.2f}")
         table.append([label, feature, *cells])
     return pipes(table, 2)
+
+
+def _plus_minus(values: Sequence[float]) -> str:
+    """Print a sample standard deviation, where there is one."""
+    return f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
 
 
 def notes_of(rows: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> str:
@@ -400,7 +416,7 @@ def _scored_cells(entry: Scored, classes: Sequence[str]) -> dict[str, str]:
     recalls = zip(classes, scores["recall"], strict=True)
     of_column |= {name: _percent(recall) for name, recall in recalls if not np.isnan(recall)}
     if line.cells:  # chance and majority: nothing to resample
-        of_column["95 %"] = f"{_percent(entry.interval.low)}-{_percent(entry.interval.high)}"
+        of_column["95 %"] = f"{_percent(entry.interval.low)}-{_percent(entry.interval.high)}{entry.too_narrow}"
     if not np.isnan(scores["uar_sd"]):
         of_column["sd"] = _percent(scores["uar_sd"])
     of_column |= {
@@ -411,7 +427,8 @@ def _scored_cells(entry: Scored, classes: Sequence[str]) -> dict[str, str]:
     if entry.difference is not None:
         low, high = (100 * bound for bound in entry.difference_interval)
         worse = " ▼" if is_worse(entry.difference) else ""
-        of_column["difference"] = f"{100 * entry.difference:+.1f} [{low:+.1f}, {high:+.1f}] ({line.versus}){worse}"
+        between = f"[{low:+.1f}, {high:+.1f}{entry.too_narrow}]"
+        of_column["difference"] = f"{100 * entry.difference:+.1f} {between} ({line.versus}){worse}"
     if entry.p is not None:
         of_column["p"] = f"{entry.p:.3f}" if entry.p >= 0.001 else "<0.001"
     of_column["marks"] = entry.standing.marks
@@ -597,7 +614,8 @@ def _mean_uar(entries: Sequence[Scored | Line]) -> str:
 def _uar_with_interval(entry: Scored | Line) -> str:
     if isinstance(entry, Line):
         return "not run" if entry.hole else ""
-    return f"{_percent(entry.scores['uar'])} [{_percent(entry.interval.low)}-{_percent(entry.interval.high)}]"
+    low, high = map(_percent, entry.interval)
+    return f"{_percent(entry.scores['uar'])} [{low}-{high}{entry.too_narrow}]"
 
 
 Tables = Mapping[Condition, Sequence[Scored | Line]]

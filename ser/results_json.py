@@ -158,6 +158,7 @@ def _scores(entry: Scored, classes: Sequence[str]) -> Json:
         "stamps": list(line.stamps),
         "uar": rounded(scores["uar"]),
         "interval": _bounds(entry.interval) if line.cells else None,
+        "few_speakers": bool(line.cells and entry.too_narrow) or None,
         "sd": rounded(scores["uar_sd"]),
         "folds": rounded(line.folds),
         "folds_sd": rounded(line.folds_sd),
@@ -259,7 +260,7 @@ def probe_records(rows: Iterable[tuple[str, str, str, Sequence[Mapping[str, Any]
                 "probes": {
                     name: {
                         "uar": rounded(np.mean(own), 4),
-                        "sd": rounded(np.std(own), 4),
+                        "sd": rounded(np.std(own, ddof=1), 4) if len(own) > 1 else None,
                         "chance": rounded(seeds[0]["probes"][name]["chance"], 4),
                     }
                     for name, own in shares.items()

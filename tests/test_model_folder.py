@@ -14,11 +14,13 @@ import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
+from ser import model_folder
 from ser.build import METHODS
 from ser.errors import ConfigError
 from ser.features.config import FeatureConfig
-from ser.methods.base import Job
+from ser.methods.base import Job, Prediction
 from ser.model_folder import Model, NewUtterance, held_out_dev, seen_in, write_model
+from ser.training.data import RunData
 from ser.training.tensor_files import write_tensors
 from tests.methods import test_continuous_metric as metric
 from tests.methods import test_difl as difl
@@ -284,6 +286,20 @@ def test_a_row_without_dev_utterances_is_not_calibrated(tmp_path):
     about = ROWS["linear_svc labelled"](tmp_path).write(tmp_path / "row")
     assert about["temperatures"] == {}
     assert about["far"]["from"] == "the training utterances themselves"
+
+
+@pytest.mark.parametrize("shift, fitted", [(0, []), (1, []), (None, ["0"])])
+def test_dev_utterances_that_are_all_right_or_all_wrong_calibrate_nothing(shift, fitted, monkeypatch):
+    """A temperature at the bound of its search would make every probability 1."""
+    classes = ["high", "low"]
+    dev = {f"a-{i}": classes[i % 2] for i in range(6)}
+    y = np.array([i % 2 for i in range(6)])
+    told = y if shift == 0 else 1 - y if shift else np.zeros(6, dtype=int)
+    scores = np.where(np.eye(2)[told] > 0, 0.6, 0.4)
+    monkeypatch.setattr(model_folder, "_predicted", lambda *_: [Prediction("s", 0, 0, list(dev), scores)])
+    data = RunData(list(dev), np.zeros((6, 1), np.float32), ["a-0"] * 6, [], classes)
+    found, n = model_folder._temperatures(None, None, data, {}, {"s": dev}, "cpu")
+    assert (list(found), n) == (fitted, 6)
 
 
 def test_distance_is_1_at_the_percentile_of_dev(tmp_path):

@@ -69,6 +69,12 @@ def test_domains_that_cannot_be_probed_are_left_out():
     assert found["speaker"]["chance"] == pytest.approx(1 / 11)
 
 
+def test_one_speaker_of_the_target_gives_no_distance():
+    utts = [utt for utt in UTTS if SPEAKER[utt][0] == "a" or SPEAKER[utt] == "b-5"]
+    h = np.stack([row for utt, row in zip(UTTS, embeddings(3), strict=True) if utt in utts])
+    assert domain_measures(h, utts, FACTORS, {"a"})["proxy_a_distance"] is None
+
+
 def test_embedded_are_all_parts_of_a_split_evenly_up_to_a_limit(split, monkeypatch):
     assert embedded_utts(split) == sorted(UTTS)
     monkeypatch.setattr("ser.probing.MAX_UTTS", 24)

@@ -137,7 +137,7 @@ def test_differences_and_p_values_stand_on_the_lines_they_belong_to():
         low, high = (100 * bound for bound in scored[i].difference_interval)
         assert low <= 100 * difference <= high
         mark = " ▼" if difference <= -0.0005 else ""
-        assert cell(scored[i], "difference") == f"{100 * difference:+.1f} [{low:+.1f}, {high:+.1f}] (BTL){mark}"
+        assert cell(scored[i], "difference") == f"{100 * difference:+.1f} [{low:+.1f}, {high:+.1f} ‡] (BTL){mark}"
         assert cell(scored[i], "p") == f"{p:.3f}"
     for i in (1, 3):
         assert (scored[i].p, scored[i].difference) == (None, None)
@@ -185,9 +185,22 @@ def test_cells_are_per_cent():
                           ("F1", scores["macro_f1"]), *zip(CLASSES, scores["recall"], strict=True)):  # fmt: skip
         assert cell(entry, column) == f"{100 * value:.1f}", column
     low, high = entry.interval
-    assert cell(entry, "95 %") == f"{100 * low:.1f}-{100 * high:.1f}"
+    assert cell(entry, "95 %") == f"{100 * low:.1f}-{100 * high:.1f} ‡"  # of six speakers
     assert (cell(entry, "folds"), cell(entry, "episodic")) == ("45.7", "43.2")
     assert [cell(entry, name) for name in ("row", "feature", "target data")] == ["BTL", "byol", "k-shot"]
+
+
+def test_intervals_of_few_speakers_are_marked():
+    wide = dataclasses.replace(
+        line("BTL"), speakers=[f"t-{i}" for i in range(8)], counts=counts_of(0.5, 0)[:, [0] * 8]
+    )
+    for entry, mark in ((line("BTL"), " ‡"), (wide, "")):
+        [other, scored] = score_lines(
+            [dataclasses.replace(entry, label="LR"), dataclasses.replace(entry, versus="LR")], 1
+        )
+        assert ("‡" in cell(scored, "95 %")) == bool(mark)
+        assert ("‡" in cell(scored, "difference")) == bool(mark)
+        assert ("‡" in overview({5: [other, scored]})) == bool(mark)
 
 
 def test_a_row_that_predicts_a_single_class_is_marked():
@@ -365,7 +378,7 @@ def test_uar_against_shots():
 
     def text(shots: int, place: int) -> str:
         uar, (low, high) = tables[shots][place].scores["uar"], tables[shots][place].interval
-        return f"{100 * uar:.1f} [{100 * low:.1f}-{100 * high:.1f}]"
+        return f"{100 * uar:.1f} [{100 * low:.1f}-{100 * high:.1f} ‡]"
 
     rows = cells_of(results.overview(tables, PAPER))
     assert rows[0] == ["row", "feature", "5 shots", "10 shots", "published"]
@@ -459,8 +472,9 @@ def test_probes_are_means_and_deviations_over_seeds():
     table = cells_of(results.probe_table([("baseline", "byol", [seed(0.9, 1.6), seed(0.7, 0.8)])]))
     head = ["row", "feature", "speaker (2.0 by chance)", "corpus (50.0 by chance)", "proxy A-distance"]
     assert table[0] == head
-    assert table[2] == ["baseline", "byol", "25.0 ± 0.0", "80.0 ± 10.0", "1.20"]
-    assert cells_of(results.probe_table([("baseline", "byol", [seed(0.9, None)])]))[0] == head[:-1]
+    assert table[2] == ["baseline", "byol", "25.0 ± 0.0", "80.0 ± 14.1", "1.20"]
+    alone = cells_of(results.probe_table([("baseline", "byol", [seed(0.9, None)])]))
+    assert alone[0] == head[:-1] and alone[2][2:] == ["25.0", "90.0"]
 
 
 def test_heads_that_were_left_out_are_told_once_for_all_their_rows():

@@ -155,8 +155,10 @@ def test_probes_are_means_over_seeds():
     seeds = [{"probes": {"corpus": {"uar": uar, "chance": 0.5}}, "proxy_a_distance": uar} for uar in (0.6, 0.8)]
     assert probe_records([("arousal", "dann", "byol", seeds)]) == [
         {"task": "arousal", "label": "dann", "feature": "byol", "proxy_a_distance": 0.7,
-         "probes": {"corpus": {"uar": 0.7, "sd": 0.1, "chance": 0.5}}}
+         "probes": {"corpus": {"uar": 0.7, "sd": 0.1414, "chance": 0.5}}}
     ]  # fmt: skip
+    [alone] = probe_records([("arousal", "dann", "byol", seeds[:1])])
+    assert alone["probes"]["corpus"] == {"uar": 0.6, "sd": None, "chance": 0.5}
 
 
 def test_fits_of_nothing_are_no_records():

@@ -15,15 +15,15 @@ AUDIO is what libsndfile reads, at any rate, mono or not. A line holds:
   start, end      seconds; audio longer than all that the recipe has seen is cut into overlapping windows
   label           the likeliest class
   probabilities   of each class, the mean over the row's models (of the most shots), each calibrated on dev
-  calibrated      false where the row has no dev utterances
+  calibrated      false where the row has no dev utterances, or all of them are right
   arousal, valence    where the model has them: probability of high or positive, or a rating on the corpora's scale
   distance        from the training data, 1 where it counts as far
   warnings        too_short, silent, clipped, far_from_training_data
   error           instead of all but utt and path, for a file that cannot be used
 Rows with statistics of speakers (normalization: speaker) need --utt2spk FILE, a data directory or --one_speaker,
-and tell nothing before they have heard all audio.
+and tell nothing before they have heard all audio: at least two utterances of each.
 
-exit code: 0; 1 if a file had an error; 2 if nothing could be predicted at all.
+exit code: 0; 1 if a file had an error; 2 if it could not begin.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Probabilities that mean what they say: one temperature, fitted on utterances that training has not seen.
+"""Probabilities that mean what they say: one temperature, fitted on utterances whose labels train no weight.
+
+Rows that choose an epoch choose it by the same ones, which makes them look a little too good.
 
 p = softmax(s / T), with s the logarithm of posteriors, or scores of another kind as they are (Guo, Pleiss, Sun,
 Weinberger 2017, Sec. 4.2). T > 0 never changes which class is the likeliest.

@@ -107,7 +107,7 @@ def _cells(system: System) -> Mapping[str, Any]:
         "split": system.split_rule,
         "stamps": ", ".join(words.stamps(system)),
         "UAR": words.hole(system) or words.percent(system.uar),
-        "95 %": words.bounds(row.get("interval")),
+        "95 %": words.bounds(row),
         "published": words.published(system),
         "folds - published": words.signed(row.get("minus_published")),
         "marks": row.get("marks", ""),

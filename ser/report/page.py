@@ -84,7 +84,7 @@ def heat(share: float) -> str:
 def _interval(system: System) -> Markup:
     """Draw a system's UAR."""
     chance = 1 / max(1, len([n for n in system.table["n_true"].values() if n]))
-    told = words.bounds(system.row.get("interval"))
+    told = words.bounds(system.row)
     label = f"UAR {words.percent(system.uar)} %" + (f", 95 % interval {told} %" if told else "")
     return charts.interval(system.uar, system.row.get("interval"), chance, label)
 
@@ -139,7 +139,9 @@ def _table(record: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any
         "any_adapted": any("source_only" in system.row for system in systems),
         "any_tested": any("difference" in system.row for system in systems),
         "any_scores": any(system.uar is not None for system in systems),
-        "best": max((s.uar for s in systems if s.uar is not None and s.regime != "labelled"), default=None),
+        "best": max(
+            (s.uar for s in systems if s.uar is not None and s.regime in ("none", "unlabelled")), default=None
+        ),
         "confusions": matrices,
     }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 from markupsafe import Markup, escape
 
@@ -28,9 +29,11 @@ def signed(points: float | None) -> str:
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
 
 
-def bounds(interval: Sequence[float] | None) -> str:
-    """Print an interval of shares in per cent."""
-    return f"{percent(interval[0])}–{percent(interval[1])}" if interval else ""
+def bounds(row: Mapping[str, Any]) -> str:
+    """Print the interval of a row's UAR in per cent, marked where it is of few speakers."""
+    if not (interval := row.get("interval")):
+        return ""
+    return f"{percent(interval[0])}–{percent(interval[1])}" + (" ‡" if row.get("few_speakers") else "")
 
 
 def breakable(name: str) -> Markup:

@@ -177,6 +177,8 @@ def test_a_row_with_statistics_of_speakers_asks_who_speaks(finished, capsys, tmp
     first, _, _ = run(capsys, "--model", exp, "--one_speaker", *files[:3])
     told = [[line["probabilities"] for line in lines] for lines in (one, two, first)]
     assert told[1][:3] == told[2] != told[0][:3]
+    [alone], _, code = run(capsys, "--model", exp, "--one_speaker", files[0])
+    assert (code, "label" in alone) == (1, False) and "is all there is of its speaker" in alone["error"]
 
 
 def test_an_exported_folder_works_alone(finished, tmp_path, capsys):

@@ -140,8 +140,9 @@ def test_the_matrix_has_the_best_of_each_pair_and_says_what_is_missing():
 
 def test_numbers_look_as_they_should():
     assert [words.percent(share) for share in (0.5, 1 / 3, None)] == ["50.0", "33.3", ""]
-    assert words.bounds([0.425, 0.5]) == "42.5–50.0"
-    assert words.bounds(None) == ""
+    assert words.bounds({"interval": [0.425, 0.5]}) == "42.5–50.0"
+    assert words.bounds({"interval": [0.425, 0.5], "few_speakers": True}) == "42.5–50.0 ‡"
+    assert words.bounds({}) == ""
     assert [words.signed(points) for points in (-0.04, 0.04, None, -1.25)] == ["0.0", "0.0", "", "−1.2"]
 
 
