@@ -33,13 +33,12 @@ together (a fold that lacks a class is never scored alone), then averaged over d
 percentile bootstrap of that mean, resampling test speakers (10,000 times; resamples that lack a class are left out).
 ‡: an interval of fewer than 8 speakers, which is too narrow: in a simulation 56 % of those of two speakers held the
 true value, 80 % of four and 90 % of ten. sd: standard deviation over draws, seeds and, where each tests all
-utterances, fold models. Folds: mean (± standard deviation) of the UARs of single folds, as the papers print it; minus
-the published value it is the column `folds - published` (UAR, where a fold lacks a class). Episodic: the paper's
-sampling of test utterances, 5 random queries per class in each of floor(n / 10) episodes of a fold with n test
-utterances, the same for all rows with support sets; it estimates what UAR estimates, with more noise. WA: accuracy.
-F1: mean of the classes' F1. Recall: share of a class that was recognized. Difference: UAR minus that of the row
-named, with its own interval from the same resamples, and the p of a two-sided paired permutation test that swaps the
-two rows' results speaker by speaker, Holm-corrected over the tests of one feature; before correction p cannot be
+utterances, fold models. Folds: mean (± standard deviation) of the UARs of single folds, as papers print it. Episodic:
+the paper's sampling of test utterances, 5 random queries per class in each of floor(n / 10) episodes of a fold with n
+test utterances, the same for all rows with support sets; it estimates what UAR estimates, with more noise. WA:
+accuracy. F1: mean of the classes' F1. Recall: share of a class that was recognized. Difference: UAR minus that of the
+row named, with its own interval from the same resamples, and the p of a two-sided paired permutation test that swaps
+the two rows' results speaker by speaker, Holm-corrected over the tests of one feature; before correction p cannot be
 below 2 / 2^S with S speakers. Intervals are not corrected: among many rows some exclude 0 by chance, and where p is
 above 0.05 the rows are not told apart. Target data: what of the tested corpus a row has seen before it is tested;
 labelled are utterances of other folds; unlabelled data are utterances of the task's classes for `corpus` statistics
@@ -712,7 +711,9 @@ def _definitions(any_scores: bool, published: Published | None) -> list[str]:
     """Explain a table, one paragraph about our scores and one about the paper's."""
     paragraphs = [DEFINITIONS] if any_scores else []
     if published:
-        paragraphs.append(f"Published: UAR of {published.source}. {published.note or ''}")
+        difference = " Folds - published: of our mean over folds, or our UAR where a fold lacks a class."
+        told = f"Published: UAR of {published.source}.{difference if any_scores else ''} {published.note or ''}"
+        paragraphs.append(told)
     return [wrapped(text) for text in paragraphs]
 
 
