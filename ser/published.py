@@ -78,6 +78,10 @@ class Published(ConfigModel):
         """Find a printed UAR, in per cent."""
         return self._of(self.uar, name, condition)
 
+    def uar_sd_of(self, name: str | None, condition: Condition) -> float | None:
+        """Find the standard deviation that is printed behind a UAR."""
+        return self._of(self.uar_sd, name, condition)
+
     def _of(self, table: Mapping[str, Mapping[Condition, T]], name: str | None, condition: Condition) -> T | None:
         """Find what is printed of a condition, or of its corpus alone."""
         of_name = table.get(name or "", {})
@@ -86,7 +90,7 @@ class Published(ConfigModel):
 
     def uar_text(self, name: str | None, condition: Condition) -> str:
         """Print a UAR as the paper does, with its standard deviation where there is one."""
-        sd = self._of(self.uar_sd, name, condition)
+        sd = self.uar_sd_of(name, condition)
         return f"{self.uar_of(name, condition):.2f}" + ("" if sd is None else f" ± {sd:.2f}")
 
     def r2_of(self, name: str | None, condition: Condition, rating: str) -> str:

@@ -711,7 +711,7 @@ def _definitions(any_scores: bool, published: Published | None) -> list[str]:
     """Explain a table, one paragraph about our scores and one about the paper's."""
     paragraphs = [DEFINITIONS] if any_scores else []
     if published:
-        difference = " Folds - published: of our mean over folds, or our UAR where a fold lacks a class."
+        difference = " Folds - published: our mean over folds, or our UAR where a fold lacks a class, minus it."
         told = f"Published: UAR of {published.source}.{difference if any_scores else ''} {published.note or ''}"
         paragraphs.append(told)
     return [wrapped(text) for text in paragraphs]

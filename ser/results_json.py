@@ -140,7 +140,7 @@ def row_record(
     value = published and published.uar_of(line.published, condition)
     if value is not None:
         record["published"] = value
-        record["published_sd"] = published.uar_sd.get(line.published or "", {}).get(condition)
+        record["published_sd"] = published.uar_sd_of(line.published, condition)
         record["published_text"] = published.uar_text(line.published, condition)
         if isinstance(entry, Scored):
             record["minus_published"] = rounded(100 * entry.uar_as_printed - value, 3)

@@ -295,9 +295,7 @@ class TransformerUpstream(Upstream):
         self, encoder: TransformerEncoder, device: torch.device, precision: Precision, up_to: int | None = None
     ):
         super().__init__(lambda wav: self.together([wav])[0])
-        for (
-            module
-        ) in encoder.modules():  # so that a weight is rounded as it is used, not its direction and its length
+        for module in encoder.modules():  # a weight is rounded as it is used, not its direction and its length
             if hasattr(module, "weight_g"):
                 nn.utils.remove_weight_norm(module)
         if device.type == "cpu":

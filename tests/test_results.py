@@ -449,7 +449,7 @@ def test_page_with_one_number_of_shots_has_no_sweep():
 
 def test_page_names_the_paper_and_what_contradicts_itself():
     page = page_of({5: entries()}, published=PAPER)
-    told = "Folds - published: of our mean over folds, or our UAR where a fold lacks a class."
+    told = "Folds - published: our mean over folds, or our UAR where a fold lacks a class, minus it."
     assert f"Published: UAR of A 2020, Table 1. {told} The note." in page.replace("\n", " ")
     assert results.markdown_table(entries(), CLASSES, PAPER) in page
 
