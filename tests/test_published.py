@@ -216,3 +216,18 @@ def test_values_of_a_corpus_stand_in_every_task_that_may_be_the_papers():
              for n in ("hubert", "wavlm")]  # fmt: skip
     assert gains == pytest.approx([10.31, 9.10])
     assert len(paper.uar) == 4 + 8  # own systems and cited ones
+
+
+def test_what_is_told_of_a_corpus_alone_stands_in_every_task_that_may_be_the_papers():
+    paper = Published(
+        source="A 2020", uar={"ours": {"a": 70}}, uar_sd={"ours": {"a": 1.5}}, tasks=["one", "two"],
+        confusion={"ours": {"a": [[80, 20], [40, 60]]}}, confusion_source="A 2020, Fig. 1",
+    )  # fmt: skip
+    assert [paper.uar_text("ours", f"{task}: a") for task in paper.tasks] == ["70.00 ± 1.50"] * 2
+    assert paper.confusion_of("ours", "two: a").tolist() == [[0.8, 0.2], [0.4, 0.6]]
+    found = (
+        paper.uar_of("ours", "three: a"),
+        paper.uar_sd_of("ours", "three: a"),
+        paper.confusion_of("ours", "three: a"),
+    )
+    assert found == (None, None, None)

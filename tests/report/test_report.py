@@ -285,6 +285,15 @@ def test_page_shows_what_a_recipe_has(tmp_path):
     assert '<td class="h5">50.0</td><td class="h5">50.0</td>' in text  # the paper's
 
 
+def test_best_without_labels_is_neither_chance_nor_a_row_with_shots_or_labels(tmp_path):
+    rows = [CHANCE, row("ceiling", 0.9, target_data=["labelled"]), row("btl", 0.7, target_data=["k-shot"])]
+    seeing_none = [row("dann", 0.45, target_data=["unlabelled-test"]), row("baseline", 0.4)]
+    for own, told in ((rows + seeing_none, ["45.0"]), (rows, [])):
+        found = find_results(write(tmp_path, record("a2b", [table("b", own)])))
+        text = page(found, systems_of([found[0].record]))
+        assert re.findall(r"best without labels of the target ([\d.]+)", text) == told
+
+
 def test_page_of_holes_says_what_they_need(tmp_path):
     hole = record("a2b", [table("b", [row("dann", None, published=66.5, published_text="66.50")], n_true={})],
                   needs="IEMOCAP", environment=None)  # fmt: skip
