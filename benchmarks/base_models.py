@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from ser.upstreams import restore_torchaudio_names
+from ser.features.encoders.s3prl import restore_torchaudio_names
 
 _BASE = {
     "extractor_mode": "default",

@@ -21,9 +21,9 @@ import torch
 from torch.func import functional_call
 
 from ser.config import load
-from ser.devices import make_fabric
 from ser.methods import emofsl
 from ser.nn import EmbeddingClassifier
+from ser.system.devices import make_fabric
 from ser.training.stacked import repeat, train_stacked
 
 CONFIG = load(Path(__file__).parents[1] / "conf" / "methods" / "emofsl.yaml", emofsl.Config)

@@ -21,15 +21,15 @@ import numpy as np
 import torch
 
 from ser.config import load
+from ser.data.data_dir import write_map
 from ser.features.frames import Frames
-from ser.files import write_json
-from ser.kaldi_io import write_map
 from ser.methods import difl
 from ser.methods.base import Job
 from ser.nn.cnn_blstm import SegmentCnn
 from ser.splits.lists import Split
-from ser.training.data import RunData
+from ser.system.files import write_json
 from ser.training.domain_batches import FrameStore
+from ser.training.run_data import RunData
 
 YAML = Path(__file__).parents[1] / "conf" / "methods" / "difl.yaml"
 DANN_2 = ["domains=[gender,language,corpus]", "target_audio=unlabelled", "loss.center=true"]

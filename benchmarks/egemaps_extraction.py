@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 
 from ser.config import load
+from ser.data.data_dir import read_map
 from ser.features.config import FeatureConfig
 from ser.features.extract import extract_stale
-from ser.kaldi_io import read_map
 
 CONF = Path(__file__).parents[1] / "conf" / "features" / "egemaps.yaml"
 PROCESSES = 2

@@ -15,14 +15,14 @@ from pathlib import Path
 import torch
 
 from ser.config import load
+from ser.data.data_dir import read_data_dir
 from ser.features.extract import read_features
-from ser.kaldi_io import read_data_dir
 from ser.methods import emofsl
 from ser.methods.base import Job
-from ser.scoring import by_shots, metrics, predictions_table
-from ser.splits.few_shot import FewShotProtocol, make_splits
+from ser.scoring.score import by_shots, metrics, predictions_table
 from ser.splits.folds import FoldRule
-from ser.training.data import RunData
+from ser.splits.protocols.few_shot import FewShotProtocol, make_splits
+from ser.training.run_data import RunData
 
 EMOTIONS = ("disgusted", "fearful", "surprised")
 RATES = (1e-4, 3e-4, 1e-3, 3e-3)

@@ -24,7 +24,7 @@ from ser.losses import ContinuousMetricLoss
 from ser.methods.continuous_metric import Config, train_together
 from ser.nn import DenoisingAutoencoder
 from ser.splits.lists import Split
-from ser.training.data import RunData
+from ser.training.run_data import RunData
 
 CONF = Path(__file__).parents[1] / "conf" / "methods" / "continuous_metric.yaml"
 METRICS = ("none", "activation", "valence")

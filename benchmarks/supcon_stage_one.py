@@ -20,16 +20,16 @@ import soundfile
 import torch
 
 from benchmarks.base_models import hubert_base
-from ser.audio import RATE_HZ
 from ser.config import load
-from ser.devices import make_fabric
+from ser.data.audio import RATE_HZ
+from ser.data.data_dir import AudioPart
 from ser.features.config import FeatureConfig
-from ser.kaldi_io import AudioPart
 from ser.methods.supcon import Network, stage_one
 from ser.methods.supcon_finetune import AudioBase, Config
 from ser.nn import SelfAttentionPooling
-from ser.training.data import RunData
+from ser.system.devices import make_fabric
 from ser.training.finetune import Trainer, trainable
+from ser.training.run_data import RunData
 
 CONF = Path(__file__).parents[1] / "conf" / "methods" / "supcon_finetune.yaml"
 CLASSES = ("angry", "happy", "neutral", "sad")

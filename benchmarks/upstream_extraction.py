@@ -25,11 +25,11 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.base_models import hubert_base, wavlm_base
-from ser import upstreams
-from ser.audio import load
+from ser.data.audio import load
+from ser.data.data_dir import AudioPart
 from ser.features.compute import workers
 from ser.features.config import FeatureConfig
-from ser.kaldi_io import AudioPart
+from ser.features.encoders import s3prl as upstreams
 
 MODELS = {"hubert_local": hubert_base, "wavlm_local": wavlm_base}
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One part of a job array, with its log; its exit code goes to a file. Handed to sbatch by ser/slurm.py.
+# One part of a job array, with its log; its exit code goes to a file. Handed to sbatch by ser/system/slurm.py.
 #
 # usage: slurm_job.sh UTILS KIND N LOG FOLDER COMMAND...
 set -euo pipefail

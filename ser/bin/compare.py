@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ser.errors import run_cli
-from ser.files import replacing
+from ser.system.files import replacing
 
 FIRST = 5
 """Changed utterances of each kind that are printed."""
@@ -28,8 +28,8 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--common", choices=("true", "false"), default="false",
                         help="compare the utterances that both have")  # fmt: skip
     args = parser.parse_args(argv)
-    from ser import compare
     from ser.metrics.statistics import holm
+    from ser.scoring import compare
 
     a, b = compare.read_run(args.a), compare.read_run(args.b)
     pairs = compare.conditions_of(a, b, args.common == "true")
@@ -65,7 +65,7 @@ def _scores(result, classes: Sequence[str], p: float, n_tests: int) -> str:
 
 
 def _told(table) -> str:
-    from ser.compare import CHANGES
+    from ser.scoring.compare import CHANGES
 
     lines = []
     for change in CHANGES:

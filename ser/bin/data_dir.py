@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ser.data_dirs import BACKUP, ORDERS, choose, combine_data, fix_data_dir, listed, spk2utt_of, subset_data_dir
+from ser.data.tools import BACKUP, ORDERS, choose, combine_data, fix_data_dir, listed, spk2utt_of, subset_data_dir
 from ser.errors import ConfigError, run_cli
 
 

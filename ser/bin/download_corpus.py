@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from ser.downloads import download, table
+from ser.corpora.downloads import download, table
 from ser.errors import run_cli
 
 

@@ -13,8 +13,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from ser import emobox
 from ser.errors import ConfigError, run_cli
+from ser.splits import emobox
 from ser.splits.lists import Splits
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ser.errors import ConfigError, run_cli
-from ser.files import hash_file, replacing, write_json
+from ser.system.files import hash_file, replacing, write_json
 
 FILES = (
     "conf.yaml",
@@ -40,8 +40,8 @@ def main(argv: Sequence[str]) -> None:
         raise ConfigError(f"{args.dest}: exists; name a folder that does not")
     from safetensors.torch import save_file
 
-    from ser.model_folder import ENCODER, Model
-    from ser.upstreams import flat_checkpoint, read_checkpoint
+    from ser.features.encoders.s3prl import flat_checkpoint, read_checkpoint
+    from ser.inference.model_folder import ENCODER, Model
 
     model = Model.open(args.folder, args.ckpt)
     with replacing(args.dest) as part:

@@ -13,10 +13,10 @@ import os
 from collections.abc import Sequence
 
 from ser.bin.recipe_args import add_job_arguments, add_recipe_arguments, read_jobs, recipe_of, write_jobs
-from ser.build import Recipe
+from ser.data.data_dir import check_unchanged
 from ser.errors import run_cli
 from ser.features.extract import Job, extract, find_stale
-from ser.kaldi_io import check_unchanged
+from ser.recipe.recipe import Recipe
 
 
 def main(argv: Sequence[str]) -> None:

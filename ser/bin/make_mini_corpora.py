@@ -12,7 +12,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from ser.corpora import synthetic
+from ser.corpora.mini import maker as synthetic
 from ser.errors import run_cli
 
 

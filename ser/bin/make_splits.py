@@ -13,21 +13,21 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from ser.config import build, find, load, read
+from ser.data.data_dir import check_unchanged, read_data_dir
 from ser.errors import ConfigError, DataError, run_cli, unknown
-from ser.files import fingerprint, hash_file, read_json, remove
-from ser.kaldi_io import check_unchanged, read_data_dir
 from ser.splits.audit import one_class_speakers
-from ser.splits.corpus_folds import CorpusFoldsProtocol, corpus_folds_splits
-from ser.splits.few_shot import FewShotProtocol, make_splits
 from ser.splits.labels import LabelMap
 from ser.splits.lists import Split, changed_lists, write_splits
-from ser.splits.multi_corpus import (
+from ser.splits.protocols.corpus_folds import CorpusFoldsProtocol, corpus_folds_splits
+from ser.splits.protocols.few_shot import FewShotProtocol, make_splits
+from ser.splits.protocols.multi_corpus import (
     CrossCorpusProtocol,
     MultiCorpusProtocol,
     cross_corpus_splits,
     multi_corpus_splits,
 )
-from ser.splits.paired_folds import PairedFoldsProtocol, paired_folds_splits
+from ser.splits.protocols.paired_folds import PairedFoldsProtocol, paired_folds_splits
+from ser.system.files import fingerprint, hash_file, read_json, remove
 
 VERSION = 2
 """Raise it when the same settings would give other lists."""

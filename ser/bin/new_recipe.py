@@ -19,11 +19,11 @@ from typing import Any
 import yaml
 
 from ser.config import load
+from ser.data.data_dir import read_data_dir
 from ser.errors import ConfigError, DataError, ProtocolError, run_cli, unknown
-from ser.files import read_json, replacing
-from ser.kaldi_io import read_data_dir
-from ser.splits.few_shot import FewShotProtocol, make_splits
 from ser.splits.labels import CorpusLabels, LabelMap
+from ser.splits.protocols.few_shot import FewShotProtocol, make_splits
+from ser.system.files import read_json, replacing
 from ser.types import Utterance
 
 RUN_SH = """#!/usr/bin/env bash

@@ -37,13 +37,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser.devices import device_of
+from ser.data.data_dir import AudioPart, read_map
 from ser.errors import ConfigError, run_cli
-from ser.kaldi_io import AudioPart, read_map
+from ser.system.devices import device_of
 
 if TYPE_CHECKING:
-    from ser.model_folder import Model
-    from ser.predicting import Windows
+    from ser.inference.model_folder import Model
+    from ser.inference.predict import Windows
 
 
 def main(argv: Sequence[str]) -> None:
@@ -88,8 +88,8 @@ def predict(args: argparse.Namespace) -> int:
     """Print a line for each file or window, and on stderr what came of it; give the number of errors."""
     import torch
 
-    from ser.model_folder import Model
-    from ser.predicting import Predictor, named_audio
+    from ser.inference.model_folder import Model
+    from ser.inference.predict import Predictor, named_audio
 
     torch.set_num_threads(1)  # digits do not depend on the number of cores
     model = Model.open(args.model, args.ckpt)
@@ -119,7 +119,7 @@ def _windows(args: argparse.Namespace, seconds: Mapping[str, float]) -> Windows:
     Raises:
         ConfigError: for lengths that do not cover the audio.
     """
-    from ser.predicting import Windows
+    from ser.inference.predict import Windows
 
     window = seconds["typical_longest"] if args.window is None else args.window
     longer = seconds["longest"] if args.window is None else args.window

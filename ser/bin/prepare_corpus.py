@@ -15,8 +15,8 @@ from pathlib import Path
 from ser.corpora import CORPORA
 from ser.corpora.base import find_release, prepare
 from ser.corpora.table import prepare_table
+from ser.data.data_dir import check_unchanged
 from ser.errors import ConfigError, run_cli, unknown
-from ser.kaldi_io import check_unchanged
 
 
 def main(argv: Sequence[str]) -> None:

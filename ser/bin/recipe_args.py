@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from ser.build import Recipe
 from ser.errors import ConfigError
-from ser.files import write_text
-from ser.mistakes import simulated
+from ser.mistakes.simulate import simulated
+from ser.recipe.recipe import Recipe
+from ser.system.files import write_text
 
 
 def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mini", choices=("true", "false"), default="false")
     parser.add_argument("--finetune", choices=("true", "false"), default="false",
                         help="whether rows that train the encoder itself are trained too")  # fmt: skip
-    parser.add_argument("--simulate_mistake", default="", metavar="NAME", help="see ser/mistakes.py")
+    parser.add_argument("--simulate_mistake", default="", metavar="NAME", help="see ser/mistakes/simulate.py")
     parser.add_argument("--arm", choices=("", "honest", "mistaken"), default="",
                         help="whether the mistake is made, or what it is held against")  # fmt: skip
 

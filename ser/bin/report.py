@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ser.errors import run_cli
-from ser.files import write_text
 from ser.report.collect import find_results, systems_of
 from ser.report.markdown import EMPTY, markdown
 from ser.report.page import page
+from ser.system.files import write_text
 
 
 def main(argv: Sequence[str]) -> None:

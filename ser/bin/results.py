@@ -16,14 +16,14 @@ from typing import Any
 
 from ser.bin.make_splits import read_protocol
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
-from ser.build import SIMILARITY, Recipe, Row, code_hash
 from ser.config import find, load
-from ser.environment import Environment
 from ser.errors import DataError, run_cli
-from ser.files import fingerprint, read_json, write_text
-from ser.published import Condition, Published, check_sizes, read_published
-from ser.recipe_page import Page, by_task, corpus_of, is_drawn, listed, probed, record, target_data
+from ser.recipe.recipe import SIMILARITY, Recipe, Row, code_hash
+from ser.results.page import Page, by_task, corpus_of, is_drawn, listed, probed, record, target_data
+from ser.results.published import Condition, Published, check_sizes, read_published
 from ser.splits.labels import LabelMap
+from ser.system.environment import Environment
+from ser.system.files import fingerprint, read_json, write_text
 
 SEED = 1
 """Of bootstrap and permutations."""
@@ -32,8 +32,7 @@ ONE_CLASS = "one_class_speakers"
 """Key of what stage 2 counted: corpus -> speakers who have one class alone, and all speakers."""
 
 
-PAGE_CODE = ("results.py", "standings.py", "results_json.py", "recipe_page.py", "fit_tables.py", "published.py",
-             "figures.py", "splits/words.py", "bin/results.py", "metrics")  # fmt: skip
+PAGE_CODE = ("results", "splits/protocols/words.py", "bin/results.py", "metrics")
 """Code that decides a page."""
 
 DECIDED_BY_SPLITS = ("releases", "stamps", "corpus_stamps", ONE_CLASS)
@@ -129,7 +128,7 @@ def _refuse_without_scores(recipe: Recipe, page: Page, out: Path) -> None:
     Raises:
         DataError: naming the stages that are missing.
     """
-    from ser.results import holds_scores
+    from ser.results.lines import holds_scores
 
     if any(page.runs.values()):
         return
@@ -158,7 +157,8 @@ def _runs(recipe: Recipe, row: Row) -> list[dict]:
 
 def _write(recipe: Recipe, page: Page, made_from: str, out: Path) -> str:
     """Write RESULTS.md and the figures; return the text for the terminal."""
-    from ser import results, results_json
+    from ser.results import lines as results
+    from ser.results import record as results_json
 
     one_class_speakers = {} if page.missing else recipe.splits_about.get(ONE_CLASS, {})
     stamps_of = {row.name: results.row_stamps(row.values, one_class_speakers) for row in recipe.rows}
@@ -204,7 +204,7 @@ def _write(recipe: Recipe, page: Page, made_from: str, out: Path) -> str:
 
 def _probes(recipe: Recipe, page: Page) -> dict[str, list[str]]:
     """Lay out what the embeddings of each task's rows tell of domains."""
-    from ser import results
+    from ser.results import lines as results
 
     rows_of = defaultdict(list)
     for task, *told in probed(recipe, page):
@@ -217,8 +217,8 @@ def _probes(recipe: Recipe, page: Page) -> dict[str, list[str]]:
 
 def _tables(recipe: Recipe, page: Page, stamps_of: Mapping[str, Sequence[str]]) -> dict[Condition, list]:
     """Score every row: lines of each table, by feature, those without scores last."""
-    from ser import results
-    from ser.standings import with_standings
+    from ser.results import lines as results
+    from ser.results.standings import with_standings
 
     order = list(dict.fromkeys(row.feature for row in recipe.rows))
     lines, holes = defaultdict(list), defaultdict(list)
@@ -255,7 +255,8 @@ def _tables(recipe: Recipe, page: Page, stamps_of: Mapping[str, Sequence[str]]) 
 
 def _fits(recipe: Recipe, page: Page) -> tuple[dict[Condition, Any], dict[Condition | str, list[str]]]:
     """Score how well latent spaces tell ratings, and lay it out by tested corpus and, side by side, by task."""
-    from ser import fit_tables, results
+    from ser.results import fits as fit_tables
+    from ser.results import lines as results
 
     lines_of: dict[Condition, list[fit_tables.FitLine]] = {}
     for condition in page.classes_of:
@@ -285,8 +286,8 @@ def _latent_planes(recipe: Recipe, page: Page) -> dict[str, dict[str, dict[str, 
     """Read the latent plane of the paper's models, of one fold and seed: task -> model -> corpus -> plane."""
     import pandas as pd
 
-    from ser import figures
-    from ser.kaldi_io import read_map
+    from ser.data.data_dir import read_map
+    from ser.results import figures
 
     rated = {name: recipe.data / name / "utt2aro" for name in recipe.corpora}
     activation = {u: float(v) for path in rated.values() if path.exists() for u, v in read_map(path).items()}
@@ -306,7 +307,7 @@ def _latent_planes(recipe: Recipe, page: Page) -> dict[str, dict[str, dict[str, 
 def _draw_latent(recipe: Recipe, page: Page, planes: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
     """Draw the latent planes, colored by activation (Das 2022, Fig. 3)."""
     for task, panels in planes.items():
-        from ser import figures
+        from ser.results import figures
 
         title = f"{page.title}\n{task}: latent plane of fold 1, one seed"
         figures.latent_figure(recipe.exp / "figures" / f"latent-{task or 'plane'}.png", panels, title)
@@ -317,7 +318,8 @@ def _draw(recipe: Recipe, page: Page, tables: Mapping[Condition, list]) -> None:
 
     Rows with a latent plane have that as their figure.
     """
-    from ser import figures, results
+    from ser.results import figures
+    from ser.results import lines as results
 
     folder = recipe.exp / "figures"
     with_plane = {row.label for row in recipe.rows if any(run["fits"] for run in page.runs[row.name])}

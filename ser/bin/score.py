@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
-from ser.build import SIMILARITY, Recipe, Row
+from ser.data.data_dir import read_map
 from ser.errors import SerError, run_cli
-from ser.files import read_json, replacing, write_json, write_text
-from ser.kaldi_io import read_map
-from ser.mistakes import Simulated
+from ser.mistakes.simulate import Simulated
+from ser.recipe.recipe import SIMILARITY, Recipe, Row
+from ser.system.files import read_json, replacing, write_json, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ser.methods.base import State
-    from ser.training.data import RunData
+    from ser.training.run_data import RunData
 
 
 def main(argv: Sequence[str]) -> None:
@@ -57,7 +57,7 @@ def _is_scored(recipe: Recipe, row: Row, seed: int) -> bool:
 def _score(recipe: Recipe, row: Row, seed: int, data: RunData, device: str) -> None:
     import numpy as np
 
-    from ser.scoring import by_corpus, by_shots, fits, metrics, predictions_table
+    from ser.scoring.score import by_corpus, by_shots, fits, metrics, predictions_table
 
     folder = recipe.run_dir(row, seed)
     _path(recipe, row, seed).unlink(missing_ok=True)
@@ -102,10 +102,10 @@ def _write_model(
     device: str,
     result: dict,
 ) -> None:
-    """Write what others need to use a row: see `ser.model_folder`, and its card."""
-    from ser.model_card import model_card
-    from ser.model_folder import write_model
-    from ser.results import line_of, score_lines
+    """Write what others need to use a row: see `ser.inference.model_folder`, and its card."""
+    from ser.inference.card import model_card
+    from ser.inference.model_folder import write_model
+    from ser.results.lines import line_of, score_lines
 
     folder = recipe.run_dir(row, seed)
     durations = {utt: float(s) for c in recipe.corpora for utt, s in read_map(recipe.data / c / "utt2dur").items()}
@@ -117,7 +117,7 @@ def _write_model(
 
 def _about(recipe: Recipe, row: Row, seed: int, result: dict) -> dict[str, Any]:
     """Collect what the recipe knows of a row."""
-    from ser.results import SPEAKER_DEPENDENT, row_stamps
+    from ser.results.lines import SPEAKER_DEPENDENT, row_stamps
 
     splits, feature = recipe.splits_of(row.task).about, recipe.feature_config(row.feature)
     if not row.finetunes:  # a configuration may leave its precision to the machine
@@ -159,7 +159,7 @@ def _about(recipe: Recipe, row: Row, seed: int, result: dict) -> dict[str, Any]:
 
 def _probe(row: Row, seed: int, data: RunData, state: State, device: str, folder: Path) -> dict:
     """Probe the embeddings of the first split; lay those of the paper's rows out in the plane, for the first seed."""
-    from ser.probing import domain_measures, embedded_utts, plane_table
+    from ser.scoring.probing import domain_measures, embedded_utts, plane_table
 
     split = data.splits[0]
     utts = embedded_utts(split)

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.errors import ConfigError, run_cli, unknown
-from ser.files import read_json, write_json, write_text
-from ser.mistakes import MISTAKES, Simulated, simulated
+from ser.mistakes.simulate import MISTAKES, Simulated, simulated
+from ser.system.files import read_json, write_json, write_text
 
 
 def main(argv: Sequence[str]) -> None:
@@ -40,8 +40,8 @@ def main(argv: Sequence[str]) -> None:
 
 def report(mistaken: Simulated, title: str, out: Path) -> None:
     """Write what one mistake is worth, and the page of all."""
-    from ser import mistake_tables as tables
-    from ser.results import wrapped
+    from ser.mistakes import tables
+    from ser.results.lines import wrapped
 
     honest = simulated(mistaken.plain, mistaken.mistake, "honest")
     lines, left_out = tables.inflations(honest, mistaken)

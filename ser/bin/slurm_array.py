@@ -13,7 +13,7 @@ from typing import get_args
 
 from ser.config import load
 from ser.errors import run_cli
-from ser.slurm import Kind, SlurmConfig, run_array
+from ser.system.slurm import Kind, SlurmConfig, run_array
 
 
 def main(argv: Sequence[str]) -> None:

@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser.bin.recipe_args import add_job_arguments, add_recipe_arguments, read_jobs, recipe_of, write_jobs
-from ser.build import CLASSIC, Recipe, Row
-from ser.devices import is_leader, wait_for_all
 from ser.errors import ConfigError, SerError, run_cli
-from ser.files import fingerprint, replacing, write_text
+from ser.recipe.recipe import CLASSIC, Recipe, Row
+from ser.system.devices import is_leader, wait_for_all
+from ser.system.files import fingerprint, replacing, write_text
 
 if TYPE_CHECKING:
     from ser.methods.base import History, State
@@ -180,7 +180,7 @@ def _write(recipe: Recipe, row: Row, seed: int, state: State, history: History) 
     import pandas as pd
     import yaml
 
-    from ser.environment import environment
+    from ser.system.environment import environment
     from ser.training.tensor_files import write_tensors
 
     folder = recipe.run_dir(row, seed)

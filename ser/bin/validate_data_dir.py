@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ser.data.data_dir import read_map, validate_data_dir
 from ser.errors import run_cli
-from ser.kaldi_io import read_map, validate_data_dir
 
 
 def main(argv: Sequence[str]) -> None:

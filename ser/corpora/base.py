@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ser.audio import AudioInfo, probe
 from ser.corpora import das_ratings
+from ser.data.audio import AudioInfo, probe
+from ser.data.data_dir import check_unchanged, summary, write_data_dir
 from ser.errors import DataError
-from ser.files import alone, fingerprint, hash_file, read_json
-from ser.kaldi_io import check_unchanged, summary, write_data_dir
+from ser.system.files import alone, fingerprint, hash_file, read_json
 from ser.types import Utterance
 
 

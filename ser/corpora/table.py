@@ -16,10 +16,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from ser.audio import probe
+from ser.data.audio import probe
+from ser.data.data_dir import check_unchanged, summary, write_data_dir
 from ser.errors import DataError, unknown
-from ser.files import alone, fingerprint, hash_file, read_json
-from ser.kaldi_io import check_unchanged, summary, write_data_dir
+from ser.system.files import alone, fingerprint, hash_file, read_json
 from ser.types import EMOTIONS, Utterance, ids
 
 REQUIRED = ("path", "speaker", "emotion")

@@ -13,13 +13,13 @@ from functools import lru_cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ser.audio import RATE_HZ, load_native, resampled
-from ser.devices import Device, keep_freed_memory
+from ser.data.audio import RATE_HZ, load_native, resampled
+from ser.data.data_dir import AudioPart
 from ser.errors import DataError
 from ser.features.config import EGEMAPS, SHORTCUT, FeatureConfig
 from ser.features.egemaps import egemaps
-from ser.kaldi_io import AudioPart
-from ser.micro_batches import micro_batches
+from ser.features.micro_batches import micro_batches
+from ser.system.devices import Device, keep_freed_memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -209,7 +209,7 @@ def _extractor(config: FeatureConfig, device: Device) -> Extractor:
     if config.segment_settings is not None:
         settings = config.segment_settings.model_dump()
         return lambda wavs: [spectrogram_segments(wav, **settings).flatten(1).numpy() for wav in wavs]
-    from ser import upstreams
+    from ser.features.encoders import s3prl as upstreams
     from ser.features.pool import pool
 
     up_to = config.layer if isinstance(config.layer, int) else None

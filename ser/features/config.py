@@ -9,10 +9,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from ser.audio import RESAMPLER
 from ser.config import ConfigModel
+from ser.data.audio import RESAMPLER
 from ser.errors import ConfigError, DataError
-from ser.files import fingerprint, hash_file
+from ser.system.files import fingerprint, hash_file
 
 FRONT_END = 1
 """Raise it when the same settings would give other numbers."""

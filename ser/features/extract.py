@@ -15,13 +15,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ser.devices import Device, device_of, fast_precision
+from ser.data.data_dir import read_audio_parts, read_map, write_map
 from ser.errors import DataError
 from ser.features.compute import Mapped, Part, step_of, workers
 from ser.features.config import FeatureConfig, made_from_audio
-from ser.files import alone, changed_files, hash_file, naming, read_json, write_json, write_text
-from ser.kaldi_io import read_audio_parts, read_map, write_map
-from ser.progress import progress
+from ser.system.devices import Device, device_of, fast_precision
+from ser.system.files import alone, changed_files, hash_file, naming, read_json, write_json, write_text
+from ser.system.progress import progress
 
 if TYPE_CHECKING:
     import numpy as np

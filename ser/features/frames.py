@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from ser.data.data_dir import read_map
 from ser.errors import DataError
 from ser.features.extract import NUM_FRAMES, archives, header, read_info
-from ser.kaldi_io import read_map
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ser.audio import RATE_HZ
+from ser.data.audio import RATE_HZ
 
 FRAME_S = 0.025
 SILENCE_DB = -30.0

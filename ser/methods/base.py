@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ser.config import ConfigModel
-from ser.devices import Device
-from ser.training.data import RunData
+from ser.system.devices import Device
+from ser.training.run_data import RunData
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 State = Mapping[str, "Tensor"] | Mapping[str, np.ndarray]
-"""Weights by name, as in `model.safetensors`: tensors, or arrays of the methods in `ser.build.CLASSIC`."""
+"""Weights by name, as in `model.safetensors`: tensors, or arrays of the methods in `ser.recipe.recipe.CLASSIC`."""
 
 History = Sequence[Mapping[str, object]]
 """Rows of `history.tsv`."""

@@ -25,16 +25,16 @@ from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 
 from ser.config import ConfigModel
-from ser.devices import Device, make_fabric
 from ser.errors import DataError
 from ser.losses.continuous_metric import ContinuousMetricLoss, Distance, Pairs
 from ser.methods.base import History, Job, Prediction, State
 from ser.nn.denoising_autoencoder import DenoisingAutoencoder
 from ser.randomness import seed_of
 from ser.splits.lists import Split
-from ser.training.data import RunData
+from ser.system.devices import Device, make_fabric
 from ser.training.linear_svc import fit_linear_svc, votes
 from ser.training.lockstep import Params, train_in_lockstep
+from ser.training.run_data import RunData
 
 
 class OutlierConfig(ConfigModel):

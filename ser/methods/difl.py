@@ -29,18 +29,17 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from ser.config import ConfigModel
-from ser.devices import Device, Precision, make_fabric
 from ser.errors import ConfigError, DataError
-from ser.files import remove
+from ser.features.micro_batches import micro_batches
 from ser.losses.center import CenterLoss
 from ser.methods.base import History, Job, Prediction, State
 from ser.metrics.classification import uar
-from ser.micro_batches import micro_batches
 from ser.nn.cnn_blstm import CnnBlstm, CnnBlstmOutput
-from ser.progress import progress
 from ser.randomness import seed_of
 from ser.splits.lists import Split
-from ser.training.data import Normalization, RunData, class_weight
+from ser.system.devices import Device, Precision, make_fabric
+from ser.system.files import remove
+from ser.system.progress import progress
 from ser.training.domain_batches import (
     UNKNOWN,
     DomainBatches,
@@ -51,6 +50,7 @@ from ser.training.domain_batches import (
     prefetched,
     statistics,
 )
+from ser.training.run_data import Normalization, RunData, class_weight
 from ser.training.tensor_files import (
     below,
     optimizer_tensors,

@@ -23,7 +23,6 @@ from torch import Tensor
 from torch.func import functional_call, stack_module_state
 
 from ser.config import ConfigModel
-from ser.devices import Device, make_fabric
 from ser.errors import ConfigError
 from ser.losses.emotion_distance import CLASSES, EmotionDistanceLoss
 from ser.losses.siamese_contrastive import SiameseContrastiveLoss
@@ -32,7 +31,8 @@ from ser.metrics.classification import uar
 from ser.nn.embedding_classifier import EmbeddingClassifier
 from ser.randomness import seed_of
 from ser.splits.lists import Split
-from ser.training.data import NORMALIZATION_SEES, Normalization, RunData, class_weight
+from ser.system.devices import Device, make_fabric
+from ser.training.run_data import NORMALIZATION_SEES, Normalization, RunData, class_weight
 from ser.training.stacked import Params, repeat, train_stacked
 from ser.training.tensor_files import below
 

@@ -19,20 +19,20 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ser.config import ConfigModel
-from ser.devices import Device, Precision, count_devices, launch, make_fabric
 from ser.errors import DataError
+from ser.features.encoders.s3prl import TransformerEncoder, load_trainable
 from ser.methods import emofsl
 from ser.methods.base import History, Job, Prediction, State
 from ser.methods.emofsl import AdaptConfig, LossConfig, Objective, SourceConfig
 from ser.metrics.classification import uar
 from ser.nn.embedding_classifier import EmbeddingClassifier
-from ser.progress import progress
 from ser.randomness import seed_of
 from ser.splits.lists import Split
-from ser.training.data import RunData, class_weight
+from ser.system.devices import Device, Precision, count_devices, launch, make_fabric
+from ser.system.progress import progress
 from ser.training.finetune import Frames, MaskConfig, Schedule, Trainer, copy_weights, set_weights
+from ser.training.run_data import RunData, class_weight
 from ser.training.tensor_files import below, prefixed, read_tensors, write_tensors
-from ser.upstreams import TransformerEncoder, load_trainable
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -12,11 +12,11 @@ import numpy as np
 from pydantic import Field
 
 from ser.config import ConfigModel
-from ser.devices import Device
 from ser.methods.base import History, Job, Prediction, State
 from ser.splits.lists import Split
-from ser.training.data import RunData
+from ser.system.devices import Device
 from ser.training.linear_svc import fit_linear_svc, votes
+from ser.training.run_data import RunData
 
 
 class Config(ConfigModel):

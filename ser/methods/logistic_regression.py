@@ -13,10 +13,10 @@ import numpy as np
 from pydantic import Field
 
 from ser.config import ConfigModel
-from ser.devices import Device
 from ser.methods.base import History, Job, Prediction, State
 from ser.metrics.calibration import probabilities
-from ser.training.data import Episode, RunData
+from ser.system.devices import Device
+from ser.training.run_data import Episode, RunData
 
 
 class Config(ConfigModel):

@@ -25,7 +25,6 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from ser.config import ConfigModel
-from ser.devices import Device, make_fabric
 from ser.errors import ConfigError
 from ser.losses.cosine_margin import CosineMarginLoss, Pairs
 from ser.losses.positive_pair_infonce import Form, PositivePairInfoNCELoss
@@ -35,10 +34,11 @@ from ser.nn.embedding_classifier import EmbeddingClassifier
 from ser.nn.self_attention_pooling import SelfAttentionPooling
 from ser.randomness import seed_of
 from ser.splits.lists import Split
-from ser.training.data import RunData, class_weight
+from ser.system.devices import Device, make_fabric
 from ser.training.domain_batches import FrameStore, statistics
 from ser.training.emotion_batches import EmotionBatches, EmotionPool
 from ser.training.finetune import FRAME_BYTES, Crop, Schedule, Trainer, copy_weights, set_weights
+from ser.training.run_data import RunData, class_weight
 from ser.training.tensor_files import below, read_tensors, write_tensors
 
 if TYPE_CHECKING:

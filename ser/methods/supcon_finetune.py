@@ -18,17 +18,17 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from ser.config import ConfigModel
-from ser.devices import Device, Precision, count_devices, launch, make_fabric
+from ser.features.encoders.s3prl import TransformerEncoder, load_trainable
+from ser.features.micro_batches import micro_batches
 from ser.methods import supcon
 from ser.methods.base import History, Job, Prediction, State
 from ser.methods.supcon import by_corpus, check, collect, mean_cosines, predict_all, train_all, units
-from ser.micro_batches import micro_batches
 from ser.nn.lora import add_lora
 from ser.randomness import seed_of
-from ser.training.data import RunData
+from ser.system.devices import Device, Precision, count_devices, launch, make_fabric
 from ser.training.emotion_batches import EmotionBatches
 from ser.training.finetune import Crop, Frames
-from ser.upstreams import TransformerEncoder, load_trainable
+from ser.training.run_data import RunData
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from ser.config import ConfigModel
-from ser.devices import Device
 from ser.errors import ConfigError
 from ser.methods.base import History, Job, Prediction, State
-from ser.training.data import RunData
+from ser.system.devices import Device
+from ser.training.run_data import RunData
 
 CLASSES = ("neutral", "happy", "angry", "sad")
 """In the order of the head's outputs."""

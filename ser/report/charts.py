@@ -1,6 +1,6 @@
 """Charts as inline SVG: each is an image with a title that tells what it shows, colored by the page's style.
 
-Not here: confusion matrices, which are tables, and the figures of single recipes (`ser.figures`).
+Not here: confusion matrices, which are tables, and the figures of single recipes (`ser.results.figures`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from markupsafe import Markup, escape
 
 N_COLORS = 6
-"""Of series, as in `ser.figures.COLORS`; classes c0, c1, ..."""
+"""Of series, as in `ser.results.figures.COLORS`; classes c0, c1, ..."""
 
 N_LEVELS = 6
 """Of ratings; classes v0, v1, ..."""

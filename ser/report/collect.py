@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ser.errors import DataError
-from ser.results_json import FORMAT
+from ser.results.record import FORMAT
 
 REGIMES = {
     "none": "source only",

@@ -8,7 +8,7 @@ from typing import Any
 from ser.report import words
 from ser.report.collect import Found, System
 from ser.report.compare import ANY, Group, Matrix, groups, matrices
-from ser.results import DEFINITIONS, pipes, wrapped
+from ser.results.lines import DEFINITIONS, pipes, wrapped
 
 EMPTY = "No recipe has results yet: run one, as in `egs/emodb/run.sh --db_root DIR`, and then the report again."
 

@@ -8,12 +8,12 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from ser.fit_tables import DEFINITIONS as FIT_DEFINITIONS
 from ser.report import charts, words
 from ser.report.charts import N_LEVELS, Series
 from ser.report.collect import REGIMES, Found, System, anchor, title_of
 from ser.report.compare import choices, groups, matrices
-from ser.results import DEFINITIONS, PROBE_DEFINITIONS
+from ser.results.fits import DEFINITIONS as FIT_DEFINITIONS
+from ser.results.lines import DEFINITIONS, PROBE_DEFINITIONS
 
 LEARNED = {"loss": "loss", "dev_uar": "UAR (dev)", "dev": "UAR (dev)"}
 """Column of a learning curve -> name of its axis."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ser.data.data_dir import read_list, read_map
 from ser.errors import DataError
-from ser.files import changed_files, fingerprint, hash_files, read_json, replacing, write_json
-from ser.kaldi_io import read_list, read_map
+from ser.system.files import changed_files, fingerprint, hash_files, read_json, replacing, write_json
 
 
 @dataclass(frozen=True)

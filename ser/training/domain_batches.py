@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ser.errors import DataError
 from ser.randomness import seed_of
-from ser.training.data import without_constants
+from ser.training.run_data import without_constants
 
 if TYPE_CHECKING:
     from ser.features.frames import Frames

@@ -5,7 +5,7 @@ A batch is parted into micro-batches that fit a device. Their outputs are comput
 taken over all of them, and each is then computed again with its gradient: so the result is that of the whole batch,
 up to rounding, whatever the loss and wherever the micro-batches are computed. All draws are named by epoch, step and
 micro-batch or utterance, so none depends on what was drawn before it.
-Not here: any loss or model; where processes come from (`ser.devices`).
+Not here: any loss or model; where processes come from (`ser.system.devices`).
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from ser import audio
-from ser.audio import RATE_HZ
 from ser.config import ConfigModel
+from ser.data import audio
+from ser.data.audio import RATE_HZ
+from ser.data.data_dir import AudioPart
 from ser.errors import DataError
-from ser.kaldi_io import AudioPart
-from ser.micro_batches import micro_batches
+from ser.features.encoders.s3prl import TransformerEncoder
+from ser.features.micro_batches import micro_batches
 from ser.nn.span_mask import span_mask
-from ser.progress import progress
 from ser.randomness import seed_of
+from ser.system.progress import progress
 from ser.training.tensor_files import (
     below,
     optimizer_tensors,
@@ -42,7 +43,6 @@ from ser.training.tensor_files import (
     set_optimizer_tensors,
     write_tensors,
 )
-from ser.upstreams import TransformerEncoder
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

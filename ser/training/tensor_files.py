@@ -14,7 +14,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from ser.errors import DataError
-from ser.files import replacing
+from ser.system.files import replacing
 
 if TYPE_CHECKING:
     import torch

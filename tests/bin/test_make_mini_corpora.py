@@ -10,10 +10,10 @@ import pytest
 
 from ser.bin import make_mini_corpora
 from ser.corpora import CORPORA as PARSERS
-from ser.corpora import synthetic
 from ser.corpora.base import find_release, prepare
+from ser.corpora.mini import maker as synthetic
 from ser.errors import run_cli
-from ser.files import read_json
+from ser.system.files import read_json
 
 
 @pytest.fixture

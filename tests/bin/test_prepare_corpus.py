@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from ser.bin import prepare_corpus
+from ser.data.data_dir import read_map, validate_data_dir
 from ser.errors import run_cli
-from ser.files import read_json
-from ser.kaldi_io import read_map, validate_data_dir
+from ser.system.files import read_json
 from tests.fakes import emodb, ravdess
 from tests.fakes.wav import write_wav
 

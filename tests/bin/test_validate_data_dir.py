@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ser.bin import validate_data_dir
-from ser.kaldi_io import write_data_dir
+from ser.data.data_dir import write_data_dir
 from ser.types import Utterance
 
 SCRIPT = Path(__file__).parents[2] / "utils/validate_data_dir.sh"

@@ -5,9 +5,9 @@ import pytest
 
 from ser.corpora import aesdd
 from ser.corpora.base import prepare
+from ser.data.data_dir import read_data_dir, validate_data_dir
 from ser.errors import DataError
-from ser.files import read_json
-from ser.kaldi_io import read_data_dir, validate_data_dir
+from ser.system.files import read_json
 from tests.fakes.aesdd import names, write_release
 from tests.fakes.wav import write_wav
 

@@ -11,9 +11,9 @@ import pytest
 
 from ser.corpora import CORPORA
 from ser.corpora.base import Corpus, Parsed, find_release, match_name, prepare, wav_files
+from ser.data.data_dir import read_data_dir, read_map, validate_data_dir
 from ser.errors import DataError
-from ser.files import read_json, write_json
-from ser.kaldi_io import read_data_dir, read_map, validate_data_dir
+from ser.system.files import read_json, write_json
 from ser.types import EMOTIONS, Utterance, ids
 from tests.fakes.emodb import write_release
 from tests.fakes.wav import write_wav

@@ -7,9 +7,9 @@ import pytest
 
 from ser.corpora import cafe
 from ser.corpora.base import prepare
+from ser.data.data_dir import read_data_dir, validate_data_dir
 from ser.errors import DataError
-from ser.files import read_json
-from ser.kaldi_io import read_data_dir, validate_data_dir
+from ser.system.files import read_json
 from tests.fakes.cafe import write_release
 from tests.fakes.wav import write_wav
 

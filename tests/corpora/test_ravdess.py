@@ -9,9 +9,9 @@ import pytest
 
 from ser.corpora.base import prepare
 from ser.corpora.ravdess import CORPUS, parse
+from ser.data.data_dir import read_data_dir, read_map, validate_data_dir
 from ser.errors import DataError
-from ser.files import read_json
-from ser.kaldi_io import read_data_dir, read_map, validate_data_dir
+from ser.system.files import read_json
 from ser.types import Utterance
 from tests.fakes.ravdess import PAIR, STEREO, stems, write_release
 from tests.fakes.wav import write_wav

@@ -8,9 +8,9 @@ import pytest
 
 from ser.bin import prepare_corpus
 from ser.corpora.table import prepare_table
+from ser.data.data_dir import read_data_dir, validate_data_dir
 from ser.errors import DataError
-from ser.files import read_json
-from ser.kaldi_io import read_data_dir, validate_data_dir
+from ser.system.files import read_json
 from tests.fakes.wav import write_wav
 
 HEAD = "path,speaker,emotion"
@@ -64,7 +64,7 @@ def test_segments_are_what_is_extracted(folder):
     import kaldiio
     import numpy as np
 
-    from ser import audio
+    from ser.data import audio
     from ser.features.config import FeatureConfig
     from ser.features.extract import extract_stale
     from ser.features.shortcut import shortcut

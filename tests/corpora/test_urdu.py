@@ -4,9 +4,9 @@ import pytest
 
 from ser.corpora import urdu
 from ser.corpora.base import prepare
+from ser.data.data_dir import validate_data_dir
 from ser.errors import DataError
-from ser.files import read_json
-from ser.kaldi_io import validate_data_dir
+from ser.system.files import read_json
 from tests.fakes.urdu import write_release
 from tests.fakes.wav import write_wav
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from ser.upstreams import BYOL_S_DIM, restore_torchaudio_names
+from ser.features.encoders.s3prl import BYOL_S_DIM, restore_torchaudio_names
 
 N_LAYERS = 2
 DIM = 16

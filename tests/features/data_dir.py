@@ -8,11 +8,11 @@ from pathlib import Path
 import kaldiio
 import numpy as np
 
-from ser.audio import probe
+from ser.data.audio import probe
+from ser.data.data_dir import write_map
 from ser.features.config import FeatureConfig
 from ser.features.extract import ARCHIVE, _made_from, extract_stale
-from ser.files import write_json
-from ser.kaldi_io import write_map
+from ser.system.files import write_json
 from tests.fakes.wav import write_wav
 
 PART = f"{ARCHIVE}.part"

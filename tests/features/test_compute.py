@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
+from ser.data.data_dir import read_audio_parts
 from ser.errors import DataError
 from ser.features import compute
 from ser.features import extract as archives
 from ser.features.config import EGEMAPS, FeatureConfig
-from ser.files import read_json, write_json
-from ser.kaldi_io import read_audio_parts
+from ser.system.files import read_json, write_json
 from tests.fakes.checkpoints import WRITERS
 from tests.features.data_dir import FBANK, archive, extract, interrupted, read_scp, write_corpus
 

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError
 import numpy as np
 import pytest
 
-from ser.audio import load_native
+from ser.data.audio import load_native
 from ser.errors import ConfigError
 from ser.features import config as module
 from ser.features.config import FeatureConfig

@@ -20,19 +20,20 @@ import pytest
 import soundfile
 import torch
 
-from ser import audio, upstreams
 from ser.bin import extract_features
 from ser.corpora.table import prepare_table
+from ser.data import audio
+from ser.data.data_dir import AudioPart, read_audio_parts, read_map
 from ser.errors import DataError, run_cli
 from ser.features import compute
 from ser.features import extract as module
 from ser.features.config import FeatureConfig
+from ser.features.encoders import s3prl as upstreams
 from ser.features.extract import extract_stale, find_stale, read_features, up_to_date
 from ser.features.frames import Frames
 from ser.features.pool import pool
 from ser.features.shortcut import shortcut
-from ser.files import read_json, write_json
-from ser.kaldi_io import AudioPart, read_audio_parts, read_map
+from ser.system.files import read_json, write_json
 from tests.fakes.checkpoints import WRITERS
 from tests.fakes.wav import write_wav
 from tests.features.data_dir import (

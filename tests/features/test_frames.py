@@ -14,16 +14,17 @@ import numpy as np
 import pytest
 import torch
 
-from ser import audio, upstreams
+from ser.data import audio
+from ser.data.data_dir import read_map, write_map
 from ser.errors import DataError
 from ser.features import compute
 from ser.features import extract as module
 from ser.features.config import FeatureConfig, Segments
+from ser.features.encoders import s3prl as upstreams
 from ser.features.extract import read_features
 from ser.features.frames import Frames
 from ser.features.spectrogram import spectrogram_segments
-from ser.files import read_json, write_json
-from ser.kaldi_io import read_map, write_map
+from ser.system.files import read_json, write_json
 from tests.fakes.checkpoints import WRITERS
 from tests.fakes.wav import write_wav
 from tests.features.data_dir import archive, content, extract, interrupted, read_scp, write_corpus, write_data_dir

@@ -20,7 +20,7 @@ from ser.methods.continuous_metric import Config, standardized, train_together
 from ser.nn import DenoisingAutoencoder
 from ser.randomness import seed_of
 from ser.splits.lists import Split
-from ser.training.data import RunData
+from ser.training.run_data import RunData
 
 CONF = Path(__file__).parents[2] / "conf" / "methods" / "continuous_metric.yaml"
 JOB = Job("cpu", Path("never written"))

@@ -15,7 +15,6 @@ import torch
 import torch.nn.functional as F
 
 from ser.config import load
-from ser.devices import make_fabric
 from ser.errors import ConfigError, DataError
 from ser.methods import difl
 from ser.methods.base import Job
@@ -24,8 +23,9 @@ from ser.metrics import uar
 from ser.metrics.domain import domain_probe
 from ser.nn.cnn_blstm import CnnBlstmOutput
 from ser.splits.lists import Split
-from ser.training.data import RunData
+from ser.system.devices import make_fabric
 from ser.training.domain_batches import FrameStore
+from ser.training.run_data import RunData
 from ser.types import TARGET_DATA
 
 YAML = Path(__file__).parents[2] / "conf" / "methods" / "difl.yaml"

@@ -11,20 +11,20 @@ import soundfile
 import torch
 import torch.nn.functional as F
 
-from ser.audio import RATE_HZ, load
 from ser.config import load as load_config
-from ser.devices import launch, make_fabric
+from ser.data.audio import RATE_HZ, load
+from ser.data.data_dir import AudioPart
 from ser.errors import ConfigError, DataError
-from ser.kaldi_io import AudioPart
+from ser.features.encoders.s3prl import load_trainable
 from ser.losses import EmotionDistanceLoss, SiameseContrastiveLoss
 from ser.methods import emofsl_finetune
 from ser.methods.base import Job
 from ser.methods.emofsl_finetune import Config, Network
 from ser.nn.embedding_classifier import EmbeddingClassifier
+from ser.system.devices import launch, make_fabric
 from ser.training import finetune
 from ser.training.finetune import Frames
 from ser.training.tensor_files import write_tensors
-from ser.upstreams import load_trainable
 from tests.fakes.checkpoints import DIM
 from tests.training.run_data import CLASSES, make_run_data
 

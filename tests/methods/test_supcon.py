@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 
 from ser.config import load as load_config
-from ser.devices import make_fabric
 from ser.errors import ConfigError, DataError
 from ser.losses import CosineMarginLoss, PositivePairInfoNCELoss
 from ser.methods import supcon
@@ -19,6 +18,7 @@ from ser.methods.base import Job
 from ser.methods.supcon import Adapter, Config, Encoded, Network, Unit, mean_cosines, objective, units
 from ser.metrics.classification import uar
 from ser.nn import EmbeddingClassifier, SelfAttentionPooling
+from ser.system.devices import make_fabric
 from ser.training import finetune
 from tests.training.paired_data import SHARED, blind, make_paired_data
 

@@ -15,19 +15,19 @@ import soundfile
 import torch
 import torch.nn.functional as F
 
-from ser.audio import RATE_HZ
 from ser.config import load as load_config
-from ser.devices import launch, make_fabric
+from ser.data.audio import RATE_HZ
+from ser.data.data_dir import AudioPart
 from ser.errors import ConfigError
 from ser.features.config import FeatureConfig
-from ser.kaldi_io import AudioPart
+from ser.features.encoders.s3prl import load_trainable
 from ser.methods import supcon, supcon_finetune
 from ser.methods.base import Job
 from ser.methods.supcon_finetune import AudioBase, Config
 from ser.metrics.classification import uar
 from ser.nn.lora import add_lora
+from ser.system.devices import launch, make_fabric
 from ser.training import finetune
-from ser.upstreams import load_trainable
 from tests.fakes.checkpoints import DIM, N_LAYERS
 from tests.training.paired_data import SHARED, blind, make_paired_data
 
@@ -421,7 +421,7 @@ import pickle, sys, warnings
 import torch
 torch.set_num_threads(1)
 from pathlib import Path
-from ser.devices import is_leader, wait_for_all
+from ser.system.devices import is_leader, wait_for_all
 from ser.methods import supcon_finetune
 from ser.methods.base import Job
 from ser.training.tensor_files import write_tensors

@@ -14,7 +14,7 @@ from ser.features.pool import pool
 from ser.methods import superb
 from ser.methods.base import Job
 from ser.splits.lists import Split
-from ser.training.data import RunData
+from ser.training.run_data import RunData
 
 LAYERS, DIM, HIDDEN = 3, 4, 5
 JOB = Job("cpu", Path("never written"))

@@ -257,5 +257,5 @@ def coverage(n_speakers: int, n_simulations: int = 400) -> float:
 
 
 def test_intervals_of_few_speakers_are_too_narrow_which_tables_say():
-    """The shares that `ser.results.DEFINITIONS` tells: 56 % of two speakers, 80 % of four, 90 % of ten."""
+    """The shares that `ser.results.lines.DEFINITIONS` tells: 56 % of two speakers, 80 % of four, 90 % of ten."""
     assert [coverage(n) for n in (2, 4, 10)] == pytest.approx([0.56, 0.80, 0.90], abs=0.04)

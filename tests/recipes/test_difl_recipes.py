@@ -9,12 +9,12 @@ import pytest
 
 from ser.bin import extract_features, make_splits, prepare_corpus
 from ser.config import load
-from ser.corpora import synthetic
+from ser.corpora.mini import maker as synthetic
 from ser.methods import difl
 from ser.methods.base import Job
 from ser.metrics import uar
 from ser.splits.lists import Splits
-from ser.training.data import RunData
+from ser.training.run_data import RunData
 from tests.faults import disturb
 from tests.recipes.conftest import ROOT
 

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ser import compare
 from ser.bin import features, make_splits, prepare_corpus, score, simulate_mistake, train
-from ser.build import Recipe
-from ser.corpora import synthetic
+from ser.corpora.mini import maker as synthetic
 from ser.errors import ConfigError, DataError
-from ser.files import read_json
-from ser.mistakes import MISTAKES, STAMPS, simulated
+from ser.mistakes.simulate import MISTAKES, STAMPS, simulated
+from ser.recipe.recipe import Recipe
+from ser.scoring import compare
+from ser.system.files import read_json
 from tests.recipes.conftest import ROOT
 
 FEW_ROWS = """row	conf	feature	seeds	init	versus	published	set

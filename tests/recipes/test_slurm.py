@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ser.build import COLUMNS
+from ser.recipe.recipe import COLUMNS
 from tests.recipes.cluster import cluster, wait_until
 from tests.recipes.conftest import AWKWARD, ROOT, Checkout
 
@@ -123,7 +123,7 @@ TWO_NODES = """
 import sys
 from pathlib import Path
 import torch
-from ser.devices import count_devices, is_leader, launch, make_fabric, wait_for_all
+from ser.system.devices import count_devices, is_leader, launch, make_fabric, wait_for_all
 
 def note(fabric, folder):
     total = fabric.all_reduce(torch.tensor(fabric.global_rank + 1.0), reduce_op="sum")

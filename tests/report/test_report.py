@@ -10,12 +10,12 @@ from html.parser import HTMLParser
 import pytest
 
 from ser.errors import DataError
-from ser.figures import COLORS
 from ser.report import charts, words
 from ser.report.collect import anchor, find_results, systems_of
 from ser.report.compare import ANY, choices, groups, matrices
 from ser.report.markdown import EMPTY, markdown
 from ser.report.page import heat, page
+from ser.results.figures import COLORS
 from tests.report.records import CHANCE, record, row, table, write
 from tests.test_house import ROOT
 
@@ -147,7 +147,7 @@ def test_numbers_look_as_they_should():
 
 
 def test_definitions_part_into_terms():
-    from ser.results import DEFINITIONS
+    from ser.results.lines import DEFINITIONS
 
     terms = dict(words.glossary(DEFINITIONS))
     assert {"UAR", "Interval", "sd", "Folds", "WA", "F1", "Difference", "Target data", "▼", "†", "★", "▽"} <= set(

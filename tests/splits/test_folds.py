@@ -11,9 +11,9 @@ import ser
 from ser.config import build, load
 from ser.corpora import CORPORA
 from ser.errors import ConfigError, ProtocolError
-from ser.splits.few_shot import FewShotProtocol
 from ser.splits.folds import FoldRule, make_folds
 from ser.splits.labels import LabelMap
+from ser.splits.protocols.few_shot import FewShotProtocol
 from ser.types import Utterance
 from tests.fakes import emodb, iemocap, msp_improv, ravdess, urdu
 from tests.splits.people import corpus, utterance

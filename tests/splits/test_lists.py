@@ -8,8 +8,8 @@ import string
 import pytest
 
 from ser.errors import DataError
-from ser.files import fingerprint
 from ser.splits.lists import Split, Splits, changed_lists, write_splits
+from ser.system.files import fingerprint
 
 LEGAL = string.ascii_letters + string.digits + "_.%"
 ODD = f"c-{LEGAL}-{LEGAL}-{string.digits}--"

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from ser.bin import make_splits
+from ser.data.data_dir import read_data_dir, write_data_dir
 from ser.errors import ConfigError, DataError, ProtocolError
-from ser.kaldi_io import read_data_dir, write_data_dir
 from ser.splits.lists import Splits
 from tests.splits.people import CLASSES, corpus
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ser.splits.lists import Split
-from ser.training.data import RunData
+from ser.training.run_data import RunData
 
 SHARED = ("angry", "happy", "neutral", "sad")
 CLASSES = ("angry", "fearful", "happy", "neutral", "sad", "surprised")

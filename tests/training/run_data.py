@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ser.splits.lists import Split
-from ser.training.data import RunData
+from ser.training.run_data import RunData
 
 CLASSES = ("angry", "happy", "neutral", "sad")
 DIM = 6

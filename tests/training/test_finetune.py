@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ser.audio import RATE_HZ
-from ser.devices import make_fabric
+from ser.data.audio import RATE_HZ
+from ser.data.data_dir import AudioPart
 from ser.errors import DataError
-from ser.kaldi_io import AudioPart
-from ser.micro_batches import micro_batches
+from ser.features.micro_batches import micro_batches
+from ser.system.devices import make_fabric
 from ser.training import finetune
 from ser.training.finetune import Frames, MaskConfig, Schedule, Trainer, copy_weights, set_weights
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ser.devices import make_fabric
 from ser.losses import EmotionDistanceLoss, SiameseContrastiveLoss
+from ser.system.devices import make_fabric
 from ser.training import stacked
 from ser.training.stacked import repeat, train_stacked
 

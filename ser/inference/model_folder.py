@@ -1,0 +1,630 @@
+"""The folder of a trained row as something that others can use: what a method's `predict` needs beside its weights.
+
+    conf.yaml model.safetensors    written by stage 4
+    model.json                     what was trained on what, classes, feature, splits, temperatures, limits
+    predict.safetensors            statistics of normalization, support utterances, what distances are taken from
+    README.md                      the model card, see `ser.inference.card`
+    encoder.safetensors            the checkpoint below the row, in folders that `ser.bin.export` made
+
+A method scores new audio by the very `predict` that stage 5 calls: on a `RunData` whose test lists are the new
+utterances, whose statistics were computed before, and whose lists of the corpora are stand-ins. A stand-in has one
+made-up utterance for each corpus and class of a list, named by a hash of what the corpus has in that list: so it has
+the same classes and corpora, and two lists are equal if, and only if, their stand-ins are. No id of a corpus is kept.
+Not here: audio (`ser.inference.predict`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import yaml
+
+from ser.config import ConfigModel, build
+from ser.errors import ConfigError, unknown
+from ser.features.config import FeatureConfig
+from ser.methods.base import Prediction, State
+from ser.metrics.calibration import fit_temperature, logits_of
+from ser.metrics.novelty import PERCENTILE, distances, fit_center
+from ser.recipe.recipe import METHODS, read_weights
+from ser.splits.lists import Split
+from ser.system.devices import Device
+from ser.system.files import fingerprint, hash_file, read_json, write_json
+from ser.training.run_data import RunData, Statistics
+from ser.training.tensor_files import read_tensors, write_tensors
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORMAT = 1
+"""Raise it when an older folder can no longer be read."""
+
+ENCODER = "encoder.safetensors"
+
+MOST_ENCODED = 500
+"""Training utterances whose center is taken where an encoder has to hear each of them."""
+
+LISTS = ("train", "dev", "labelled")
+"""Labelled lists of a split; `model.json` has them as pairs, as their order matters and JSON's keys are sorted."""
+
+TAKES_CORPUS = ("supcon", "supcon_finetune")
+"""Methods with a classifier for each corpus."""
+
+ATTRIBUTES = {"activation": "arousal", "valence": "valence"}
+"""Rating of the corpora -> what it is called in what `predict` writes."""
+
+
+# ---- 1. Writing, after a row was scored -----------------------------------------------------------------------
+
+
+def write_model(
+    folder: Path,
+    about: Mapping[str, Any],
+    method: ModuleType,
+    config: ConfigModel,
+    data: RunData,
+    state: State,
+    predicted: Iterable[str],
+    durations: Mapping[str, float],
+    device: Device,
+) -> dict[str, Any]:
+    """Write `model.json` and `predict.safetensors` beside the weights of a row.
+
+    Args:
+        folder: of a row and seed.
+        about: what the recipe knows of the row, see `ser.bin.score`.
+        method, config, data, state, device: as for `method.predict`.
+        predicted: names of the splits that it predicts: it has models of no others.
+        durations: of all utterances of the recipe's corpora, in seconds.
+
+    Returns:
+        What stands in `model.json`.
+    """
+    state = without_scores(state)
+    refused = getattr(method, "refuses_new_audio", lambda config: None)(config)
+    supports = _stored_supports(config, data)
+    speaker_of = dict(zip(data.utts, data.speakers, strict=True))
+    names = {speaker: f"known-{n}" for n, speaker in enumerate(dict.fromkeys(speaker_of[utt] for utt in supports))}
+    tensors = _statistics(method, config, data, names)
+    tensors |= {"x": data.x[data.rows(supports)]} if supports else {}
+    info = {
+        **about,
+        "format": FORMAT,
+        "classes": list(data.classes),
+        "target_data": sorted(method.target_data(config)),
+        "trained_on": _corpora_seen(method, config, data),
+        "models": sorted(predicted),
+        "refuses_new_audio": refused,
+        "stored": [[utt.split("-")[0], names[speaker_of[utt]], name] for utt, name in supports.items()],
+        "rated": _rated(data),
+        "splits": [_stand_in(split, {utt: place for place, utt in enumerate(supports)}) for split in data.splits],
+        "seconds": _seconds(method, config, data, durations),
+        "temperatures": {},
+        "attributes": {},
+    }
+    if refused is None:
+        dev = {split.name: held_out_dev(config, split) for split in data.splits}
+        info["temperatures"], info["n_dev"] = _temperatures(method, config, data, state, dev, device)
+        info["dev_corpora"] = sorted({utt.split("-")[0] for held_out in dev.values() for utt in held_out})
+        center, info["far"] = _distances(method, config, data, dev)
+        tensors["center"] = center
+        fits, info["attributes"] = _attributes(method, config, data, state, device)
+        tensors |= fits
+    write_tensors(folder / "predict.safetensors", tensors)
+    write_json(folder / "model.json", info)
+    return info
+
+
+def without_scores(state: State) -> State:
+    """Leave out what a method kept instead of weights: scores of its test utterances."""
+    return {name: value for name, value in state.items() if not name.startswith("scores.")}
+
+
+def trained_on(config: ConfigModel, split: Split) -> Mapping[str, str]:
+    """List the labelled utterances that a row trains on in a split."""
+    where = getattr(config, "train_on", "source")
+    if where == "support":
+        return {utt: name for support in split.support.values() for utt, name in support.items()}
+    if where == "labelled" or getattr(config, "dev", "choose") != "choose":
+        return split.labelled
+    return split.train
+
+
+def seen_in(method: ModuleType, config: ConfigModel, split: Split) -> list[str]:
+    """List the utterances that a row trains on or adapts to with their labels in a split."""
+    adapted = split.support.values() if "k-shot" in method.target_data(config) else ()
+    return list(dict.fromkeys((*trained_on(config, split), *(utt for support in adapted for utt in support))))
+
+
+def _corpora_seen(method: ModuleType, config: ConfigModel, data: RunData) -> list[str]:
+    """Name the corpora whose labels a row was trained on or adapted to."""
+    if (trained_elsewhere := getattr(method, "TRAINED_ON", None)) is not None:
+        return list(trained_elsewhere)
+    return sorted({utt.split("-")[0] for split in data.splits for utt in seen_in(method, config, split)})
+
+
+def held_out_dev(config: ConfigModel, split: Split) -> dict[str, str]:
+    """List the dev utterances of corpora that a row trains on, as far as it does not train on them."""
+    seen = trained_on(config, split)
+    corpora = {utt.split("-")[0] for utt in seen}
+    return {utt: name for utt, name in split.dev.items() if utt not in seen and utt.split("-")[0] in corpora}
+
+
+def _digests(labelled: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Hash what each corpus has in a list."""
+    parts: dict[str, list[tuple[str, str]]] = {}
+    for utt, name in labelled:
+        parts.setdefault(utt.split("-")[0], []).append((utt, name))
+    return {corpus: fingerprint(part)[:12] for corpus, part in parts.items()}
+
+
+def _stand_ins(labelled: Mapping[str, str]) -> dict[str, str]:
+    """Make a list with one utterance for each corpus and class of another."""
+    digest = _digests(labelled.items())
+    pairs = dict.fromkeys((utt.split("-")[0], name) for utt, name in labelled.items())
+    return {f"{corpus}-list-{digest[corpus]}-{name}": name for corpus, name in pairs}
+
+
+def _stand_in(split: Split, places: Mapping[str, int]) -> dict[str, Any]:
+    """Describe a split without the utterances of its lists, support sets by the places of what is stored."""
+    return {
+        "name": split.name,
+        **{part: list(_stand_ins(getattr(split, part)).items()) for part in LISTS},
+        "adapt": [f"{corpus}-list-{digest}" for corpus, digest in _digests((u, "") for u in split.adapt).items()],
+        "support": [
+            [k, draw, [places[utt] for utt in support if utt in places]]
+            for (k, draw), support in split.support.items()
+        ],
+        "tests": sorted({utt.split("-")[0] for utt in split.test}),
+    }
+
+
+def _stored_supports(config: ConfigModel, data: RunData) -> dict[str, str]:
+    """List the support utterances whose class means are the classifier, and their classes; others are not needed."""
+    if getattr(config, "predictor", "") != "nearest_mean" or config.objective == "source_only" or not data.x.shape[1]:
+        return {}
+    return {u: name for split in data.splits for support in split.support.values() for u, name in support.items()}
+
+
+def _rated(data: RunData) -> dict[str, list[str]]:
+    """List the stand-ins of what has ratings."""
+    found: dict[str, list[str]] = {}
+    for rating, of_utt in data.ratings.items():
+        lists = [labelled for split in data.splits for labelled in (split.train, split.labelled)]
+        rated = [{utt.split("-")[0] for utt in labelled if utt in of_utt} for labelled in lists]
+        found[rating] = sorted(
+            {
+                utt
+                for labelled, corpora in zip(lists, rated, strict=True)
+                for utt in _stand_ins(labelled)
+                if utt.split("-")[0] in corpora
+            }
+        )
+    return found
+
+
+def _statistics(
+    method: ModuleType, config: ConfigModel, data: RunData, names: Mapping[str, str]
+) -> dict[str, np.ndarray]:
+    """Collect the statistics that `RunData.normalized` takes off, named by split, outliers and group; of speakers
+    those that have a new name."""
+    how = getattr(config, "normalization", "none")
+    if how == "none" or not data.x.shape[1]:
+        return {}
+    found: dict[str, np.ndarray] = {}
+    for split in data.splits:
+        if not (split.train or split.labelled):
+            continue
+        kinds = {False: data.statistics(split, how)}
+        if hasattr(method, "standardized"):
+            kinds[True] = data.statistics(split, how, without=method.standardized(config, data, split)[1])
+        for left_out, (of_all, of_group) in kinds.items():
+            if how == "speaker":
+                of_group = {names[name]: value for name, value in of_group.items() if name in names}
+            named = {group: value for group, value in {None: of_all, **of_group}.items() if value is not None}
+            found |= {json.dumps(["norm", split.name, left_out, group]): value for group, value in named.items()}
+    return found
+
+
+def _seconds(
+    method: ModuleType, config: ConfigModel, data: RunData, durations: Mapping[str, float]
+) -> dict[str, float]:
+    """Tell how long what is trained on is, and how long anything in the corpora."""
+    seen = sorted(durations[utt] for utt in {utt for split in data.splits for utt in seen_in(method, config, split)})
+    return {
+        "shortest": seen[0],
+        "typical_longest": float(np.percentile(seen, 95)),
+        "longest": max(durations.values()),
+    }
+
+
+def _predicted(
+    method: ModuleType,
+    config: ConfigModel,
+    data: RunData,
+    state: State,
+    tests: Mapping[str, Mapping[str, str]],
+    device: Device,
+) -> list[Prediction]:
+    """Predict other utterances than those of the test lists: split -> utterance -> class."""
+    splits = [replace(split, test=tests[split.name]) for split in data.splits]
+    predictions = method.predict(config, replace(data, splits=splits), state, device)
+    return [p for p in predictions if len(p.utts)]
+
+
+def _temperatures(
+    method: ModuleType,
+    config: ConfigModel,
+    data: RunData,
+    state: State,
+    dev: Mapping[str, Mapping[str, str]],
+    device: Device,
+) -> tuple[dict[str, float], int]:
+    """Fit one temperature for each number of shots, on all models together; also tell the number of utterances.
+
+    Where all or none are right there is none: it would be the bound of the search, and every probability 1.
+    """
+    by_shots: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    if not any(dev.values()):
+        return {}, 0
+    for p in _predicted(method, config, data, state, dev, device):
+        logits = logits_of(p.scores, p.are_posteriors)
+        by_shots.setdefault(str(p.k), []).append((logits, data.targets(dev[p.split])))
+    n_utts = len({utt for of_split in dev.values() for utt in of_split})
+    joined = {k: [np.concatenate(both) for both in zip(*parts, strict=True)] for k, parts in by_shots.items()}
+    are_right = {k: logits.argmax(1) == y for k, (logits, y) in joined.items()}
+    return {k: fit_temperature(*joined[k]) for k, right in are_right.items() if 0 < right.mean() < 1}, n_utts
+
+
+def _distances(
+    method: ModuleType, config: ConfigModel, data: RunData, dev: Mapping[str, Mapping[str, str]]
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Fit the center of what the first model is trained on, and the distance beyond which audio counts as far."""
+    split = next(split for split in data.splits if trained_on(config, split))
+    seen = seen_in(method, config, split)
+    if data.encoder is not None:
+        seen = seen[:: -(-len(seen) // MOST_ENCODED)]
+    center = fit_center(vectors(config, data, split, seen))
+    held_out = list(dev[split.name]) or seen
+    found = distances(vectors(config, data, split, held_out), center)
+    return center, {
+        "split": split.name,
+        "threshold": float(np.percentile(found, PERCENTILE)),
+        "from": "the dev utterances" if dev[split.name] else "the training utterances themselves",
+    }
+
+
+def vectors(config: ConfigModel, data: RunData, split: Split, utts: Sequence[str]) -> np.ndarray:
+    """Give the point of each utterance that distances are taken from, (n, D).
+
+    Its normalized vector; the mean of its frames, as they are stored; or, where the encoder is trained, the mean of
+    the frames that its frozen front end gives.
+    """
+    if data.x.shape[1]:
+        return data.normalized(split, getattr(config, "normalization", "none"))[data.rows(utts)]
+    if data.encoder is None:
+        return np.stack([data.frames[utt].float().flatten(0, -2).mean(0).numpy() for utt in utts])
+    from ser.features.encoders.s3prl import load_trainable
+    from ser.training.finetune import Frames
+
+    frames = Frames(load_trainable(data.encoder.upstream, data.encoder.ckpt_file()), data.audio, max_bytes=0)
+    return np.stack([frames.of(utt, None).float().mean(0).numpy() for utt in utts])
+
+
+def _attributes(
+    method: ModuleType, config: ConfigModel, data: RunData, state: State, device: Device
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Fit the rating that a latent space follows, rating = b_0 + b z, on the training utterances of each model."""
+    rating = getattr(getattr(config, "loss", None), "metric", "none")
+    if rating not in ATTRIBUTES:
+        return {}, {}
+    of_utt, tests = data.ratings[rating], {split.name: trained_on(config, split) for split in data.splits}
+    found: dict[str, np.ndarray] = {}
+    for p in _predicted(method, config, data, state, tests, device):
+        rows = [i for i, utt in enumerate(p.utts) if utt in of_utt and np.isfinite(p.latent[i]).all()]
+        design = np.column_stack([np.ones(len(rows)), p.latent[rows]])
+        y = np.array([of_utt[p.utts[i]] for i in rows])
+        found[json.dumps(["rating", p.split])] = np.linalg.lstsq(design, y, rcond=None)[0]
+    shown = [of_utt[utt] for of_split in tests.values() for utt in of_split if utt in of_utt]
+    return found, {ATTRIBUTES[rating]: {"lowest": min(shown), "highest": max(shown)}}
+
+
+# ---- 2. Reading -----------------------------------------------------------------------------------------------
+
+
+class NewUtterance(NamedTuple):
+    """What a method needs to know of new audio.
+
+    Attributes:
+        speaker: any name; matters to rows with `normalization: speaker`.
+        feature: (D,) or frames (T, ...), or where the audio is for a method with an encoder of its own.
+    """
+
+    speaker: str
+    feature: Any
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained row, read from its folder.
+
+    Attributes:
+        folder: where it lies.
+        about: `model.json`.
+        config: of its method.
+        tensors: `predict.safetensors`.
+        ckpt: checkpoint file of the encoder, where the folder does not hold it and its variable is not to count.
+    """
+
+    folder: Path
+    about: Mapping[str, Any]
+    config: ConfigModel
+    tensors: Mapping[str, np.ndarray]
+    ckpt: Path | None = None
+
+    @classmethod
+    def open(cls, folder: Path, ckpt: Path | None = None) -> Model:
+        """Read a folder.
+
+        Raises:
+            ConfigError: if it is no model folder, or one that this version cannot use.
+        """
+        path = folder / "model.json"
+        if not path.is_file():
+            raise ConfigError(
+                f"--model {folder}: holds no model.json; name a trained row's exp/ROW/seedN, after stage 5"
+            )
+        about = read_json(path)
+        if about.get("format") != FORMAT:
+            raise ConfigError(
+                f"{path}: format {about.get('format')}, and this version reads {FORMAT}; score it again"
+            )
+        if about["refuses_new_audio"]:
+            raise ConfigError(f"--model {folder}: {about['refuses_new_audio']}")
+        if about["method"] not in METHODS:
+            raise ConfigError(f"{path}: method: {unknown(str(about['method']), METHODS)}")
+        method = importlib.import_module(METHODS[about["method"]])
+        conf = folder / "conf.yaml"
+        config = build(method.Config, yaml.safe_load(conf.read_text(encoding="utf-8")), str(conf))
+        return cls(folder, about, config, read_tensors(folder / "predict.safetensors", "numpy")[0], ckpt)
+
+    @property
+    def method(self) -> ModuleType:
+        """The module that predicts."""
+        return importlib.import_module(METHODS[self.about["method"]])
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes in the order of their indices."""
+        return self.about["classes"]
+
+    @property
+    def of_speakers(self) -> bool:
+        """Whether it needs all utterances of a speaker before it can score one."""
+        return getattr(self.config, "normalization", "none") == "speaker"
+
+    @cached_property
+    def state(self) -> State:
+        """The weights."""
+        return without_scores(read_weights(self.folder, self.about["method"]))
+
+    @cached_property
+    def feature(self) -> FeatureConfig:
+        """What it takes, or the encoder that it trained; with a checkpoint file that is there and is the right one.
+
+        Raises:
+            ConfigError: if the checkpoint is missing or another one.
+        """
+        told = self.about["feature"]
+        config = build(FeatureConfig, told["config"], f"{self.folder}/model.json: feature")
+        if config.ckpt is None:
+            config.check_usable()
+            return config
+        own = self.folder / ENCODER
+        if self.ckpt is None and own.is_file():
+            file, expected = own, told["encoder_hash"]
+        elif self.ckpt is not None or config.ckpt[0] != "$":
+            file, expected = self.ckpt or Path(config.ckpt), told["ckpt_hash"]
+        else:
+            try:
+                file, expected = Path(config.ckpt_file()), told["ckpt_hash"]
+            except ConfigError:
+                raise ConfigError(
+                    f"--model {self.folder}: its encoder is not in the folder; give its file by --ckpt or "
+                    f"{config.ckpt[1:]}, or make a folder with it by python -m ser.bin.export"
+                ) from None
+        if not file.is_file():
+            raise ConfigError(f"--ckpt {file}: no such file")
+        if hash_file(file) != expected:
+            raise ConfigError(
+                f"--ckpt {file}: another checkpoint than the model was trained with (BLAKE2b {expected})"
+            )
+        return config.model_copy(update={"ckpt": str(file.resolve())})
+
+    def different_front_end(self) -> list[str]:
+        """Name what computes features here otherwise than where it was trained."""
+        told, now = self.about["feature"]["made_from"], self.feature.identity()
+        return [f"{key} {told[key]}, here {now.get(key)}" for key in sorted(told) if told[key] != now.get(key)
+                and key != "ckpt_hash"]  # fmt: skip
+
+    def temperature(self, k: int) -> float | None:
+        """Give the temperature of models of k shots; None where no dev utterances were left to fit one."""
+        return self.about["temperatures"].get(str(k))
+
+    # ---- Which of a row's models ----
+
+    def corpus(self, wanted: str | None) -> str | None:
+        """Tell as whose audio new audio is taken; None where it does not matter.
+
+        Raises:
+            ConfigError: for an unknown one, or none where there are several.
+        """
+        splits = [split for split in self.about["splits"] if split["name"] in self.about["models"]]
+        known = sorted({corpus for split in splits for corpus in split["tests"]})
+        if wanted is not None:
+            if wanted not in known:
+                raise ConfigError(f"--corpus: {unknown(wanted, known)}")
+            return wanted
+        matters = self.about["method"] in TAKES_CORPUS or getattr(self.config, "normalization", "") == "corpus"
+        if matters and len(known) > 1:
+            raise ConfigError(
+                f"--model {self.folder}: it treats each corpus in its own way; say by --corpus as which of "
+                f"{', '.join(known)} to take the audio"
+            )
+        return known[0] if matters else None
+
+    def chosen(self, corpus: str | None, split: str | None, shots: int | None, draw: int | None) -> Chosen:
+        """Choose models.
+
+        Args:
+            corpus: of `corpus`.
+            split, shots, draw: one of the row's; None takes all splits, the most shots, all draws.
+
+        Raises:
+            ConfigError: for one that is not there.
+        """
+        names = self.about["models"]
+        if split is not None and split not in names:
+            raise ConfigError(f"--split: {unknown(split, names)}")
+        of_support = "k-shot" in self.about["target_data"]
+        supports = {(k, d) for s in self.about["splits"] for k, d, _ in s["support"]} if of_support else {(0, 0)}
+        sizes = sorted({k for k, _ in supports})
+        k = sizes[-1] if shots is None else shots
+        if shots is not None and not of_support:
+            raise ConfigError("--shots: the row was not adapted to support sets; leave it out")
+        if k not in sizes:
+            raise ConfigError(f"--shots: found {k}, the row has {', '.join(map(str, sizes))}")
+        if draw is not None and (k, draw) not in supports:
+            known = [str(d) for size, d in sorted(supports) if size == k]
+            raise ConfigError(f"--draw: found {draw}, the row has {', '.join(known)}")
+        usable = [s for s in self.about["splits"] if s["name"] in names and (corpus is None or corpus in s["tests"])]
+        chosen = (
+            [split] if split is not None else list({self._decides(s): s["name"] for s in reversed(usable)}.values())
+        )
+        return Chosen(frozenset(chosen), k, draw)
+
+    def _decides(self, split: Mapping[str, Any]) -> str:
+        """Hash what makes a split's model: those alike have one model."""
+        sees = self.about["target_data"]
+        norms = {name: value.tolist() for name, value in self.tensors.items()
+                 if name.startswith("[") and json.loads(name)[:2] == ["norm", split["name"]]}  # fmt: skip
+        return fingerprint([
+            split["train"],
+            split["dev"],
+            split["labelled"] if "labelled" in sees else None,
+            split["name"] if "k-shot" in sees else None,  # support sets differ, and not all are stored
+            split["adapt"] if any(word.startswith("unlabelled") for word in sees) else None,
+            [norms[name] for name in sorted(norms)],
+        ])  # fmt: skip
+
+    # ---- Prediction ----
+
+    def run_data(self, new: Sequence[NewUtterance], corpus: str | None, chosen: Chosen) -> RunData:
+        """Lay new utterances out as the test lists of the chosen models' splits; they are named in their order."""
+        corpus = corpus or "new"
+        utts = [f"{corpus}-new-{number}" for number in range(len(new))]
+        test = dict.fromkeys(utts, "")
+        stored = self.about["stored"]
+        ids = [f"{corpus}-support-{place}" for place, (corpus, _, _) in enumerate(stored)]
+        speakers = [speaker for _, speaker, _ in stored] + [f"new-{utterance.speaker}" for utterance in new]
+        data = RunData(
+            utts=ids + utts,
+            x=np.empty((len(stored) + len(utts), 0), np.float32),
+            speakers=speakers,
+            splits=[
+                Split(
+                    name=s["name"],
+                    **{part: dict(s[part]) for part in LISTS},
+                    adapt=s["adapt"],
+                    test=test if s["name"] in chosen.splits else {},
+                    support={
+                        (k, draw): {ids[place]: stored[place][2] for place in support}
+                        for k, draw, support in s["support"]
+                        if k == chosen.k  # the models of a size are counted among themselves
+                    },
+                )
+                for s in self.about["splits"]
+            ],
+            classes=self.classes,
+            factors={
+                "corpus": dict.fromkeys(utts, corpus),
+                "speaker": dict(zip(utts, speakers[len(stored) :], strict=True)),
+            },
+            ratings={rating: dict.fromkeys(rated, 0.0) for rating, rated in self.about["rated"].items()},
+            known=self._known,
+        )
+        features = dict(zip(utts, (utterance.feature for utterance in new), strict=True))
+        if self.about["finetunes"]:
+            return replace(data, audio=features, encoder=self.feature)
+        if self.feature.is_sequence:
+            import torch
+
+            return replace(data, frames=_Frames({utt: torch.from_numpy(frames) for utt, frames in features.items()}))
+        rows = [self.tensors["x"]] if stored else []
+        return replace(data, x=np.concatenate([*rows, np.stack(list(features.values()))]))
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, bool], Statistics]:
+        known: dict[tuple[str, bool], dict[str | None, np.ndarray]] = {}
+        for name, value in self.tensors.items():
+            if name.startswith("["):
+                kind, split, *rest = json.loads(name)
+                if kind == "norm":
+                    known.setdefault((split, rest[0]), {})[rest[1]] = value
+        return {key: Statistics(groups.pop(None, None), groups) for key, groups in known.items()}
+
+    def distances(self, data: RunData) -> np.ndarray:
+        """Tell how far new utterances are from the training data, as a share of what counts as far, (n,)."""
+        split = next(split for split in data.splits if split.name == self.about["far"]["split"])
+        utts = [utt for utt in data.utts if re.fullmatch(r".*-new-\d+", utt)]
+        return (
+            distances(vectors(self.config, data, split, utts), self.tensors["center"])
+            / self.about["far"]["threshold"]
+        )
+
+    def rating(self, prediction: Prediction) -> dict[str, np.ndarray]:
+        """Estimate the rating that the latent space follows: arousal or valence -> (n,), or nothing."""
+        name = json.dumps(["rating", prediction.split])
+        if prediction.latent is None or name not in self.tensors:
+            return {}
+        weights = self.tensors[name]
+        (attribute,) = self.about["attributes"]
+        return {attribute: weights[0] + prediction.latent @ weights[1:]}
+
+
+class Chosen(NamedTuple):
+    """Models of a row: splits, number of shots, and one draw or all."""
+
+    splits: frozenset[str]
+    k: int
+    draw: int | None
+
+    def of(self, predictions: Iterable[Prediction]) -> list[Prediction]:
+        """Keep the predictions of these models."""
+        return [
+            p
+            for p in predictions
+            if p.split in self.splits and p.k == self.k and (self.draw is None or p.draw == self.draw)
+        ]
+
+
+class _Frames(dict[str, "Tensor"]):
+    """Frames of new utterances, as `ser.features.frames.Frames` gives those of an archive."""
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """Numbers of frames, by utterance."""
+        return {utt: len(frames) for utt, frames in self.items()}
+
+    @property
+    def frame_shape(self) -> tuple[int, ...]:
+        """Shape of one frame."""
+        return tuple(next(iter(self.values())).shape[1:])

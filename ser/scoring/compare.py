@@ -1,0 +1,227 @@
+"""Two runs side by side on the same test utterances: scores, a paired test, and the utterances that changed.
+
+Everything comes from the `predictions.tsv` and `metrics.json` that stage 5 wrote, so that runs of two recipes, or of
+two machines, can be held against each other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ser.errors import DataError
+from ser.metrics.statistics import (
+    Interval,
+    difference_bootstrap,
+    mean_scores,
+    paired_speaker_test,
+    resample_speakers,
+    speaker_bootstrap,
+)
+from ser.randomness import rng
+from ser.scoring.score import by_corpus, by_shots, metrics
+from ser.system.files import read_json
+
+SEED = 1
+"""Of bootstrap and permutations, as in the tables of recipes."""
+
+CHANGES = ("right in B alone", "right in A alone", "wrong in both, but otherwise")
+"""How a prediction may change, as it is told to people."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Paired:
+    """Two systems on the same utterances; scores in [0, 1].
+
+    Attributes:
+        a, b: `mean_scores` of the two.
+        a_interval, b_interval: of their UARs.
+        difference: UAR of b minus that of a, with its `interval` and the `p` of the paired test.
+    """
+
+    a: Mapping[str, np.ndarray]
+    b: Mapping[str, np.ndarray]
+    a_interval: Interval
+    b_interval: Interval
+    difference: float
+    interval: Interval
+    p: float
+
+
+def paired(a: np.ndarray, b: np.ndarray, *name: object) -> Paired:
+    """Hold two systems against each other, speakers being what is resampled and swapped.
+
+    Args:
+        a, b: confusion counts of two systems on the same utterances, (R, S, C, C) and (R', S, C, C).
+        name: of the random draws of a test with many speakers.
+    """
+    drawn = resample_speakers(a.shape[1], rng("bootstrap", SEED))
+    scores = mean_scores(a), mean_scores(b)
+    return Paired(
+        *scores,
+        speaker_bootstrap(a, drawn),
+        speaker_bootstrap(b, drawn),
+        float(scores[1]["uar"] - scores[0]["uar"]),
+        difference_bootstrap(b, a, drawn),
+        paired_speaker_test(b, a, rng("paired test", SEED, *name)),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """Predictions of one row, of one seed or of all.
+
+    Attributes:
+        name: the folder as it was given.
+        classes: in the order of their indices.
+        tables: condition (a number of shots, or a tested corpus) -> predictions, seeds told apart by `seed`.
+    """
+
+    name: str
+    classes: Sequence[str]
+    tables: Mapping[str, pd.DataFrame]
+
+
+def read_run(folder: Path) -> Run:
+    """Read `exp/<row>/seed<k>`, or all seeds of `exp/<row>`.
+
+    Raises:
+        DataError: for a folder that holds no scored run.
+    """
+    seeds = [folder] if (folder / "predictions.tsv").exists() else sorted(folder.glob("seed*"))
+    seeds = [seed for seed in seeds if (seed / "predictions.tsv").exists() and (seed / "metrics.json").exists()]
+    if not seeds:
+        raise DataError(f"{folder}: no predictions.tsv and metrics.json, here or in seed1, seed2, ...; name a folder "
+                        "exp/<row> or exp/<row>/seed<k> that stage 5 has scored")  # fmt: skip
+    scores = read_json(seeds[0] / "metrics.json")
+    parts = [pd.read_csv(seed / "predictions.tsv", sep="\t", keep_default_na=False) for seed in seeds]
+    table = pd.concat([part.assign(seed=seed.name) for seed, part in zip(seeds, parts, strict=True)])
+    has_shots = all(name.isdigit() for name in scores["conditions"])
+    tables = [(by_shots if has_shots else by_corpus)(of_seed) for _, of_seed in table.groupby("seed")]
+    return Run(str(folder), scores["classes"], {c: pd.concat([of[c] for of in tables]) for c in tables[0]})
+
+
+def counts_of(table: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
+    """Count the confusions of one condition, (R, S, C, C) over draws and seeds and, sorted by name, speakers."""
+    speaker_of = {utt: speaker_of_id(utt) for utt in table["utt_id"].unique()}
+    seeds = [table] if "seed" not in table else [of_seed for _, of_seed in table.groupby("seed")]
+    scored = [metrics({"": of_seed}, classes, speaker_of, episodic=False)[""]["counts"] for of_seed in seeds]
+    return np.concatenate(scored)
+
+
+def speaker_of_id(utt: str) -> str:
+    """Tell the speaker of an utterance from its id, of which it is the first two parts.
+
+    Example:
+        >>> speaker_of_id("ravdess-07-03-01-05-01-02-01-07")
+        'ravdess-07'
+    """
+    return "-".join(utt.split("-")[:2])
+
+
+def conditions_of(a: Run, b: Run, common: bool = False) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+    """Find what both runs were tested on.
+
+    Numbers of shots meet their like. A row without support sets, or a row of a recipe without shots, meets every
+    number of shots of the other.
+
+    Args:
+        a, b: the runs.
+        common: whether to keep the utterances that both have, where their lists differ.
+
+    Returns:
+        Condition, as it is told to people -> predictions of a and of b.
+
+    Raises:
+        DataError: for other classes, or where no two lists are the same: how they differ.
+    """
+    if set(a.classes) != set(b.classes):
+        raise DataError(f"{a.name} and {b.name}: other classes: {_differ(a.classes, b.classes)}; compare runs of one "
+                        "label map")  # fmt: skip
+    found, apart = {}, []
+    for name_a, name_b in ((x, y) for x in a.tables for y in b.tables if _may_meet(x, y)):
+        both = a.tables[name_a], b.tables[name_b]
+        lists = [set(table["utt_id"]) for table in both]
+        name = name_a if name_a == name_b else f"{told(name_a)} and {told(name_b)}"
+        if lists[0] == lists[1] or (common and lists[0] & lists[1]):
+            kept = [table[table["utt_id"].isin(lists[0] & lists[1])] for table in both]
+            _same_labels(a, b, *kept)
+            found[told(name)] = (kept[0], kept[1])
+        else:
+            apart.append((len(lists[0] & lists[1]), f"other test utterances: {_differ(*lists)}"))
+    if not found:
+        n_shared, why = max(apart, default=(0, f"A has {', '.join(map(told, a.tables))}, "
+                                               f"B has {', '.join(map(told, b.tables))}"))  # fmt: skip
+        advice = f"--common true compares the {n_shared} that both have" if n_shared else "no utterance is in both"
+        raise DataError(f"{a.name} and {b.name}: {why}; {advice}")
+    return found
+
+
+def _may_meet(a: str, b: str) -> bool:
+    """Tell whether two conditions ask for the same: unlike numbers of shots and unlike corpora do not."""
+    if (a.isdigit() and b.isdigit() and "0" not in (a, b)) or not (a.isdigit() or b.isdigit()):
+        return a == b
+    return True
+
+
+def told(condition: str) -> str:
+    """Name a condition for people: a number of shots, or a tested corpus.
+
+    Example:
+        >>> told("5"), told("0"), told("emodb")
+        ('5 shots', 'no shots', 'emodb')
+    """
+    return (f"{condition} shots" if condition != "0" else "no shots") if condition.isdigit() else condition
+
+
+def _differ(a: Sequence[str] | set[str], b: Sequence[str] | set[str]) -> str:
+    """Say in half a sentence how two lists differ."""
+    alone = {"A": sorted(set(a) - set(b)), "B": sorted(set(b) - set(a))}
+    parts = [
+        f"{len(names)} are in {run} alone (first: {', '.join(names[:3])})" for run, names in alone.items() if names
+    ]
+    return f"A has {len(a)}, B has {len(b)}, {' and '.join(parts)}"
+
+
+def _same_labels(a: Run, b: Run, table_a: pd.DataFrame, table_b: pd.DataFrame) -> None:
+    labels = [dict(zip(table["utt_id"], table["true"], strict=True)) for table in (table_a, table_b)]
+    if other := sorted(utt for utt in labels[0] if labels[0][utt] != labels[1][utt]):
+        first = other[0]
+        raise DataError(
+            f"{a.name} and {b.name}: other labels for {len(other)} utterances (first: {first}, '{labels[0][first]}' "
+            f"and '{labels[1][first]}'); compare runs of one label map"
+        )
+
+
+def changed(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
+    """List the utterances that two runs predict otherwise.
+
+    Where a run has several predictions of an utterance, from its draws, seeds and fold models, the most frequent one
+    stands for it, of equally frequent ones the first in the alphabet.
+
+    Returns:
+        Columns change (of `CHANGES`), utt_id, true, a, b, and a_right and b_right, the shares of each run's
+        predictions that are right; sorted by change and utterance.
+    """
+    columns = {"a": _summary(a).add_prefix("a_"), "b": _summary(b).add_prefix("b_")}
+    joined = (
+        columns["a"].join(columns["b"]).reset_index().rename(columns={"a_true": "true", "a_pred": "a", "b_pred": "b"})
+    )
+    joined = joined[joined["a"] != joined["b"]]
+    kind = np.where(joined["b"] == joined["true"], 0, np.where(joined["a"] == joined["true"], 1, 2))
+    joined.insert(0, "change", np.array(CHANGES)[kind] if len(joined) else [])
+    joined = joined.assign(kind=kind).sort_values(["kind", "utt_id"]).drop(columns="kind")
+    return joined[["change", "utt_id", "true", "a", "b", "a_right", "b_right"]].reset_index(drop=True)
+
+
+def _summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Sum up the predictions of each utterance: true, the most frequent prediction, the share that is right."""
+    by_utt = table.assign(right=table["pred"] == table["true"]).groupby("utt_id")
+    votes = table.groupby(["utt_id", "pred"]).size().rename("n").reset_index()
+    votes = votes.sort_values(["utt_id", "n", "pred"], ascending=[True, False, True]).drop_duplicates("utt_id")
+    summary = by_utt["true"].first().to_frame().join(votes.set_index("utt_id")["pred"])
+    return summary.join(by_utt["right"].mean())

@@ -1,0 +1,228 @@
+"""Stage 5: predictions of trained rows, and their counts; the one place where test lists are opened."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ser.errors import DataError
+from ser.methods.base import Prediction
+from ser.metrics.classification import scores_of_confusion
+from ser.metrics.episodic import episodic_counts
+from ser.metrics.linear_fit import adjusted_r2, f_test, moments
+from ser.metrics.statistics import mean_scores
+from ser.randomness import rng
+from ser.training.run_data import RunData
+
+LATENT = "z"
+"""Columns of a latent space begin with it, and end with the number of the axis."""
+
+
+def predictions_table(predictions: Sequence[Prediction], data: RunData) -> pd.DataFrame:
+    """Lay out predictions beside the reference, one line per support set and test utterance.
+
+    Returns:
+        Columns split, shots, draw, utt_id, true, pred, one score per class, and z1, z2, ... of a latent space.
+
+    Raises:
+        ValueError: if a method left out or added an utterance.
+    """
+    reference = {split.name: split.test for split in data.splits}
+    parts = []
+    for p in predictions:
+        if list(p.utts) != list(reference[p.split]) or p.scores.shape != (len(p.utts), len(data.classes)):
+            raise ValueError(f"{p.split}: predictions are not one line per test utterance")
+        if not np.isfinite(p.scores).all():
+            raise DataError(f"{p.split}, draw {p.draw}: scores are not finite; lower the learning rate")
+        part = pd.DataFrame(
+            {
+                "split": p.split,
+                "shots": p.k,
+                "draw": p.draw,
+                "utt_id": p.utts,
+                "true": list(reference[p.split].values()),
+                "pred": np.asarray(data.classes)[p.scores.argmax(1)],
+            }
+        )
+        parts.append(part.join(pd.DataFrame(p.scores, columns=list(data.classes))))
+        if p.latent is not None:
+            names = [f"{LATENT}{axis}" for axis in range(1, p.latent.shape[1] + 1)]
+            parts[-1] = parts[-1].join(pd.DataFrame(p.latent, columns=names))
+    return pd.concat(parts, ignore_index=True)
+
+
+def confusion_counts(
+    table: pd.DataFrame, classes: Sequence[str], speaker_of: Mapping[str, str]
+) -> tuple[np.ndarray, list[int], list[str]]:
+    """Count how often each class was taken for each, by fold, support draw and speaker.
+
+    Args:
+        table: predictions for one number of shots.
+        classes: names in the order of their indices.
+        speaker_of: utterance id -> speaker.
+
+    Returns:
+        Counts (F, R, S, C, C), folds in the order of their names, rows true; the draws (R,) and the speakers (S,).
+    """
+    speaker = table["utt_id"].map(speaker_of)
+    columns = (table["split"], table["draw"], speaker)
+    names = [sorted(column.unique().tolist()) for column in columns]
+    shape = (*map(len, names), len(classes), len(classes))
+    codes = [_codes(column, known) for column, known in zip(columns, names, strict=True)]
+    codes += [_codes(table[name], classes) for name in ("true", "pred")]
+    counts = np.bincount(np.ravel_multi_index(codes, shape), minlength=math.prod(shape)).reshape(shape)
+    return counts, names[1], names[2]
+
+
+def _codes(values: pd.Series, names: Sequence[Any]) -> np.ndarray:
+    """Turn values into their places among some names, (n,)."""
+    codes = pd.Index(list(names)).get_indexer(values)
+    if (codes < 0).any():
+        raise ValueError(f"'{values[codes < 0].iloc[0]}' is none of {list(names)}")
+    return codes
+
+
+def by_shots(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Part predictions into what is scored alone: one condition for each number of shots."""
+    return {str(shots): part for shots, part in table.groupby("shots")}
+
+
+def by_corpus(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Part predictions by tested corpus, and those of a rotation over held-out speakers from the others.
+
+    Where a corpus has fewer folds than there are rotations, each utterance counts once.
+    """
+    corpus, is_rotation = table["utt_id"].str.split("-").str[0], table["split"].str.startswith("rotation")
+    parts = {}
+    for name in sorted(corpus.unique()):
+        parts[name] = table[(corpus == name) & ~is_rotation]
+        rotation = table[(corpus == name) & is_rotation].drop_duplicates("utt_id")
+        if len(rotation):
+            parts[f"{name}, rotation"] = rotation
+    return parts
+
+
+def metrics(
+    conditions: Mapping[str, pd.DataFrame],
+    classes: Sequence[str],
+    speaker_of: Mapping[str, str],
+    episodic: bool = True,
+) -> dict[str, Any]:
+    """Score one row and seed, for each condition: a number of shots, or a tested corpus.
+
+    Returns:
+        condition -> means over draws of UAR, WA, macro F1 and recalls on pooled folds, the mean of fold-wise UARs,
+        in how many (fold, draw) cells only one class was predicted, and the counts that everything else,
+        intervals and tests included, is computed from; and as `episodic` the paper's sampled UARs with their counts.
+    """
+    result = {}
+    for name, part in conditions.items():
+        of_folds, draws, speakers = confusion_counts(part, classes, speaker_of)
+        counts = of_folds.reshape(-1, *of_folds.shape[2:]) if _all_in_each_fold(part) else of_folds.sum(0)
+        scores = mean_scores(counts)
+        n_predicted = (of_folds.sum((2, 3)) > 0).sum(-1)  # classes in each cell, (F, R)
+        result[name] = {
+            "uar": float(scores["uar"]),
+            "wa": float(scores["wa"]),
+            "macro_f1": float(scores["macro_f1"]),
+            "recall": dict(zip(classes, scores["recall"].tolist(), strict=True)),
+            "uar_mean_of_folds": _mean_of_folds(of_folds.sum(2)),
+            "uar_sd_of_folds": _sd_of_folds(of_folds.sum(2)),
+            "recall_per_speaker": _per_speaker(counts, speakers, classes),
+            "cells": int((n_predicted > 0).sum()),
+            "one_class_cells": int((n_predicted == 1).sum()),
+            "draws": draws,
+            "speakers": speakers,
+            "counts": counts.tolist(),
+            "episodic": _episodic(part, classes) if episodic else None,
+        }
+    return result
+
+
+def _all_in_each_fold(table: pd.DataFrame) -> bool:
+    """Tell whether every fold tests the same utterances, so that folds are repetitions and not parts."""
+    return table.groupby("split")["utt_id"].agg(frozenset).nunique() == 1
+
+
+def _sd_of_folds(counts: np.ndarray) -> float | None:
+    """Give the sample standard deviation over folds of UAR, as `_mean_of_folds`; None for one fold."""
+    if len(counts) < 2 or not counts.sum(-1).all():
+        return None
+    return float(scores_of_confusion(counts)["uar"].std(axis=0, ddof=1).mean())
+
+
+def _mean_of_folds(counts: np.ndarray) -> float | None:
+    """Average UAR over folds and draws, (F, R, C, C); None if a fold lacks a class and so cannot be scored alone."""
+    return float(scores_of_confusion(counts)["uar"].mean()) if counts.sum(-1).all() else None
+
+
+def _episodic(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
+    """Score random episodes for one number of shots: the same queries in every row, whatever was predicted."""
+    true, pred = _codes(table["true"], classes), _codes(table["pred"], classes)
+    of_cells = {
+        cell: episodic_counts(true[places], pred[places], len(classes), rng("episodic queries", *cell))
+        for cell, places in sorted(table.groupby(["split", "draw"]).indices.items())
+    }
+    folds, draws = (sorted(set(names)) for names in zip(*of_cells, strict=True))
+    counts = np.array([[of_cells[fold, draw] for draw in draws] for fold in folds])  # (F, R, C, C)
+    pooled = counts.sum(0)
+    return {
+        "uar": float(scores_of_confusion(pooled)["uar"].mean()) if pooled.any() else None,  # of tiny folds alone
+        "uar_mean_of_folds": _mean_of_folds(counts),
+        "counts": pooled.tolist(),
+    }
+
+
+def _per_speaker(counts: np.ndarray, speakers: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:
+    recall = scores_of_confusion(counts.mean(0))["recall"]  # (S, C)
+    return {
+        speaker: {c: None if np.isnan(r) else round(float(r), 4) for c, r in zip(classes, row, strict=True)}
+        for speaker, row in zip(speakers, recall, strict=True)
+    }
+
+
+def fits(
+    conditions: Mapping[str, pd.DataFrame],
+    ratings: Mapping[str, Mapping[str, float]],
+    speaker_of: Mapping[str, str],
+) -> dict[str, Any]:
+    """Hold each model's latent space against the ratings of the utterances that it encoded, for each condition.
+
+    Returns:
+        condition -> rating -> its speakers, the moments of (1, z, rating) by model and speaker (M, S, D + 2, D + 2),
+        and by model the p of the F-test and adjusted R2 of latent distances on rating distances over all pairs (M,).
+        Nothing for conditions without ratings, or rows without a latent space.
+    """
+    result: dict[str, Any] = {}
+    for name, part in conditions.items():
+        axes = [column for column in part if re.fullmatch(rf"{LATENT}\d+", str(column))]
+        for rating, of_utt in ratings.items():
+            rated = part.assign(rating=part["utt_id"].map(of_utt)).dropna(subset=[*axes, "rating"])
+            if axes and len(rated):
+                result.setdefault(name, {})[rating] = _fits_of_models(rated, axes, speaker_of)
+    return result
+
+
+def _fits_of_models(rated: pd.DataFrame, axes: Sequence[str], speaker_of: Mapping[str, str]) -> dict[str, Any]:
+    from scipy.spatial.distance import pdist
+
+    speaker = rated["utt_id"].map(speaker_of)
+    speakers = sorted(speaker.unique())
+    sums, p_values, distances = [], [], []
+    for _, model in rated.groupby(["split", "draw"]):
+        y, z = model["rating"].to_numpy(float), model[axes].to_numpy(float)
+        own = speaker[model.index].to_numpy()
+        sums.append([moments(y[own == name], z[own == name]).tolist() for name in speakers])
+        p_values.append(f_test(y, z))
+        distances.append(adjusted_r2(pdist(z), pdist(y[:, None])) if len(y) > 2 else np.nan)
+    return {
+        "speakers": speakers,
+        "moments": sums,
+        "p": [None if np.isnan(p) else p for p in p_values],  # JSON knows no NaN
+        "distances": [None if np.isnan(r) else r for r in distances],
+    }

@@ -1,0 +1,70 @@
+"""Where a result was computed: date, versions, the state of the checkout."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from ser import __version__
+from ser.system.files import write_json
+
+PACKAGES = ("torch", "torchaudio", "s3prl", "numpy", "scipy", "scikit-learn")
+
+WRITTEN = ("egs/RESULTS.md", "egs/*/RESULTS.md", "egs/*/RESULTS.json", "egs/*/MISTAKES.md")
+"""Tracked files that recipes write; one that ran does not make the next one's checkout a changed one."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Environment:
+    """What a table says about where it comes from."""
+
+    date: str
+    python: str
+    machine: str
+    ser: str
+    commit: str
+    packages: dict[str, str]
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON."""
+        write_json(path, dataclasses.asdict(self))
+
+
+def environment() -> Environment:
+    """Describe this process."""
+    return Environment(
+        date=datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
+        python=platform.python_version(),
+        machine=f"{platform.system()} {platform.machine()}",
+        ser=__version__,
+        commit=_commit(),
+        packages={name: _version(name) for name in PACKAGES},
+    )
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _commit() -> str:
+    """Name the checkout's commit and its date, and whether tracked files other than results differ from it."""
+
+    def git(*args: str) -> str:
+        root = Path(__file__).resolve().parents[2]
+        return subprocess.run(
+            ["git", "-C", str(root), *args], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        changes = git("status", "--porcelain", "--untracked-files=no", "--", ".", *(f":!{name}" for name in WRITTEN))
+        changed = " with local changes" if changes else ""
+        return git("log", "-1", "--format=%h (%cs)") + changed
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown (no git checkout)"

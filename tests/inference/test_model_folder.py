@@ -1,0 +1,450 @@
+"""Model folders of every method: what they predict is what stage 5 predicted, and nothing of a corpus is in them."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import math
+import shutil
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file, save_file
+
+from ser.errors import ConfigError
+from ser.features.config import FeatureConfig
+from ser.inference import model_folder
+from ser.inference.model_folder import Model, NewUtterance, held_out_dev, seen_in, write_model
+from ser.methods.base import Job, Prediction
+from ser.recipe.recipe import METHODS
+from ser.training.run_data import RunData
+from ser.training.tensor_files import write_tensors
+from tests.methods import test_continuous_metric as metric
+from tests.methods import test_difl as difl
+from tests.methods import test_emofsl as emofsl
+from tests.methods import test_emofsl_finetune as emofsl_finetune
+from tests.methods import test_linear_svc as linear_svc
+from tests.methods import test_logistic_regression as logistic
+from tests.methods import test_supcon as supcon
+from tests.methods import test_supcon_finetune as supcon_finetune
+from tests.methods import test_superb as superb
+from tests.methods.conftest import encoders  # noqa: F401
+from tests.training.paired_data import SHARED, make_paired_data
+from tests.training.run_data import make_run_data
+
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning"),
+]
+
+tones = emofsl_finetune.data
+pairs_of_tones = supcon_finetune.data
+
+
+@dataclasses.dataclass
+class Trained:
+    """A row after stage 4 in memory, and what stage 5 makes of it."""
+
+    method: str
+    config: object
+    data: object
+    state: dict
+    finetunes: bool = False
+
+    @property
+    def module(self):
+        return importlib.import_module(METHODS[self.method])
+
+    def predict(self):
+        return self.module.predict(self.config, self.data, self.state, "cpu")
+
+    def about(self, feature: FeatureConfig | None = None) -> dict:
+        sequence = bool(self.data.frames)
+        feature = feature or FeatureConfig(
+            upstream="fbank_no_cmvn", pooling="none" if sequence else "mean", precision="fp32"
+        )
+        identity = feature.identity()
+        told = {"config": feature.model_dump(), "made_from": identity, "ckpt_hash": identity["ckpt_hash"]}
+        return {"method": self.method, "finetunes": self.finetunes, "task": "", "feature": {"name": "f", **told}}
+
+    def write(self, folder, feature: FeatureConfig | None = None) -> dict:
+        """Write its folder as stages 4 and 5 do."""
+        folder.mkdir(exist_ok=True)
+        write_tensors(folder / "model.safetensors", self.state)
+        (folder / "conf.yaml").write_text(yaml.safe_dump(self.config.model_dump(), sort_keys=False))
+        seconds = {utt: 1.0 + i / 10 for i, utt in enumerate(self.data.utts)}
+        about = self.about(feature or self.data.encoder)
+        predicted = {p.split for p in self.predict()}
+        return write_model(folder, about, self.module, self.config, self.data, self.state, predicted, seconds, "cpu")
+
+
+def trained(method: str, config, data, tmp_path, init=None, finetunes: bool = False) -> Trained:
+    module = importlib.import_module(METHODS[method])
+    blind = dataclasses.replace(data, splits=[dataclasses.replace(split, test={}) for split in data.splits])
+    state, _ = module.train(config, blind, 1, init, Job("cpu", tmp_path / "scratch"))
+    return Trained(method, config, data, dict(state), finetunes)
+
+
+def labelled(data):
+    """Give each split its other target utterances with their labels."""
+    splits = [dataclasses.replace(s, labelled={u: u.split("-")[2][:-1] for u in s.adapt}) for s in data.splits]
+    return dataclasses.replace(data, splits=splits)
+
+
+def emofsl_row(how: str, objective: str, tmp_path, predictor: str = "nearest_mean") -> Trained:
+    data = make_run_data()
+    source = trained(
+        "emofsl", emofsl.config("source_only", normalization=how, predictor="classifier"), data, tmp_path
+    )
+    if objective == "source_only":
+        return source
+    config = emofsl.config(objective, normalization=how, predictor=predictor)
+    return trained("emofsl", config, data, tmp_path, source.state)
+
+
+def superb_row(tmp_path) -> Trained:
+    save_file(superb.head(), tmp_path / "head.safetensors")
+    config = superb.superb.Config(method="superb", head=str(tmp_path / "head.safetensors"))
+    data, _ = superb.data(["angry", "happy", "neutral", "sad"])
+    return trained("superb", config, data, tmp_path)
+
+
+def supcon_row(tmp_path, *overrides: str, turned: bool = False) -> Trained:
+    data = supcon.with_frames(make_paired_data(per_class=2, both=SHARED))
+    if turned:  # the second corpus comes first, as no alphabet would have it
+        splits = [dataclasses.replace(s, labelled=dict(reversed(s.labelled.items()))) for s in data.splits]
+        data = dataclasses.replace(data, splits=splits)
+    return trained("supcon", supcon.config(*overrides), data, tmp_path)
+
+
+def supcon_other(tmp_path) -> Trained:
+    data = supcon.with_frames(make_paired_data(per_class=2, both=SHARED))
+    own = trained("supcon", supcon.config(), data, tmp_path)
+    return trained("supcon", supcon.config("classifier=other"), data, tmp_path, own.state)
+
+
+ROWS = {
+    "emofsl source": lambda t: emofsl_row("source", "emofsl", t),
+    "emofsl corpus": lambda t: emofsl_row("corpus", "fstl", t),
+    "emofsl speaker": lambda t: emofsl_row("speaker", "btl", t),
+    "emofsl none": lambda t: emofsl_row("none", "btl", t, "classifier"),
+    "source model": lambda t: emofsl_row("corpus", "source_only", t),
+    "linear_svc": lambda t: trained("linear_svc", linear_svc.config(normalization="corpus"), make_run_data(), t),
+    "linear_svc labelled": lambda t: trained(
+        "linear_svc", linear_svc.config(train_on="labelled", normalization="speaker"), labelled(make_run_data()), t
+    ),
+    "logistic_regression": lambda t: trained("logistic_regression", logistic.config(), make_run_data(), t),
+    "logistic_regression source": lambda t: trained(
+        "logistic_regression", logistic.config(train_on="source"), make_run_data(), t
+    ),
+    "superb": superb_row,
+    "continuous_metric": lambda t: trained(
+        "continuous_metric", metric.config(loss__metric="activation", outliers__deviations=2.0), metric.run_data(), t
+    ),
+    "continuous_metric labelled": lambda t: trained(
+        "continuous_metric", metric.config(loss__metric="valence", train_on="labelled"), metric.run_data(), t
+    ),
+    "continuous_metric clip": lambda t: trained(
+        "continuous_metric", metric.config(normalization="source", outliers__what="clip"), metric.run_data(), t
+    ),
+    "difl": lambda t: trained(
+        "difl", difl.config(domains=difl.DANN_1, target_audio="unlabelled"), difl.make_data(), t
+    ),
+    "difl corpus": lambda t: trained(
+        "difl", difl.config(normalization="corpus", target_audio="unlabelled"), difl.make_data(), t
+    ),
+    "difl speaker": lambda t: trained("difl", difl.config(normalization="speaker"), difl.make_data(), t),
+    "supcon": supcon_row,
+    "supcon turned": lambda t: supcon_row(t, turned=True),
+    "supcon frozen": lambda t: supcon_row(t, "objective=frozen", "average_frames=2", "dev=choose"),
+    "supcon other": supcon_other,
+}  # fmt: skip
+
+
+def features_of(data, utts) -> list[NewUtterance]:
+    """Give what `predict` would make of the audio of some utterances."""
+    speaker_of = dict(zip(data.utts, data.speakers, strict=True))
+
+    def feature(utt):
+        if data.audio:
+            return data.audio[utt]
+        return data.frames[utt].numpy() if data.frames else data.x[data.rows([utt])][0]
+
+    return [NewUtterance(speaker_of[utt], feature(utt)) for utt in utts]
+
+
+def assert_same_predictions(row: Trained, folder, exact: bool = True) -> None:
+    """Hold what a folder predicts against what stage 5 did: every model, every tested corpus."""
+    model = Model.open(folder)
+    stage_5 = row.predict()
+    assert stage_5
+    for expected in stage_5:
+        corpora = sorted({utt.split("-")[0] for utt in expected.utts})
+        for corpus in corpora:
+            tested = [i for i, utt in enumerate(expected.utts) if utt.startswith(f"{corpus}-")]
+            utts = [expected.utts[i] for i in tested]
+            if model.of_speakers:  # statistics are of all that a speaker said
+                utts += [utt for utt in row.data.utts if utt.startswith(f"{corpus}-") and utt not in utts]
+            k, draw = (expected.k, expected.draw) if expected.k else (None, None)
+            chosen = model.chosen(corpus, expected.split, k, draw)
+            data = model.run_data(features_of(row.data, utts), corpus, chosen)
+            (found,) = chosen.of(model.method.predict(model.config, data, model.state, "cpu"))
+            scores, wanted = found.scores[: len(tested)], expected.scores[tested]
+            assert np.array_equal(scores.argmax(1), wanted.argmax(1))
+            if exact and len(corpora) == 1 and not model.of_speakers:
+                assert np.array_equal(scores, wanted)
+            torch.testing.assert_close(scores, wanted, rtol=1e-5, atol=1e-6)
+            assert found.are_posteriors == expected.are_posteriors
+            if expected.are_posteriors:
+                assert scores.sum(1) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_folder_predicts_what_stage_5_predicted(name, tmp_path):
+    row = ROWS[name](tmp_path)
+    row.write(tmp_path / "here")
+    shutil.move(tmp_path / "here", tmp_path / "elsewhere")
+    assert_same_predictions(row, tmp_path / "elsewhere")
+
+
+def test_every_method_is_tested():
+    assert {name.split(" ")[0] for name in ROWS} - {"source"} | {"emofsl_finetune", "supcon_finetune"} == set(METHODS)
+
+
+@pytest.fixture(scope="module")
+def source_tones(tones, tmp_path_factory):
+    config = emofsl_finetune.config("source_only", "predictor=classifier")
+    return trained("emofsl_finetune", config, tones, tmp_path_factory.mktemp("source"), finetunes=True)
+
+
+def test_a_fine_tuned_source_model_scores_new_audio_as_it_did_in_training(source_tones, tmp_path):
+    source_tones.write(tmp_path / "row")
+    assert any(name.startswith("scores.") for name in load_file(tmp_path / "row" / "model.safetensors"))
+    assert_same_predictions(source_tones, tmp_path / "row", exact=False)
+
+
+def test_adapted_encoders_were_not_kept_and_a_folder_says_so(source_tones, tones, tmp_path):
+    row = trained(
+        "emofsl_finetune", emofsl_finetune.config("btl"), tones, tmp_path, source_tones.state, finetunes=True
+    )
+    row.write(tmp_path / "row")
+    with pytest.raises(ConfigError, match="kept scores and no weights; use the row that it starts from"):
+        Model.open(tmp_path / "row")
+
+
+@pytest.mark.parametrize("overrides", [["objective=ft"], ["encoder.tuning=lora"]])
+def test_a_fine_tuned_supcon_row(pairs_of_tones, tmp_path, overrides):
+    config = supcon_finetune.config("objective=supcon", *overrides)
+    row = trained("supcon_finetune", config, pairs_of_tones, tmp_path, finetunes=True)
+    row.write(tmp_path / "row")
+    assert_same_predictions(row, tmp_path / "row")
+
+
+@pytest.mark.parametrize("name", ["emofsl source", "emofsl speaker", "continuous_metric", "difl", "supcon"])
+def test_no_id_of_a_corpus_is_kept(name, tmp_path):
+    row = ROWS[name](tmp_path)
+    row.write(tmp_path / "row")
+    text = "".join(
+        file.read_bytes().decode("latin-1") for file in (tmp_path / "row").iterdir() if file.suffix != ".yaml"
+    )
+    kept = {name for name in (*row.data.utts, *row.data.speakers) if f'"{name}"' in text}
+    assert not kept
+
+
+# ---- What is fitted --------------------------------------------------------------------------------------------
+
+
+def test_dev_utterances_that_a_row_trains_on_calibrate_nothing():
+    split = make_paired_data().splits[0]
+    assert held_out_dev(supcon.config("dev=choose"), split) == split.dev
+    assert held_out_dev(supcon.config("dev=train"), split) == {}
+    split = labelled(make_run_data()).splits[0]
+    assert held_out_dev(linear_svc.config(), split) == split.dev
+    assert held_out_dev(linear_svc.config(train_on="labelled"), split) == {}  # of another corpus than it trains on
+
+
+def test_temperature_is_that_of_the_dev_utterances_under_all_models(tmp_path):
+    row = ROWS["emofsl source"](tmp_path)
+    about = row.write(tmp_path / "row")
+    assert about["temperatures"].keys() == {"1", "2"}
+    assert about["n_dev"] == 16
+    on_dev = dataclasses.replace(row.data, splits=[dataclasses.replace(s, test=s.dev) for s in row.data.splits])
+    for k, found in about["temperatures"].items():
+        parts = [p for p in row.module.predict(row.config, on_dev, row.state, "cpu") if p.k == int(k)]
+        distances = torch.from_numpy(np.concatenate([p.scores for p in parts])).double()
+        y = torch.from_numpy(np.tile(row.data.targets(row.data.splits[0].dev), len(parts)))
+        losses = {
+            t: torch.nn.functional.cross_entropy(distances / t, y).item() for t in (found, found * 0.98, found / 0.98)
+        }
+        assert min(losses, key=losses.get) == found
+
+
+def test_a_row_without_dev_utterances_is_not_calibrated(tmp_path):
+    about = ROWS["linear_svc labelled"](tmp_path).write(tmp_path / "row")
+    assert about["temperatures"] == {}
+    assert about["far"]["from"] == "the training utterances themselves"
+
+
+@pytest.mark.parametrize("shift, fitted", [(0, []), (1, []), (None, ["0"])])
+def test_dev_utterances_that_are_all_right_or_all_wrong_calibrate_nothing(shift, fitted, monkeypatch):
+    """A temperature at the bound of its search would make every probability 1."""
+    classes = ["high", "low"]
+    dev = {f"a-{i}": classes[i % 2] for i in range(6)}
+    y = np.array([i % 2 for i in range(6)])
+    told = y if shift == 0 else 1 - y if shift else np.zeros(6, dtype=int)
+    scores = np.where(np.eye(2)[told] > 0, 0.6, 0.4)
+    monkeypatch.setattr(model_folder, "_predicted", lambda *_: [Prediction("s", 0, 0, list(dev), scores)])
+    data = RunData(list(dev), np.zeros((6, 1), np.float32), ["a-0"] * 6, [], classes)
+    found, n = model_folder._temperatures(None, None, data, {}, {"s": dev}, "cpu")
+    assert (list(found), n) == (fitted, 6)
+
+
+def test_distance_is_1_at_the_percentile_of_dev(tmp_path):
+    row = ROWS["emofsl source"](tmp_path)
+    row.write(tmp_path / "row")
+    model = Model.open(tmp_path / "row")
+    split = row.data.splits[0]
+    data = model.run_data(features_of(row.data, split.dev), None, model.chosen(None, None, None, None))
+    x, seen = row.data.x, row.data.rows(seen_in(row.module, row.config, split))
+    assert 32 < len(seen) <= 32 + 16  # of 2 shots of 4 classes in 2 draws, which overlap
+    source = x[row.data.rows(split.train)]
+    x = (x - source.mean(0)) / source.std(0)
+    z = (x[row.data.rows(split.dev)] - x[seen].mean(0)) / x[seen].std(0)
+    expected = np.sqrt((np.minimum(np.abs(z), 10) ** 2).mean(1))
+    assert model.distances(data) == pytest.approx(expected / np.percentile(expected, 99), rel=1e-4)
+
+
+def test_rating_is_the_least_squares_line_of_the_training_utterances(tmp_path):
+    row = ROWS["continuous_metric"](tmp_path)
+    about = row.write(tmp_path / "row")
+    model = Model.open(tmp_path / "row")
+    split = row.data.splits[1]
+    on_train = dataclasses.replace(row.data, splits=[dataclasses.replace(s, test=s.train) for s in row.data.splits])
+    predictions = row.module.predict(row.config, on_train, row.state, "cpu")
+    z = next(p.latent for p in predictions if p.split == split.name).astype(float)
+    rating = row.data.ratings["activation"]
+    used = [i for i, utt in enumerate(split.train) if utt in rating and np.isfinite(z[i]).all()]
+    assert 5 < len(used) < len(split.train)  # outliers are left out
+    design = np.column_stack([np.ones(len(used)), z[used]])
+    weights = np.linalg.lstsq(design, [rating[list(split.train)[i]] for i in used], rcond=None)[0]
+    (found,) = (model.rating(p) for p in predictions if p.split == split.name)
+    assert found["arousal"][used] == pytest.approx(design @ weights, abs=1e-6)
+    assert about["attributes"] == {"arousal": {"lowest": 1.0, "highest": 5.0}}
+
+
+def test_lengths_are_those_of_what_is_trained_on(tmp_path):
+    row = ROWS["linear_svc"](tmp_path)
+    seconds = row.write(tmp_path / "row")["seconds"]  # the source's first 32 utterances, then others
+    assert seconds == {"shortest": 1.0, "typical_longest": pytest.approx(1 + 0.95 * 3.1), "longest": 1 + 11.1}
+
+
+# ---- Which models ----------------------------------------------------------------------------------------------
+
+
+def test_default_is_all_models_of_the_most_shots_and_equal_models_count_once(tmp_path):
+    ROWS["emofsl source"](tmp_path).write(tmp_path / "adapted")
+    model = Model.open(tmp_path / "adapted")
+    assert model.chosen(None, None, None, None) == (frozenset({"fold0", "fold1"}), 2, None)
+    assert model.chosen(None, "fold1", 1, 0) == (frozenset({"fold1"}), 1, 0)
+    for name in ("logistic_regression", "emofsl none"):  # which store no support utterances
+        ROWS[name](tmp_path).write(tmp_path / name)
+        assert Model.open(tmp_path / name).chosen(None, None, None, None).splits == {"fold0", "fold1"}
+    ROWS["logistic_regression source"](tmp_path).write(tmp_path / "source")
+    assert Model.open(tmp_path / "source").chosen(None, None, None, None).splits == {"fold0"}
+    ROWS["source model"](tmp_path).write(tmp_path / "corpus")  # each fold has other statistics of the target
+    assert Model.open(tmp_path / "corpus").chosen("tgt", None, None, None).splits == {"fold0", "fold1"}
+
+
+def test_models_that_are_not_there(tmp_path):
+    ROWS["emofsl source"](tmp_path).write(tmp_path / "row")
+    model = Model.open(tmp_path / "row")
+    with pytest.raises(ConfigError, match="--split: unknown 'fold2'.* known: fold0, fold1"):
+        model.chosen(None, "fold2", None, None)
+    with pytest.raises(ConfigError, match="--shots: found 5, the row has 1, 2"):
+        model.chosen(None, None, 5, None)
+    with pytest.raises(ConfigError, match="--draw: found 7, the row has 0, 1"):
+        model.chosen(None, None, None, 7)
+    ROWS["difl"](tmp_path).write(tmp_path / "source")
+    with pytest.raises(ConfigError, match="--shots: the row was not adapted"):
+        Model.open(tmp_path / "source").chosen(None, None, 5, None)
+
+
+def test_a_row_that_treats_corpora_apart_asks_for_one(tmp_path):
+    ROWS["difl corpus"](tmp_path).write(tmp_path / "row")
+    model = Model.open(tmp_path / "row")
+    with pytest.raises(ConfigError, match="say by --corpus as which of c, d to take the audio"):
+        model.corpus(None)
+    with pytest.raises(ConfigError, match="--corpus: unknown 'x'; known: c, d"):
+        model.corpus("x")
+    assert model.corpus("d") == "d"
+    ROWS["difl"](tmp_path).write(tmp_path / "source")
+    assert Model.open(tmp_path / "source").corpus(None) is None
+
+
+def test_mean_over_models_does_not_depend_on_who_else_is_asked_about(tmp_path):
+    row = ROWS["emofsl corpus"](tmp_path)
+    row.write(tmp_path / "row")
+    model = Model.open(tmp_path / "row")
+    chosen = model.chosen("tgt", None, None, None)
+    utts = list(row.data.splits[0].test)
+    whole = model.run_data(features_of(row.data, utts), "tgt", chosen)
+    first = model.run_data(features_of(row.data, utts[:1]), "tgt", chosen)
+    of_whole, of_first = (
+        chosen.of(model.method.predict(model.config, d, model.state, "cpu")) for d in (whole, first)
+    )
+    assert len(of_whole) == 4  # two folds, two draws
+    for a, b in zip(of_whole, of_first, strict=True):
+        torch.testing.assert_close(a.scores[:1], b.scores)
+
+
+# ---- Files -----------------------------------------------------------------------------------------------------
+
+
+def test_folders_that_cannot_be_read(tmp_path):
+    with pytest.raises(ConfigError, match="holds no model.json; name a trained row's exp/ROW/seedN, after stage 5"):
+        Model.open(tmp_path)
+    row = ROWS["linear_svc"](tmp_path)
+    row.write(tmp_path / "row")
+    path = tmp_path / "row" / "model.json"
+    about = json.loads(path.read_text())
+    for key, value, message in (
+        ("format", 2, "format 2, and this version reads 1"),
+        ("method", "os.system", "method: unknown 'os.system'"),
+    ):
+        path.write_text(json.dumps(about | {key: value}))
+        with pytest.raises(ConfigError, match=message):
+            Model.open(tmp_path / "row")
+
+
+def test_noise_that_is_drawn_by_place_has_no_meaning_for_new_audio(tmp_path):
+    row = trained("continuous_metric", metric.config(noisy_test=True), metric.run_data(), tmp_path)
+    row.write(tmp_path / "row")
+    with pytest.raises(ConfigError, match="its tests add noise"):
+        Model.open(tmp_path / "row")
+
+
+def test_a_checkpoint_has_to_be_that_of_the_training(tmp_path, monkeypatch):
+    right, wrong = tmp_path / "right.pt", tmp_path / "wrong.pt"
+    right.write_bytes(b"right")
+    wrong.write_bytes(b"wrong")
+    monkeypatch.setenv("TINY", str(right))
+    row = ROWS["linear_svc"](tmp_path)
+    row.write(tmp_path / "row", FeatureConfig(upstream="byol_s", ckpt="$TINY"))
+    assert Model.open(tmp_path / "row").feature.ckpt == str(right)
+    assert Model.open(tmp_path / "row").different_front_end() == []
+    monkeypatch.setenv("TINY", str(wrong))
+    with pytest.raises(ConfigError, match="wrong.pt: another checkpoint than the model was trained with"):
+        _ = Model.open(tmp_path / "row").feature
+    assert Model.open(tmp_path / "row", right).feature.ckpt == str(right)
+    monkeypatch.delenv("TINY")
+    with pytest.raises(ConfigError, match="its encoder is not in the folder; give its file by --ckpt or TINY"):
+        _ = Model.open(tmp_path / "row").feature
+
+
+def test_seconds_and_thresholds_are_finite(tmp_path):
+    for name in ("difl", "superb", "emofsl speaker"):
+        about = ROWS[name](tmp_path).write(tmp_path / name)
+        assert all(math.isfinite(x) for x in (*about["seconds"].values(), about["far"]["threshold"]))

@@ -1,0 +1,215 @@
+"""Tables of latent spaces against ratings: numbers by hand, paired intervals, published values, holes."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ser.config import build
+from ser.errors import ConfigError
+from ser.metrics import adjusted_r2
+from ser.metrics.linear_fit import f_test
+from ser.metrics.statistics import resample_speakers
+from ser.randomness import rng
+from ser.results.fits import N_RESAMPLES, Fit, FitLine, bootstrap, fit_of, overview, r2_of_models, score, table
+from ser.results.published import Published
+from ser.scoring.score import fits
+
+N_SPEAKERS, PER_SPEAKER, MODELS = 5, 8, 3
+
+
+def predictions(noise: float, seed: int = 1) -> tuple[pd.DataFrame, dict[str, float], dict[str, str]]:
+    """Three models' latent vectors of one corpus, the ratings, and who speaks; one utterance has no rating, and one
+    is an outlier to the first model."""
+    rng = np.random.default_rng(seed)
+    utts = [f"t-{s}-{i}" for s in range(N_SPEAKERS) for i in range(PER_SPEAKER)]
+    rating = rng.integers(2, 11, len(utts)) / 2
+    parts = []
+    for model in range(MODELS):
+        z = np.stack([rating, -rating], axis=1) + noise * rng.normal(size=(len(utts), 2))
+        z[3] = np.nan if model == 0 else z[3]
+        parts.append(pd.DataFrame({"split": f"fold{model}", "draw": 0, "utt_id": utts, "z1": z[:, 0], "z2": z[:, 1]}))
+    ratings = dict(zip(utts[1:], rating[1:].tolist(), strict=True))
+    return pd.concat(parts, ignore_index=True), ratings, {utt: utt.rpartition("-")[0] for utt in utts}
+
+
+def run(noise: float, seed: int = 1) -> dict:
+    table, ratings, speaker_of = predictions(noise, seed)
+    return {"fits": fits({"t": table}, {"activation": ratings, "valence": {}}, speaker_of)}
+
+
+def line(label: str, noise: float, **fields) -> FitLine:
+    return FitLine(label, "f", ("none",), fits=fit_of([run(noise)], "t"), **fields)
+
+
+def test_fits_are_those_of_each_model_on_what_is_rated_and_no_outlier():
+    predicted, ratings, speaker_of = predictions(1.0)
+    found = fits({"t": predicted}, {"activation": ratings, "valence": {}}, speaker_of)["t"]
+    assert set(found) == {"activation"}  # nothing has a valence
+    fit = fit_of([{"fits": {"t": found}}], "t")["activation"]
+    for model in range(MODELS):
+        own = predicted[(predicted["split"] == f"fold{model}") & predicted["utt_id"].isin(ratings)].dropna()
+        assert len(own) == N_SPEAKERS * PER_SPEAKER - 1 - (model == 0)
+        y, z = own["utt_id"].map(ratings).to_numpy(), own[["z1", "z2"]].to_numpy()
+        assert r2_of_models(fit.moments)[model] == pytest.approx(adjusted_r2(y, z))
+        assert fit.p[model] == pytest.approx(f_test(y, z))
+        i, j = np.triu_indices(len(y), 1)
+        distances = np.sqrt(((z[i] - z[j]) ** 2).sum(1))
+        assert fit.distances[model] == pytest.approx(adjusted_r2(distances, abs(y[i] - y[j])))
+
+
+def test_rows_without_a_latent_space_have_no_fits():
+    predicted, ratings, speaker_of = predictions(1.0)
+    assert fits({"t": predicted.drop(columns=["z1", "z2"])}, {"activation": ratings}, speaker_of) == {}
+    assert fit_of([{"fits": {}}], "t") == {}
+
+
+def test_scores_join_models_and_seeds():
+    runs = [run(1.0, seed) for seed in (1, 2)]
+    fit = fit_of(runs, "t")["activation"]
+    values = np.concatenate([r2_of_models(fit_of([r], "t")["activation"].moments) for r in runs])
+    (found,) = score([FitLine("a", "f", fits={"activation": fit})], seed=1)["activation"].values()
+    assert found.r2 == pytest.approx(values.mean())
+    assert found.sd == pytest.approx(values.std(ddof=1))
+    assert found.interval.low < found.r2 < found.interval.high
+    assert found.is_significant
+
+
+def test_the_bootstrap_weighs_speakers():
+    fit = fit_of([run(1.0)], "t")["activation"]
+    drawn = resample_speakers(N_SPEAKERS, rng("bootstrap of fits", 7), N_RESAMPLES)
+    assert fit.speakers == tuple(f"t-{s}" for s in range(N_SPEAKERS))
+    predicted, ratings, speaker_of = predictions(1.0)
+    rated = predicted[predicted["utt_id"].isin(ratings)].dropna()
+    expected = []
+    for model in range(MODELS):  # repeat the utterances of a speaker as often as the first resample has them
+        own = rated[rated["split"] == f"fold{model}"]
+        times = own["utt_id"].map(speaker_of).map(lambda s: int(drawn[0][int(s[-1])])).to_numpy()
+        own = own.loc[own.index.repeat(times)]
+        expected.append(adjusted_r2(own["utt_id"].map(ratings), own[["z1", "z2"]]))
+    assert bootstrap(fit, fit.speakers, drawn)[0] == pytest.approx(np.mean(expected))
+
+
+def test_a_row_is_compared_on_the_same_resamples():
+    lines = [line("clear", 0.3), line("dim", 3.0, versus="clear"), line("same", 0.3, versus="clear")]
+    scored = score(lines, seed=1)["activation"]
+    assert scored["clear", "f"].difference is None
+    assert scored["dim", "f"].difference == pytest.approx(scored["dim", "f"].r2 - scored["clear", "f"].r2)
+    assert scored["dim", "f"].difference_interval.high < 0
+    assert tuple(scored["same", "f"].difference_interval) == (0, 0)
+
+
+def without_speaker(whole: Fit, name: str) -> Fit:
+    """What stage 5 writes where none of a speaker's utterances is left."""
+    kept = [i for i, speaker in enumerate(whole.speakers) if speaker != name]
+    return dataclasses.replace(whole, speakers=tuple(whole.speakers[i] for i in kept), moments=whole.moments[:, kept])
+
+
+def test_rows_of_unlike_speakers_are_compared_on_the_same_resamples():
+    whole = fit_of([run(1.0)], "t")["activation"]
+    part = without_speaker(whole, "t-1")
+    zeros = whole.moments.copy()
+    zeros[:, 1] = 0
+    padded = dataclasses.replace(whole, moments=zeros)
+    lines = [
+        FitLine("whole", "f", fits={"activation": whole}),
+        FitLine("part", "f", versus="whole", fits={"activation": part}),
+        FitLine("padded", "f", versus="whole", fits={"activation": padded}),
+    ]
+    scored = score(lines, seed=1)["activation"]
+    assert scored["part", "f"] == scored["padded", "f"]
+    assert score(lines[1:], seed=1)["activation"]["part", "f"].r2 == scored["part", "f"].r2
+
+
+def test_seeds_of_unlike_speakers_are_joined_by_name():
+    one, other = run(1.0, 1), run(1.0, 2)
+    fit = other["fits"]["t"]["activation"]
+    fit["moments"] = [of_model[1:] for of_model in fit["moments"]]
+    fit["speakers"] = fit["speakers"][1:]
+    joined = fit_of([other, one], "t")["activation"]
+    assert joined.speakers == tuple(f"t-{s}" for s in range(N_SPEAKERS))
+    assert (joined.moments[:MODELS, 0] == 0).all()
+    np.testing.assert_array_equal(joined.moments[:MODELS, 1:], fit["moments"])
+    np.testing.assert_array_equal(joined.moments[MODELS:], one["fits"]["t"]["activation"]["moments"])
+
+
+def test_intervals_lie_about_what_was_measured():
+    """Resamples count a speaker's copies as new utterances, so their mean R2 is above the measured one."""
+    lines = [line("noise", 30.0), line("dim", 6.0, versus="noise")]
+    fit, dim = (one.fits["activation"] for one in lines)
+    drawn = resample_speakers(N_SPEAKERS, rng("bootstrap of fits", 1), N_RESAMPLES)
+    values, others = bootstrap(fit, fit.speakers, drawn), bootstrap(dim, fit.speakers, drawn)
+    scored = score(lines, seed=1)["activation"]
+    assert values.mean() > scored["noise", "f"].r2 + 0.02
+    expected = np.percentile(values, [2.5, 97.5]) - values.mean() + scored["noise", "f"].r2
+    assert tuple(scored["noise", "f"].interval) == pytest.approx(tuple(expected))
+    differences = others - values
+    expected = np.percentile(differences, [2.5, 97.5]) - differences.mean() + scored["dim", "f"].difference
+    assert tuple(scored["dim", "f"].difference_interval) == pytest.approx(tuple(expected))
+
+
+def test_tells_how_many_utterances_a_fit_stands_on():
+    lines = [line("a", 1.0)]
+    rows = table(lines, score(lines, 1), "four: t", None)
+    n = (3 * (N_SPEAKERS * PER_SPEAKER - 1) - 1) / 3  # one has no rating, one is an outlier to one model of three
+    assert dict(zip(*rows, strict=True))["activation: n"] == f"{n:.0f}"
+
+
+def test_where_nothing_can_be_fitted_cells_are_empty():
+    fit = fit_of([run(1.0)], "t")["activation"]
+    one = fit.moments[:, :1] * 0
+    one[..., 0, 0] = 1
+    nan = np.full(MODELS, np.nan)
+    lines = [
+        line("clear", 0.3),
+        FitLine("none", "f", versus="clear", fits={"activation": Fit(("t-0",), one, nan, nan)}),
+    ]
+    scored = score(lines, 1)
+    columns = dict(zip(*np.array(table(lines, scored, "four: t", None))[[0, 2]].tolist(), strict=True))
+    assert columns.pop("activation: n") == "1"
+    assert set(list(columns.values())[3:]) == {""}
+    assert overview({"four: t": scored})[2][2] == ""
+
+
+def test_what_explains_nothing_has_an_asterisk():
+    lines = [line("clear", 0.3), line("noise", 1e6)]
+    scored = score(lines, seed=1)
+    assert [s.is_significant for s in scored["activation"].values()] == [True, False]
+    rows = table(lines, scored, "four: t", None)
+    assert rows[0][:5] == ["row", "feature", "target data", "activation: n", "activation: R2"]
+    assert [row[4].endswith("*") for row in rows[1:]] == [False, True]
+    assert [row[2].split(" ")[0].endswith("*") for row in overview({"four: t": scored})[1:]] == [False, True]
+
+
+PUBLISHED = {
+    "source": "someone",
+    "uar": {"act": {"four: t": 50.0}},
+    "uar_sd": {"act": {"four: t": 4.0}},
+    "r2": {"act": {"four: t": {"activation": [[0.31, 0.05], [0.3, 0.04]]}}},
+    "distances": {"act": {"four: t": {"activation": [[0.2, 0.01]]}}},
+}
+
+
+def test_published_values_stand_beside_ours_and_alone():
+    published = build(Published, PUBLISHED, "published.yaml")
+    ours = [line("metric_act", 0.3, published="act"), line("other", 0.3)]
+    rows = table(ours, score(ours, 1), "four: t", published)
+    columns = dict(zip(rows[0], rows[1], strict=True))
+    assert columns["activation: published"] == "0.31 ± 0.05, 0.30 ± 0.04"
+    assert columns["activation: published distances"] == "0.20 ± 0.01"
+    assert len(rows) == 3
+    holes = [FitLine("metric_act", "f", published="act"), FitLine("other", "f")]
+    assert table(holes, {}, "four: t", published) == [
+        ["row", "feature", "activation: R2", "activation: published", "activation: published distances"],
+        ["metric_act", "f", "not run", "0.31 ± 0.05, 0.30 ± 0.04", "0.20 ± 0.01"],
+    ]
+    assert table(holes, {}, "four: u", published) == []
+    assert published.uar_text("act", "four: t") == "50.00 ± 4.00"
+
+
+def test_published_values_come_with_their_deviations():
+    with pytest.raises(ConfigError, match=r"r2.act.four: t.activation.0: .*at least 2"):
+        build(Published, PUBLISHED | {"r2": {"act": {"four: t": {"activation": [[0.31]]}}}}, "published.yaml")

@@ -1,0 +1,175 @@
+"""Who stands at the top of a table, who ties, who loses by adapting: by counts whose tests are known by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ser.metrics.statistics import holm, paired_speaker_test
+from ser.results import lines as results
+from ser.results.lines import Line, Scored, reference_lines, score_lines
+from ser.results.standings import smallest_p, with_standings
+
+N_SPEAKERS = 8
+
+
+def counts_of(right: list[int]) -> np.ndarray:
+    """Two classes with four utterances each per speaker; of each class, `right[speaker]` are recognized."""
+    return np.array([[[[n, 4 - n], [4 - n, n]] for n in right]])
+
+
+def line(label: str, right: int | list[int], **more) -> Line:
+    of_speakers = [right] * N_SPEAKERS if isinstance(right, int) else right
+    speakers = [f"t-{i}" for i in range(len(of_speakers))]
+    return Line(
+        label, more.pop("feature", "byol"), 5, counts=counts_of(of_speakers), speakers=speakers, cells=2, **more
+    )
+
+
+def standings(*lines: Line) -> dict[str, results.Standing]:
+    told = with_standings(score_lines(lines, 1), 1)
+    return {entry.line.label: entry.standing for entry in told if isinstance(entry, Scored)}
+
+
+def test_ties_are_rows_that_the_corrected_test_cannot_tell_from_the_best():
+    rows = [
+        line("best", [4] * 7 + [3], target_data=("k-shot",)),
+        line("tie", [4] * 6 + [3, 3], target_data=("k-shot",)),  # another for one speaker alone: p = 1
+        line("worse", 2, target_data=("k-shot",)),  # worse for all eight: p = 2 / 2^8, twice as much after Holm
+    ]
+    told = standings(*rows)
+    raw = [paired_speaker_test(row.counts, rows[0].counts, np.random.default_rng(0)) for row in rows[1:]]
+    assert raw == [1.0, 2 / 2**8]
+    assert [told["tie"].best.p, told["worse"].best.p] == pytest.approx(holm(np.array(raw)))
+    assert told["worse"].best.difference == pytest.approx(0.5 - 31 / 32)
+    assert told["worse"].best.interval.low <= 0.5 - 31 / 32 <= told["worse"].best.interval.high
+    assert [told[name].marks for name in ("best", "tie", "worse")] == ["★", "=", ""]
+    assert (told["tie"].best.label, told["tie"].best.feature) == ("best", "byol")
+
+
+def test_a_labelled_row_is_never_the_best_of_those_without():
+    told = standings(
+        line("ceiling", 4, target_data=("labelled",)),
+        line("adapted", 3, target_data=("unlabelled-test",)),
+        line("other", 2, target_data=("unlabelled-test",)),
+    )
+    assert told["ceiling"].marks == ""  # alone among its like, and no candidate for the best of all
+    assert not told["ceiling"].is_best_of_all
+    assert told["adapted"].is_best_of_all
+    assert told["other"].best.label == "adapted"
+
+
+def test_where_all_are_trained_on_labels_of_the_tested_corpus_none_is_a_ceiling():
+    told = standings(
+        line("best", 4, target_data=("labelled",)),
+        line("worse", 2, target_data=("labelled",)),
+        line("speaker", 3, target_data=("labelled", "unlabelled-test")),
+    )
+    assert [told[name].marks for name in ("best", "worse", "speaker")] == ["★", "", ""]
+    assert told["speaker"].best_of_all.label == "best"
+    assert told["speaker"].source_only is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"feature": "fbank"}, {"target_data": ("unlabelled-test",)}, {"stamps": ["SPEAKER-DEPENDENT"]}]
+)
+def test_rows_with_other_rights_are_not_held_against_each_other(change):
+    told = standings(line("one", 4), line("two", 3), line("other", 2, **change), line("last", 1, **change))
+    assert told["two"].best.label == "one"
+    assert told["last"].best.label == "other"
+    assert told["other"].best is None
+    stamped = "stamps" in change
+    assert (told["other"].best_of_all is None) == stamped  # a stamped row is comparable with no unstamped one
+    assert told["other"].is_best
+    assert not told["other"].is_best_of_all
+
+
+def test_stamps_that_all_rows_share_shut_none_out():
+    stamps = {"stamps": ["SPEAKER-DEPENDENT"]}
+    assert standings(line("one", 4, **stamps), line("two", 3, **stamps))["one"].is_best_of_all
+
+
+def test_the_best_of_other_kinds_are_tested_against_the_best_of_all():
+    told = standings(
+        line("one", 4),
+        line("near", [4] * 7 + [3], target_data=("k-shot",)),
+        line("nearer", [3] * 8, target_data=("k-shot",)),
+        line("far", 2, target_data=("unlabelled-test",)),
+    )
+    assert told["one"].marks == "★"
+    assert told["near"].marks == "☆ =★ ▽"
+    assert told["far"].marks == "▽"
+    assert told["near"].best_of_all.p == 1.0
+    assert told["far"].best_of_all.p == pytest.approx(2 * 2 / 2**8)
+    assert told["nearer"].best_of_all is None
+
+
+def test_with_too_few_speakers_nothing_is_called_a_tie():
+    assert smallest_p(4) == 0.125
+    told = standings(line("one", [4] * 4), line("two", [1] * 4))
+    assert told["two"].marks == "?"
+    assert not told["two"].best.is_tie
+    assert told["two"].best.p == 0.125
+
+
+def test_many_speakers_have_the_smallest_p_of_random_swaps():
+    assert smallest_p(13) == 2 / 2**13
+    assert smallest_p(24) == 2 / 10_001
+
+
+def test_worse_than_without_adapting_is_marked_against_the_first_row_that_saw_nothing():
+    told = standings(
+        line("source_only", 3),
+        line("source_only_too", 1),
+        line("harmed", 2, target_data=("unlabelled-test",)),
+        line("helped", 4, target_data=("k-shot",)),
+        line("ceiling", 2, target_data=("labelled",)),
+        line("elsewhere", 1, target_data=("k-shot",), feature="fbank"),
+    )
+    assert told["harmed"].source_only.label == "source_only"
+    assert told["harmed"].source_only.difference == pytest.approx(-0.25)
+    assert told["harmed"].source_only.p == pytest.approx(2 * 2 / 2**8)
+    assert "▽" in told["harmed"].marks
+    assert told["helped"].source_only.difference == pytest.approx(0.25)
+    assert "▽" not in told["helped"].marks
+    assert told["ceiling"].source_only is None
+    assert told["elsewhere"].source_only is None
+    assert told["source_only_too"].source_only is None
+
+
+def test_rows_tested_on_other_utterances_are_not_compared():
+    """Another corpus' reference may stand in a table; its counts cannot be paired."""
+    fewer = dataclasses.replace(line("fewer", 1), counts=counts_of([1] * (N_SPEAKERS - 1)))
+    told = standings(line("one", 4), fewer, line("two", 3))
+    assert told["fewer"].best is None
+    assert told["fewer"].best_of_all is None
+    assert told["two"].best.label == "one"
+
+
+def test_chance_majority_and_holes_stand_aside():
+    entries = score_lines(
+        [
+            *reference_lines(line("one", 4), ("high", "low"), "high"),
+            line("one", 1),
+            Line("hole", "byol", 5, hole="h"),
+        ],
+        1,
+    )
+    told = with_standings(entries, 1)
+    assert [entry.standing.marks for entry in told[:3]] == ["", "", "★"]
+    assert told[3] is entries[3]
+
+
+def test_a_table_of_holes_stays_one():
+    holes = [Line("hole", "byol", 5, hole="h")]
+    assert with_standings(holes, 1) == holes
+
+
+def test_marks_are_printed_and_told():
+    entries = with_standings(score_lines([line("one", 4), line("two", 3)], 1), 1)
+    rows = [row.split("|")[-2].strip() for row in results.markdown_table(entries, ("high", "low")).splitlines()]
+    assert rows == ["marks", "---:", "★", ""]
+    for mark in "★☆=?▽":
+        assert f"{mark} " in results.DEFINITIONS or f"{mark}:" in results.DEFINITIONS

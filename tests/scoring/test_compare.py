@@ -1,0 +1,139 @@
+"""Two runs side by side: hand-worked differences, lists that differ, and the utterances that changed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ser.bin import compare as command
+from ser.errors import DataError
+from ser.scoring import compare
+
+CLASSES = ("angry", "sad")
+TRUE = {"c-1-a": "angry", "c-1-b": "sad", "c-2-a": "angry", "c-2-b": "sad", "c-3-a": "angry", "c-3-b": "sad"}
+
+
+def table(preds: str, true=TRUE, shots: int = 0, draw: int = 0) -> pd.DataFrame:
+    """Make predictions of all utterances from the first letters of the classes."""
+    word = {name[0]: name for name in CLASSES}
+    rows = zip(true.items(), preds, strict=True)
+    return pd.DataFrame(
+        [("f1", shots, draw, utt, label, word[letter]) for (utt, label), letter in rows],
+        columns=["split", "shots", "draw", "utt_id", "true", "pred"],
+    )
+
+
+def write(folder: Path, table: pd.DataFrame, conditions=None, classes=CLASSES) -> Path:
+    folder.mkdir(parents=True)
+    table.to_csv(folder / "predictions.tsv", sep="\t", index=False)
+    names = conditions or [str(shots) for shots in table["shots"].unique()]
+    (folder / "metrics.json").write_text(json.dumps({"classes": list(classes), "conditions": dict.fromkeys(names)}))
+    return folder
+
+
+def test_scores_difference_and_p_are_those_worked_out_by_hand():
+    a, b = compare.counts_of(table("aaaaaa"), CLASSES), compare.counts_of(table("asasaa"), CLASSES)
+    result = compare.paired(a, b)
+    assert float(result.a["uar"]) == 0.5  # all angry, no sad
+    assert float(result.b["uar"]) == pytest.approx((1 + 2 / 3) / 2)
+    assert result.b["recall"].tolist() == pytest.approx([1, 2 / 3])
+    assert result.difference == pytest.approx(1 / 3)
+    # Two speakers gain 1/6 each, one nothing: the sum is as large in 2 of the 8 swaps, and as small in 2.
+    assert result.p == pytest.approx(0.5)
+    assert result.interval.low == 0.0 and result.interval.high == pytest.approx(0.5)  # 1/27 and 8/27 of all resamples
+
+
+def test_a_run_against_itself_does_not_differ(tmp_path, capsys):
+    run = write(tmp_path / "seed1", table("asaasa"))
+    command.main([str(run), str(run)])
+    out = capsys.readouterr().out
+    assert "B - A  +0.0 [+0.0, +0.0], p 1.000" in out
+    assert [out.count(f"{change}: 0") for change in compare.CHANGES] == [1, 1, 1]
+
+
+def test_a_row_folder_stands_for_all_its_seeds(tmp_path):
+    for seed, preds in enumerate(("asasas", "aaaaaa"), start=1):
+        write(tmp_path / "row" / f"seed{seed}", table(preds))
+    run = compare.read_run(tmp_path / "row")
+    counts = compare.counts_of(run.tables["0"], run.classes)
+    assert counts.shape == (2, 3, 2, 2)
+    assert np.trace(counts.sum(1), axis1=1, axis2=2).tolist() == [6, 3]
+
+
+def test_every_kind_of_change_is_listed(tmp_path, capsys):
+    classes = ("angry", "happy", "sad")
+    true = {"c-1-a": "angry", "c-1-b": "angry", "c-2-a": "angry", "c-2-b": "sad"}
+    a, b = table("saas", true), table("aaas", true)
+    b.loc[1, "pred"], a.loc[2, "pred"], b.loc[2, "pred"] = "sad", "sad", "happy"
+    changed = compare.changed(a, b)
+    assert changed.to_dict("records") == [
+        {"change": kind, "utt_id": utt, "true": "angry", "a": old, "b": new, "a_right": was, "b_right": now}
+        for kind, (utt, old, new, was, now) in zip(
+            compare.CHANGES,
+            [("c-1-a", "sad", "angry", 0, 1), ("c-1-b", "angry", "sad", 1, 0), ("c-2-a", "sad", "happy", 0, 0)],
+            strict=True,
+        )
+    ]
+    runs = [write(tmp_path / name, t, classes=classes) for name, t in (("a", a), ("b", b))]
+    command.main([*map(str, runs), "--changed", str(tmp_path / "changed.tsv")])
+    assert "  c-1-b  angry: angry -> sad" in capsys.readouterr().out
+    written = pd.read_csv(tmp_path / "changed.tsv", sep="\t")
+    assert written["utt_id"].tolist() == ["c-1-a", "c-1-b", "c-2-a"] and set(written["condition"]) == {"no shots"}
+
+
+def test_the_most_frequent_prediction_stands_for_an_utterance():
+    draws = [table(preds, draw=draw) for draw, preds in enumerate(("asasas", "ssasas", "ssasaa"))]
+    changed = compare.changed(pd.concat(draws), table("asasas"))
+    assert changed[["utt_id", "a", "b"]].values.tolist() == [["c-1-a", "sad", "angry"]]  # c-3-b: sad in two of three
+    assert changed["a_right"].tolist() == pytest.approx([1 / 3])
+
+
+def runs_of(tmp_path, **tables) -> tuple[compare.Run, compare.Run]:
+    a, b = (compare.read_run(write(tmp_path / name, t)) for name, t in tables.items())
+    return a, b
+
+
+def test_numbers_of_shots_meet_their_like_and_rows_without_shots_meet_all(tmp_path):
+    few = pd.concat([table("asasas", shots=shots) for shots in (5, 10)])
+    more = pd.concat([table("asasas", shots=shots) for shots in (10, 15)])
+    assert list(compare.conditions_of(*runs_of(tmp_path / "1", a=few, b=more))) == ["10 shots"]
+    without = compare.conditions_of(*runs_of(tmp_path / "2", a=table("aaaaaa"), b=few))
+    assert list(without) == ["no shots and 5 shots", "no shots and 10 shots"]
+    with pytest.raises(DataError, match="A has 5 shots, B has 10 shots; no utterance is in both"):
+        compare.conditions_of(*runs_of(tmp_path / "3", a=table("asasas", shots=5), b=table("asasas", shots=10)))
+
+
+def test_recipes_with_and_without_shots_meet_on_the_same_utterances(tmp_path):
+    a = compare.read_run(write(tmp_path / "a", table("asasas"), conditions=["c"]))
+    b = compare.read_run(write(tmp_path / "b", pd.concat([table("aaaaaa", shots=s) for s in (5, 10)])))
+    assert list(compare.conditions_of(a, b)) == ["c and 5 shots", "c and 10 shots"]
+
+
+def test_lists_that_differ_are_refused_unless_the_common_part_is_asked_for(tmp_path):
+    fewer = {utt: TRUE[utt] for utt in list(TRUE)[:4]} | {"c-9-z": "sad"}
+    runs = runs_of(tmp_path, a=table("asasas"), b=table("aaaas", fewer))
+    text = (r"A has 6, B has 5, 2 are in A alone \(first: c-3-a, c-3-b\) and 1 are in B alone \(first: c-9-z\); "
+            "--common true compares the 4 that both have")  # fmt: skip
+    with pytest.raises(DataError, match=text):
+        compare.conditions_of(*runs)
+    ((a, b),) = compare.conditions_of(*runs, common=True).values()
+    assert a["utt_id"].tolist() == b["utt_id"].tolist() == list(TRUE)[:4]
+
+
+def test_other_classes_and_other_labels_are_refused(tmp_path):
+    a = compare.read_run(write(tmp_path / "a", table("asasas")))
+    b = compare.read_run(write(tmp_path / "b", table("asasas"), classes=("angry", "bored", "sad")))
+    with pytest.raises(DataError, match=r"other classes: A has 2, B has 3, 1 are in B alone \(first: bored\)"):
+        compare.conditions_of(a, b)
+    relabelled = compare.read_run(write(tmp_path / "c", table("asasas", {**TRUE, "c-2-a": "sad"})))
+    with pytest.raises(DataError, match=r"other labels for 1 utterances \(first: c-2-a, 'angry' and 'sad'\)"):
+        compare.conditions_of(a, relabelled)
+
+
+def test_a_folder_without_scores_is_refused(tmp_path):
+    with pytest.raises(DataError, match="no predictions.tsv and metrics.json, here or in seed1"):
+        compare.read_run(tmp_path)
