@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 FLOORS = (
     "errors", "types", "randomness", "config", "losses", "metrics", "system", "nn", "data", "corpora", "features",
-    "splits", "training", "methods", "recipe", "results", "scoring", "inference", "mistakes", "report", "bin",
+    "splits", "training", "methods", "recipe", "scoring", "results", "inference", "mistakes", "report", "bin",
 )  # fmt: skip
 FLOOR_OF = {name: floor for floor, name in enumerate(FLOORS)}
 
