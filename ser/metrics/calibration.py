@@ -1,6 +1,7 @@
-"""Probabilities that mean what they say: one temperature, fitted on utterances whose labels train no weight.
+"""Probabilities that mean what they say: how well they do, and one temperature that makes them do it better.
 
-Rows that choose an epoch choose it by the same ones, which makes them look a little too good.
+The temperature is fitted on utterances whose labels train no weight. Rows that choose an epoch choose it by the same
+utterances, which makes them look a little too good.
 
 p = softmax(s / T), with s the logarithm of posteriors, or scores of another kind as they are (Guo, Pleiss, Sun,
 Weinberger 2017, Sec. 4.2). T > 0 never changes which class is the likeliest.
@@ -62,3 +63,61 @@ def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
         lambda log_t: mean_nll(logits, y, math.exp(log_t)), bounds=LOG_TEMPERATURES, method="bounded"
     )
     return math.exp(found.x)
+
+
+N_BINS = 15
+"""Of the expected calibration error."""
+
+
+def calibration_error(p: np.ndarray, y: np.ndarray, n_bins: int = N_BINS) -> float:
+    """Expected calibration error of the likeliest class, in bins of equally many utterances (Nixon et al. 2019).
+
+    sum over bins b of n_b / n |share right in b - mean confidence in b|
+
+    Args:
+        p: probabilities, (n, C).
+        y: true classes, (n,) int.
+        n_bins: at most n are used.
+
+    Returns:
+        In [0, 1].
+
+    Example:
+        >>> calibration_error(np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.6, 0.4]]), np.array([0, 1, 0, 0]), 2)
+        0.4
+    """
+    confidence = p.max(1)
+    order = np.argsort(confidence, kind="stable")
+    gaps = (p.argmax(1) == y)[order] - confidence[order]
+    return float(sum(abs(part.sum()) for part in np.array_split(gaps, min(n_bins, len(y)))) / len(y))
+
+
+def brier(p: np.ndarray, y: np.ndarray) -> float:
+    """Brier score: mean over utterances of the squared distance from p to the true class, in [0, 2] (Brier 1950).
+
+    Example:
+        >>> round(brier(np.array([[0.8, 0.2]]), np.array([1])), 3)  # 0.8^2 + 0.8^2
+        1.28
+    """
+    return float(np.square(p - np.eye(p.shape[1])[y]).sum(1).mean())
+
+
+def risk_coverage(p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Share of errors among the most confident utterances, for each share that is answered (El-Yaniv & Wiener 2010).
+
+    Args:
+        p, y: as for `calibration_error`.
+
+    Returns:
+        Coverage, (m,) ascending to 1, and the error rate of what is covered, (m,); utterances of one confidence are
+        answered together, since no threshold parts them.
+
+    Example:
+        >>> risk_coverage(np.array([[0.9, 0.1], [0.3, 0.7], [0.4, 0.6]]), np.array([0, 0, 1]))
+        (array([0.33333333, 0.66666667, 1.        ]), array([0.        , 0.5       , 0.33333333]))
+    """
+    confidence = p.max(1)
+    order = np.argsort(-confidence, kind="stable")
+    n_wrong = np.cumsum((p.argmax(1) != y)[order])
+    last = np.flatnonzero(np.append(np.diff(confidence[order]) != 0, True))
+    return (last + 1) / len(y), n_wrong[last] / (last + 1)

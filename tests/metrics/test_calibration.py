@@ -8,8 +8,18 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from sklearn.metrics import brier_score_loss
 
-from ser.metrics.calibration import LOG_TEMPERATURES, fit_temperature, logits_of, mean_nll, probabilities
+from ser.metrics.calibration import (
+    LOG_TEMPERATURES,
+    brier,
+    calibration_error,
+    fit_temperature,
+    logits_of,
+    mean_nll,
+    probabilities,
+    risk_coverage,
+)
 
 
 @pytest.mark.parametrize(("right", "of"), [(3, 4), (9, 10), (51, 100)])
@@ -58,3 +68,37 @@ def test_the_likeliest_class_stays():
     for t in (0.05, 1.0, 50.0):
         assert (probabilities(logits, t).argmax(1) == logits.argmax(1)).all()
     assert np.isfinite(probabilities(1e6 * logits, 1e-3)).all()
+
+
+def test_calibration_error_by_hand():
+    """Two bins: confidences 0.6 with all right are 0.4 off, 0.9 with one of two right are 0.4 off."""
+    p = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.6, 0.4]])
+    assert calibration_error(p, np.array([0, 1, 0, 0]), 2) == pytest.approx(0.4)
+    assert calibration_error(p, np.array([0, 1, 0, 0]), 1) == pytest.approx(0.0)  # 0.75 right, 0.75 confident
+
+
+def test_probabilities_that_hold_are_calibrated():
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.ones(4), 40_000)
+    y = (p.cumsum(1) > rng.uniform(size=(len(p), 1))).argmax(1)
+    assert calibration_error(p, y) < 0.02  # 15 bins of 2,667: 0.008 expected by chance
+    sharper = p**3 / (p**3).sum(1, keepdims=True)
+    assert calibration_error(sharper, y) > 0.1
+
+
+def test_brier_equals_scikit_learn():
+    rng = np.random.default_rng(1)
+    p, y = rng.dirichlet(np.ones(2), 50), rng.integers(2, size=50)
+    assert brier(p, y) == pytest.approx(2 * brier_score_loss(y, p[:, 1]))  # both classes' squares
+    assert brier(np.eye(3), np.arange(3)) == 0
+
+
+def test_risk_coverage_equals_a_slow_threshold():
+    rng = np.random.default_rng(2)
+    p, y = rng.dirichlet(np.ones(3), 60).round(1), rng.integers(3, size=60)  # rounded, so that confidences tie
+    coverage, risk = risk_coverage(p, y)
+    for c, r, threshold in zip(coverage, risk, np.unique(p.max(1))[::-1], strict=True):
+        kept = p.max(1) >= threshold
+        assert c == pytest.approx(kept.mean())
+        assert r == pytest.approx((p.argmax(1) != y)[kept].mean())
+    assert coverage[-1] == 1

@@ -8,7 +8,7 @@ from scipy import stats
 
 from ser.errors import DataError
 from ser.metrics import adjusted_r2
-from ser.metrics.linear_fit import adjusted, f_test, f_test_of, moments, r2_of
+from ser.metrics.linear_fit import adjusted, f_test, f_test_of, moments, r2_of, speaker_test
 
 
 def data(seed: int, n: int = 40) -> tuple[np.ndarray, np.ndarray]:
@@ -86,3 +86,41 @@ def test_where_there_is_nothing_to_fit_it_is_nan(y, x):
 def test_bad_input_is_told(y, x, said):
     with pytest.raises(DataError, match=said):
         adjusted_r2(y, x)
+
+
+def by_speaker(seed: int, n_speakers: int, slope: float = 0.0) -> np.ndarray:
+    """Moments of speakers who have a level of their own in both quantities."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(n_speakers):
+        x = rng.normal(0, 0.7, 2) + rng.normal(size=(30, 2))
+        found.append(moments(rng.normal(0, 0.7) + slope * x[:, 0] + rng.normal(size=30), x))
+    return np.array(found)
+
+
+def test_the_speaker_test_is_a_slow_jackknife():
+    parts = by_speaker(1, 6, slope=0.3)
+
+    def slopes(total):
+        return np.linalg.solve(total[:-1, :-1], total[:-1, -1])[1:]
+
+    left_out = np.array([slopes(parts.sum(0) - part) for part in parts])
+    covariance = 5 / 6 * sum(np.outer(b - left_out.mean(0), b - left_out.mean(0)) for b in left_out)
+    t2 = slopes(parts.sum(0)) @ np.linalg.inv(covariance) @ slopes(parts.sum(0))
+    assert speaker_test(parts) == pytest.approx(stats.f.sf(t2 * 4 / (2 * 5), 2, 4))
+    nobody = np.zeros((1, 4, 4))
+    assert speaker_test(np.concatenate([parts, nobody])) == pytest.approx(speaker_test(parts))
+
+
+@pytest.mark.parametrize("n_speakers", [5, 10, 24])
+def test_without_dependence_the_speaker_test_rejects_one_in_twenty(n_speakers):
+    parts = [by_speaker(1000 * n_speakers + seed, n_speakers) for seed in range(400)]
+    rejected = np.mean([speaker_test(part) < 0.05 for part in parts])
+    ordinary = np.mean([f_test_of(*r2_of(part.sum(0))) < 0.05 for part in parts])
+    assert rejected < 0.085  # 5 % and 3 standard errors
+    assert ordinary > 0.3
+
+
+def test_the_speaker_test_finds_a_dependence():
+    assert speaker_test(by_speaker(2, 10, slope=1.0)) < 1e-3
+    assert np.isnan(speaker_test(by_speaker(3, 2)))

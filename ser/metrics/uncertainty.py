@@ -1,0 +1,215 @@
+"""How far a UAR, or a difference of two, can be trusted when speakers, trainings and support sets are all drawn.
+
+A table is read as a statement about methods. So three things are random: the speakers that were recorded, the
+training (its seed), and the support set (its draw). The variance of a mean UAR is the sum of
+
+    speakers      delete-one-speaker jackknife, S - 1 degrees of freedom (Efron & Stein 1981)
+    repetitions   two-way layout of K seeds and D draws, each cell one UAR:
+                  MS_seed / KD + MS_draw / KD - MS_residual / KD
+
+and the degrees of freedom of the sum are Satterthwaite's (1946). A UAR is bounded on the logit scale, where an
+interval cannot leave [0, 1]; a difference on its own scale. Interactions of speakers with seeds stand in both
+summands, which makes intervals slightly too wide: `benchmarks/interval_coverage.py` measures by how much.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ser.metrics.statistics import Interval
+
+LEVEL = 0.95
+"""Of intervals."""
+
+POWER = 0.8
+"""At which `Estimate.detectable` is found."""
+
+
+class Estimate(NamedTuple):
+    """A value with what is known of its uncertainty.
+
+    Attributes:
+        value: a mean UAR, in [0, 1], or a difference of two, in [-1, 1].
+        interval: 95 %; None where it cannot be had, see `uar_estimate`.
+        p: two-sided, that a difference is 0; None for a UAR, without an interval, and for a single training.
+        detectable: the smallest true difference that would be found significant at the 5 % level in 80 % of such
+            experiments; None for a UAR and without an interval.
+        se_speakers, se_repetitions: standard errors of the two summands, on the scale of the value.
+        one_training: whether training is random and was done once, so that the interval says nothing about it.
+    """
+
+    value: float
+    interval: Interval | None
+    p: float | None = None
+    detectable: float | None = None
+    se_speakers: float | None = None
+    se_repetitions: float | None = None
+    one_training: bool = False
+
+
+class Term(NamedTuple):
+    """One summand of a variance, with its degrees of freedom."""
+
+    variance: float
+    df: float
+
+
+def uar_estimate(counts: np.ndarray, is_random: bool) -> Estimate:
+    """Bound the mean UAR of a method.
+
+    Args:
+        counts: confusion counts by seed, draw and speaker, (K, D, S, C, C), rows true; draws are shared by seeds.
+        is_random: whether another seed would give another model.
+
+    Returns:
+        No interval where one speaker has all utterances of a class, since leaving that speaker out says nothing.
+
+    Example:
+        >>> counts = np.array([[[8, 2], [1, 9]], [[6, 4], [3, 7]], [[9, 1], [2, 8]]])[None, None]
+        >>> found = uar_estimate(counts, is_random=False)
+        >>> round(found.value, 3), [round(bound, 3) for bound in found.interval]
+        (0.783, [0.375, 0.961])
+    """
+    uars, left_out = _uars(counts), _left_out(counts)
+    value, one_training = float(uars.mean()), is_random and len(uars) == 1
+    if left_out is None:
+        return Estimate(value, None, one_training=one_training)
+    logit = _Logit(counts[0, 0].sum())
+    slope = logit.slope(value)
+    speakers = _jackknife(logit(left_out))
+    repetitions = [Term(variance * slope**2, df) for variance, df in repetition_terms(uars)]
+    margin = _quantile(_df([speakers, *repetitions])) * np.sqrt(_total([speakers, *repetitions]))
+    center = logit(np.array(value))
+    return Estimate(
+        value,
+        Interval(*(float(logit.inverse(center + side * margin)) for side in (-1, 1))),
+        se_speakers=float(np.sqrt(speakers.variance) / slope),
+        se_repetitions=float(np.sqrt(_total(repetitions)) / slope),
+        one_training=one_training,
+    )
+
+
+def uar_difference(a: np.ndarray, b: np.ndarray, is_random: bool, paired: bool) -> Estimate:
+    """Bound the difference of two methods' mean UARs, a minus b, and test whether it is 0.
+
+    Args:
+        a, b: confusion counts of both on the same utterances, (K, D, S, C, C) and (K', D', S, C, C).
+        is_random: whether another seed would give another model of either.
+        paired: whether seed k and draw d of both share what is random in them (source model, order of batches,
+            support set); then K = K' and D = D', and differences are taken cell by cell.
+
+    Raises:
+        ValueError: for counts of other utterances, or paired ones of unlike shape.
+    """
+    if not np.array_equal(a[0, 0].sum(-1), b[0, 0].sum(-1)):
+        raise ValueError("the two systems were not tested on the same utterances")
+    if paired and a.shape != b.shape:
+        raise ValueError(f"paired counts of unlike shape: {a.shape[:2]} and {b.shape[:2]} seeds and draws")
+    uars_a, uars_b = _uars(a), _uars(b)
+    value = float(uars_a.mean() - uars_b.mean())
+    one_training = is_random and 1 in (len(uars_a), len(uars_b))
+    left_out = [_left_out(counts) for counts in (a, b)]
+    if left_out[0] is None:
+        return Estimate(value, None, one_training=one_training)
+    speakers = _jackknife(left_out[0] - left_out[1])
+    layouts = [uars_a - uars_b] if paired else [uars_a, uars_b]
+    repetitions = [term for layout in layouts for term in repetition_terms(layout)]
+    variance, df = _total([speakers, *repetitions]), _df([speakers, *repetitions])
+    se, t = float(np.sqrt(variance)), _quantile(df)
+    return Estimate(
+        value,
+        Interval(value - t * se, value + t * se),
+        p=None if one_training else _p(value, se, df),
+        detectable=se * (t + _quantile(df, 2 * POWER - 1)),
+        se_speakers=float(np.sqrt(speakers.variance)),
+        se_repetitions=float(np.sqrt(_total(repetitions))),
+        one_training=one_training,
+    )
+
+
+def repetition_terms(uars: np.ndarray) -> list[Term]:
+    """Part the variance of the mean of K x D UARs, (K, D), between seeds, draws and their interaction.
+
+    A factor with one level has no summand. The last summand is negative: the other two both hold it.
+    """
+    n_seeds, n_draws = uars.shape
+    of_seeds, of_draws = uars.mean(1), uars.mean(0)
+    terms = []
+    if n_seeds > 1:
+        terms.append(Term(float(of_seeds.var(ddof=1)) / n_seeds, n_seeds - 1))
+    if n_draws > 1:
+        terms.append(Term(float(of_draws.var(ddof=1)) / n_draws, n_draws - 1))
+    if n_seeds > 1 and n_draws > 1:
+        residual = uars - of_seeds[:, None] - of_draws + uars.mean()
+        df = (n_seeds - 1) * (n_draws - 1)
+        terms.append(Term(-float((residual**2).sum()) / df / uars.size, df))
+    return terms
+
+
+def _uars(counts: np.ndarray) -> np.ndarray:
+    """UAR of each seed and draw, all speakers together, (K, D)."""
+    pooled = counts.sum(2)
+    n_true = pooled.sum(-1)
+    occurs = n_true[0, 0] > 0
+    return (np.diagonal(pooled, axis1=-2, axis2=-1)[..., occurs] / n_true[..., occurs]).mean(-1)
+
+
+def _left_out(counts: np.ndarray) -> np.ndarray | None:
+    """Mean UAR without each speaker in turn, (S,); None where a class would vanish."""
+    n_true = counts[0, 0].sum(-1).astype(float)  # (S, C)
+    occurs = n_true.any(0)
+    hits = np.diagonal(counts, axis1=-2, axis2=-1).mean((0, 1))[:, occurs]
+    rest = n_true[:, occurs].sum(0) - n_true[:, occurs]
+    return None if (rest == 0).any() else ((hits.sum(0) - hits) / rest).mean(-1)
+
+
+def _jackknife(left_out: np.ndarray) -> Term:
+    """Variance of an estimate from its values without each unit (Efron & Stein 1981)."""
+    n = len(left_out)
+    return Term(float((n - 1) * left_out.var()), n - 1)
+
+
+def _total(terms: list[Term]) -> float:
+    """Add up summands; the sum is no less than the largest of them."""
+    return max([0.0, sum(term.variance for term in terms), *(term.variance for term in terms)])
+
+
+def _df(terms: list[Term]) -> float:
+    """Degrees of freedom of a sum of variances (Satterthwaite 1946), no fewer than its smallest summand has."""
+    spread = sum(term.variance**2 / term.df for term in terms)
+    fewest = min(term.df for term in terms)
+    return max(fewest, _total(terms) ** 2 / spread) if spread else fewest
+
+
+def _quantile(df: float, level: float = LEVEL) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(df, (1 + level) / 2))
+
+
+def _p(value: float, se: float, df: float) -> float:
+    from scipy.special import stdtr
+
+    if se == 0:
+        return 1.0 if value == 0 else 0.0
+    return float(2 * stdtr(df, -abs(value) / se))
+
+
+class _Logit:
+    """The logit of a share of n utterances, half an utterance away from 0 and 1 (Haldane 1956)."""
+
+    def __init__(self, n: float):
+        self.n = float(n)
+
+    def __call__(self, share: np.ndarray) -> np.ndarray:
+        inner = (share * self.n + 0.5) / (self.n + 1)
+        return np.log(inner / (1 - inner))
+
+    def slope(self, share: float) -> float:
+        inner = (share * self.n + 0.5) / (self.n + 1)
+        return self.n / (self.n + 1) / (inner * (1 - inner))
+
+    def inverse(self, value: np.ndarray) -> np.ndarray:
+        return np.clip(((self.n + 1) / (1 + np.exp(-value)) - 0.5) / self.n, 0, 1)
