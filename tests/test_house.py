@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 
 FLOORS = (
     "errors", "types", "randomness", "config", "losses", "metrics", "system", "nn", "data", "corpora", "features",
-    "splits", "training", "methods", "recipe", "scoring", "results", "inference", "mistakes", "report", "bin",
+    "splits", "adaptation", "training", "methods", "recipe", "scoring", "results", "inference", "mistakes", "report",
+    "bin",
 )  # fmt: skip
 FLOOR_OF = {name: floor for floor, name in enumerate(FLOORS)}
 
@@ -140,5 +141,6 @@ def test_another_method_s_loss_does_not_retrain_a_method():
     assert "losses/emotion_distance.py" in imported_code(METHODS["emofsl"])
     assert "training/stacked.py" in imported_code(METHODS["emofsl"])
     assert imported_code(METHODS["logistic_regression"]) == (
-        "methods/base.py", "methods/logistic_regression.py", "metrics/calibration.py", "training/run_data.py",
+        "adaptation/base.py", "methods/base.py", "methods/logistic_regression.py", "metrics/calibration.py",
+        "training/run_data.py",
     )  # fmt: skip

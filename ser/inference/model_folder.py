@@ -2,7 +2,7 @@
 
     conf.yaml model.safetensors    written by stage 4
     model.json                     what was trained on what, classes, feature, splits, temperatures, limits
-    predict.safetensors            statistics of normalization, support utterances, what distances are taken from
+    predict.safetensors            states of the adaptation, support utterances, what distances are taken from
     README.md                      the model card, see `ser.inference.card`
     encoder.safetensors            the checkpoint below the row, in folders that `ser.bin.export` made
 
@@ -15,6 +15,7 @@ Not here: audio (`ser.inference.predict`).
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import re
@@ -28,6 +29,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import yaml
 
+from ser.adaptation.base import ALL, chosen, find
+from ser.adaptation.base import State as AdaptationState
 from ser.config import ConfigModel, build
 from ser.errors import ConfigError, unknown
 from ser.features.config import FeatureConfig
@@ -38,7 +41,7 @@ from ser.recipe.recipe import METHODS, read_weights
 from ser.splits.lists import Split
 from ser.system.devices import Device
 from ser.system.files import fingerprint, hash_file, read_json, write_json
-from ser.training.run_data import RunData, Statistics
+from ser.training.run_data import RunData
 from ser.training.tensor_files import read_tensors, write_tensors
 
 if TYPE_CHECKING:
@@ -93,7 +96,7 @@ def write_model(
     supports = _stored_supports(config, data)
     speaker_of = dict(zip(data.utts, data.speakers, strict=True))
     names = {speaker: f"known-{n}" for n, speaker in enumerate(dict.fromkeys(speaker_of[utt] for utt in supports))}
-    tensors = _statistics(method, config, data, names)
+    tensors = _adaptations(method, config, data, names)
     tensors |= {"x": data.x[data.rows(supports)]} if supports else {}
     info = {
         **about,
@@ -211,26 +214,24 @@ def _rated(data: RunData) -> dict[str, list[str]]:
     return found
 
 
-def _statistics(
+def _adaptations(
     method: ModuleType, config: ConfigModel, data: RunData, names: Mapping[str, str]
 ) -> dict[str, np.ndarray]:
-    """Collect the statistics that `RunData.normalized` takes off, named by split, outliers and group; of speakers
-    those that have a new name."""
-    how = getattr(config, "normalization", "none")
-    if how == "none" or not data.x.shape[1]:
+    """Collect the states of the adaptation, named by split, outliers and group; of speakers those that have a new
+    name."""
+    if not data.x.shape[1]:
         return {}
-    found: dict[str, np.ndarray] = {}
+    how, found = chosen(config), {}
     for split in data.splits:
         if not (split.train or split.labelled):
             continue
-        kinds = {False: data.statistics(split, how)}
+        states = {False: data.fitted(split, how)}
         if hasattr(method, "standardized"):
-            kinds[True] = data.statistics(split, how, without=method.standardized(config, data, split)[1])
-        for left_out, (of_all, of_group) in kinds.items():
-            if how == "speaker":
-                of_group = {names[name]: value for name, value in of_group.items() if name in names}
-            named = {group: value for group, value in {None: of_all, **of_group}.items() if value is not None}
-            found |= {json.dumps(["norm", split.name, left_out, group]): value for group, value in named.items()}
+            states[True] = data.fitted(split, how, without=method.standardized(config, data, split)[1])
+        for left_out, state in states.items():
+            if find(how).GROUP == "speaker":
+                state = {names[name]: value for name, value in state.items() if name in names}
+            found |= {json.dumps(["norm", split.name, left_out, name or None]): v for name, v in state.items()}
     return found
 
 
@@ -309,7 +310,7 @@ def vectors(config: ConfigModel, data: RunData, split: Split, utts: Sequence[str
     the frames that its frozen front end gives.
     """
     if data.x.shape[1]:
-        return data.normalized(split, getattr(config, "normalization", "none"))[data.rows(utts)]
+        return data.normalized(split, chosen(config))[data.rows(utts)]
     if data.encoder is None:
         return np.stack([data.frames[utt].float().flatten(0, -2).mean(0).numpy() for utt in utts])
     from ser.features.encoders.s3prl import load_trainable
@@ -344,7 +345,7 @@ class NewUtterance(NamedTuple):
     """What a method needs to know of new audio.
 
     Attributes:
-        speaker: any name; matters to rows with `normalization: speaker`.
+        speaker: any name; matters to rows whose adaptation is fitted to speakers.
         feature: (D,) or frames (T, ...), or where the audio is for a method with an encoder of its own.
     """
 
@@ -409,7 +410,7 @@ class Model:
     @property
     def of_speakers(self) -> bool:
         """Whether it needs all utterances of a speaker before it can score one."""
-        return getattr(self.config, "normalization", "none") == "speaker"
+        return find(chosen(self.config)).GROUP == "speaker"
 
     @cached_property
     def state(self) -> State:
@@ -473,7 +474,7 @@ class Model:
             if wanted not in known:
                 raise ConfigError(f"--corpus: {unknown(wanted, known)}")
             return wanted
-        matters = self.about["method"] in TAKES_CORPUS or getattr(self.config, "normalization", "") == "corpus"
+        matters = self.about["method"] in TAKES_CORPUS or find(chosen(self.config)).GROUP == "corpus"
         if matters and len(known) > 1:
             raise ConfigError(
                 f"--model {self.folder}: it treats each corpus in its own way; say by --corpus as which of "
@@ -514,7 +515,7 @@ class Model:
     def _decides(self, split: Mapping[str, Any]) -> str:
         """Hash what makes a split's model: those alike have one model."""
         sees = self.about["target_data"]
-        norms = {name: value.tolist() for name, value in self.tensors.items()
+        norms = {name: hashlib.blake2b(value.tobytes()).hexdigest() for name, value in self.tensors.items()
                  if name.startswith("[") and json.loads(name)[:2] == ["norm", split["name"]]}  # fmt: skip
         return fingerprint([
             split["train"],
@@ -572,14 +573,14 @@ class Model:
         return replace(data, x=np.concatenate([*rows, np.stack(list(features.values()))]))
 
     @cached_property
-    def _known(self) -> dict[tuple[str, bool], Statistics]:
-        known: dict[tuple[str, bool], dict[str | None, np.ndarray]] = {}
+    def _known(self) -> dict[tuple[str, bool], AdaptationState]:
+        known: dict[tuple[str, bool], dict[str, np.ndarray]] = {}
         for name, value in self.tensors.items():
             if name.startswith("["):
                 kind, split, *rest = json.loads(name)
                 if kind == "norm":
-                    known.setdefault((split, rest[0]), {})[rest[1]] = value
-        return {key: Statistics(groups.pop(None, None), groups) for key, groups in known.items()}
+                    known.setdefault((split, rest[0]), {})[rest[1] or ALL] = value
+        return known
 
     def distances(self, data: RunData) -> np.ndarray:
         """Tell how far new utterances are from the training data, as a share of what counts as far, (n,)."""

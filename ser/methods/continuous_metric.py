@@ -24,6 +24,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 
+from ser.adaptation.base import Normalization, sees
 from ser.config import ConfigModel
 from ser.errors import DataError
 from ser.losses.continuous_metric import ContinuousMetricLoss, Distance, Pairs
@@ -82,14 +83,15 @@ class Config(ConfigModel):
     Attributes:
         train_on: `source`, the training folds of one corpus, or `labelled`, those of the target itself (its
             "supervised" rows).
-        normalization: `corpus` standardizes other corpora by their own statistics, `source` by the training fold's.
+        normalization: an adaptation; `corpus` standardizes other corpora by their own statistics, `source` by the
+            training fold's.
         noisy_test: whether the noise is added when utterances are encoded, too.
         svc_cost: scikit-learn's C of the classifier on z.
     """
 
     method: Literal["continuous_metric"]
     train_on: Literal["source", "labelled"]
-    normalization: Literal["source", "corpus"]
+    normalization: Normalization
     outliers: OutlierConfig
     model: ModelConfig
     loss: LossConfig
@@ -100,9 +102,9 @@ class Config(ConfigModel):
 
 def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
     """Tell what target data a row sees; the source's own tests have the statistics of the training fold."""
-    if config.train_on == "labelled" or is_source:
-        return frozenset({"labelled"})
-    return frozenset({"unlabelled-test"} if config.normalization == "corpus" else set())
+    labels = {"labelled"} if config.train_on == "labelled" or is_source else set()
+    seen = sees(config.normalization) - ({"unlabelled-train"} if labels else set())
+    return frozenset(labels | ({"unlabelled-test"} if seen else set()))
 
 
 def refuses_new_audio(config: Config) -> str | None:

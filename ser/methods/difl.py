@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,8 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from ser.adaptation.base import Normalization, Seen, find, sees
+from ser.adaptation.base import State as Adapted
 from ser.config import ConfigModel
 from ser.errors import ConfigError, DataError
 from ser.features.micro_batches import micro_batches
@@ -45,12 +47,10 @@ from ser.training.domain_batches import (
     DomainBatches,
     DomainLabels,
     FrameStore,
-    Normalizer,
     pools_of,
     prefetched,
-    statistics,
 )
-from ser.training.run_data import Normalization, RunData, class_weight
+from ser.training.run_data import RunData, class_weight
 from ser.training.tensor_files import (
     below,
     optimizer_tensors,
@@ -153,12 +153,15 @@ class Config(ConfigModel):
 
 def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
     """Tell what target data a row sees: `adapt` may hold the audio of test utterances."""
-    audio = {"unlabelled-test"} if _uses_target(config) or config.normalization == "speaker" else set()
+    hears_tests = _uses_target(config) or "unlabelled-test" in sees(config.normalization)
+    audio = {"unlabelled-test"} if hears_tests else set()
     return frozenset(audio | ({"labelled"} if is_source else set()))
 
 
 def _uses_target(config: Config) -> bool:
-    return config.target_audio == "unlabelled" and bool(config.domains or config.normalization == "corpus")
+    return config.target_audio == "unlabelled" and bool(
+        config.domains or find(config.normalization).GROUP == "corpus"
+    )
 
 
 # ---- 1. Network and input (Fig. 1) ----------------------------------------------------------------------------
@@ -189,10 +192,19 @@ class Difl(nn.Module):
 
 @dataclass(frozen=True)
 class Input:
-    """Normalized frames or segments of utterances."""
+    """Adapted frames or segments of utterances.
+
+    Attributes:
+        store: frames as they are stored.
+        how: name of the adaptation.
+        state: what was fitted.
+        group_of: utterance -> the name that the adaptation chooses by.
+    """
 
     store: FrameStore
-    normalize: Normalizer
+    how: str
+    state: Adapted
+    group_of: Mapping[str, str]
 
     def of(self, utts: Sequence[str], max_segments: int | None = None) -> tuple[Tensor, Tensor]:
         """Give a padded batch (B, T, ...) and the valid lengths (B,); segments after the `max_segments`-th go."""
@@ -200,25 +212,30 @@ class Input:
         for utt in utts:
             stored = self.store.of(utt)
             is_cut = max_segments is not None and stored.ndim > 2
-            frames.append(self.normalize(utt, stored[:max_segments] if is_cut else stored))
+            own = (stored[:max_segments] if is_cut else stored).numpy()
+            frames.append(torch.from_numpy(find(self.how).apply(self.state, own, self.group_of.get(utt, ""))))
         return pad_sequence(frames, batch_first=True), torch.tensor([len(f) for f in frames])
 
 
-def _fit_normalizer(config: Config, data: RunData, store: FrameStore, split: Split) -> Normalizer:
-    """Compute the statistics that the row's normalization takes from what it trains on."""
-    how, n_dims = config.normalization, store.of(next(iter(split.train))).shape[-1]
-    if how == "none":
-        return Normalizer(torch.tensor([[0.0], [1.0]]).expand(2, n_dims), {}, {})
-    of_all, group_of = statistics(store, split.train), {}
-    utts = [*split.train, *(split.adapt if _uses_target(config) else ())]
-    groups: Mapping[str, Sequence[str]] = {}
-    if how == "corpus":
-        group_of = data.factors["corpus"]
-        groups = pools_of(utts, group_of)
-    elif how == "speaker":
-        group_of = data.factors["speaker"]
-        groups = _own_utterances(data, {group_of[utt] for utt in (*utts, *split.dev)})
-    return Normalizer(of_all, {group: statistics(store, own) for group, own in groups.items()}, group_of)
+def _seen(config: Config, data: RunData, store: FrameStore, split: Split) -> Seen:
+    """Give what the row's adaptation may look at: what it trains on, and all utterances of the speakers in it."""
+    adapt = split.adapt if _uses_target(config) else ()
+    corpus_of = data.factors["corpus"]
+    return Seen(
+        source=list(split.train),
+        corpora=pools_of([*split.train, *adapt], corpus_of),
+        target=pools_of(adapt, corpus_of),
+        speakers=_own_utterances(data, {data.factors["speaker"][utt] for utt in (*split.train, *adapt, *split.dev)}),
+        blocks=_blocks(store),
+    )
+
+
+def _blocks(store: FrameStore) -> Callable[[Sequence[str]], Iterator[np.ndarray]]:
+    return lambda utts: (store.of(utt).numpy() for utt in utts)
+
+
+def _groups(config: Config, data: RunData) -> Mapping[str, str]:
+    return data.factors.get(find(config.normalization).GROUP, {})
 
 
 def _own_utterances(data: RunData, speakers: set[str]) -> dict[str, list[str]]:
@@ -402,7 +419,12 @@ class _Training:
             targets=dict(zip(split.train, y.tolist(), strict=True)),
             dev_y=data.targets(split.dev),
             weight=fabric.to_device(torch.from_numpy(weight)) if config.class_weights == "balanced" else None,
-            input=Input(store, _fit_normalizer(config, data, store, split)),
+            input=Input(
+                store,
+                config.normalization,
+                find(config.normalization).fit(_seen(config, data, store, split)),
+                _groups(config, data),
+            ),
             batches=DomainBatches(
                 list(pools_of(split.train, corpus_of).values()) if is_balanced else [list(split.train)],
                 target_pools,
@@ -438,9 +460,8 @@ class _Training:
                 if time.monotonic() - saved > SAVE_EVERY_S:
                     self._save(unfinished, done)
                     saved = time.monotonic()
-        normalize = self.input.normalize
-        norms = {"norm": normalize.of_all, **prefixed(normalize.of_group, "norm.")}
-        return {**done.best, **norms}, done.history
+        adapted = {f"norm.{name}".rstrip("."): torch.from_numpy(v) for name, v in self.input.state.items()}
+        return {**done.best, **adapted}, done.history
 
     def _epoch(self, epoch: int) -> dict[str, float]:
         """Go over all batches once and tell the mean of each loss."""
@@ -563,14 +584,15 @@ def _apply_trained(
     utts: Sequence[str],
 ) -> Outputs:
     own = below(state, f"{_owners(config, data)[split.name]}.")
-    group_of = data.factors.get(config.normalization, {})
-    of_group = below(own, "norm.")
-    if config.normalization == "speaker":  # those of test speakers are not known from training
-        new = {group_of[utt] for utt in utts} - set(of_group)
-        of_group |= {name: statistics(store, theirs) for name, theirs in _own_utterances(data, new).items()}
+    adapted = {name[5:]: value.numpy() for name, value in own.items() if name.startswith("norm")}
+    if find(config.normalization).GROUP == "speaker":  # those of test speakers are not known from training
+        new = {data.factors["speaker"][utt] for utt in utts} - adapted.keys()
+        seen = Seen((), {}, {}, _own_utterances(data, new), _blocks(store))
+        adapted |= find(config.normalization).fit(seen)
     weights = {name: value for name, value in own.items() if not name.startswith("norm")}
     heads = below(weights, "network.domain_heads.heads.")
     sizes = {name.removesuffix(".bias"): len(value) for name, value in heads.items() if name.endswith(".bias")}
     model = Difl(config, len(data.classes), sizes, store.of(utts[0]).shape[1:], seed=0)
     model.load_state_dict(weights)
-    return apply(fabric, fabric.setup(model), Input(store, Normalizer(own["norm"], of_group, group_of)), utts)
+    inputs = Input(store, config.normalization, adapted, _groups(config, data))
+    return apply(fabric, fabric.setup(model), inputs, utts)

@@ -22,6 +22,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.func import functional_call, stack_module_state
 
+from ser.adaptation.base import Normalization, sees
 from ser.config import ConfigModel
 from ser.errors import ConfigError
 from ser.losses.emotion_distance import CLASSES, EmotionDistanceLoss
@@ -32,7 +33,7 @@ from ser.nn.embedding_classifier import EmbeddingClassifier
 from ser.randomness import seed_of
 from ser.splits.lists import Split
 from ser.system.devices import Device, make_fabric
-from ser.training.run_data import NORMALIZATION_SEES, Normalization, RunData, class_weight
+from ser.training.run_data import RunData, class_weight
 from ser.training.stacked import Params, repeat, train_stacked
 from ser.training.tensor_files import below
 
@@ -95,7 +96,7 @@ class Config(ConfigModel):
 def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
     """Tell what target data a row sees; the tested corpus is never a source."""
     shots = frozenset() if config.objective == "source_only" else frozenset({"k-shot"})
-    return shots | NORMALIZATION_SEES[config.normalization]
+    return shots | sees(config.normalization)
 
 
 # ---- 1. Source training (Sec. III; the paper names no settings) ----------------------------------------------

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
+from ser.adaptation.base import Normalization, sees
 from ser.config import ConfigModel
 from ser.methods.base import History, Job, Prediction, State
 from ser.splits.lists import Split
@@ -24,17 +25,15 @@ class Config(ConfigModel):
 
     method: Literal["linear_svc"]
     train_on: Literal["source", "labelled"]
-    normalization: Literal["source", "corpus", "speaker"]
+    normalization: Normalization
     cost: float = Field(gt=0)
 
 
 def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
     """Tell what target data a row sees."""
     labels = {"labelled"} if config.train_on == "labelled" or is_source else set()
-    of_tests = (
-        ("speaker",) if labels else ("corpus", "speaker")
-    )  # trained on it, it has the training fold's statistics
-    return frozenset(labels | ({"unlabelled-test"} if config.normalization in of_tests else set()))
+    seen = sees(config.normalization) - ({"unlabelled-train"} if labels else set())  # its own training fold
+    return frozenset(labels | ({"unlabelled-test"} if seen else set()))
 
 
 def _trained_on(config: Config, data: RunData) -> list[tuple[Split, Mapping[str, str]]]:

@@ -6,12 +6,14 @@ all labelled utterances outside the tested fold it is the ceiling. On the source
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
+from ser.adaptation.base import Normalization, chosen, sees
 from ser.config import ConfigModel
 from ser.methods.base import History, Job, Prediction, State
 from ser.metrics.calibration import probabilities
@@ -20,17 +22,20 @@ from ser.training.run_data import Episode, RunData
 
 
 class Config(ConfigModel):
-    """`inverse_penalty` is scikit-learn's C, on features standardized by the utterances that are trained on."""
+    """`inverse_penalty` is scikit-learn's C; without an adaptation (`normalization`) features are standardized by the
+    utterances that a model is trained on."""
 
     method: Literal["logistic_regression"]
     train_on: Literal["support", "labelled", "source"]
+    normalization: Normalization | None = None
     inverse_penalty: float = Field(gt=0)
 
 
 def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
     """Tell what target data a row sees."""
     of_source = {"labelled"} if is_source else set()
-    return frozenset({"support": {"k-shot"}, "labelled": {"labelled"}, "source": of_source}[config.train_on])
+    labels = {"support": {"k-shot"}, "labelled": {"labelled"}, "source": of_source}[config.train_on]
+    return labels | sees(config.normalization)
 
 
 def _trained_on(config: Config, data: RunData, k: int) -> list[tuple[Episode, Mapping[str, str]]]:
@@ -48,29 +53,31 @@ def _sizes(config: Config, data: RunData) -> list[int]:
     return data.shots() if config.train_on == "support" else [0]
 
 
+def _adapted(config: Config, data: RunData) -> Callable[[int], np.ndarray]:
+    """Give the features of all utterances by the number of a split, which come one after another."""
+    return lru_cache(maxsize=1)(lambda number: data.normalized(data.splits[number], chosen(config)))
+
+
 def train(config: Config, data: RunData, seed: int, init: State | None, job: Job) -> tuple[State, History]:
     """Fit one model per training set; nothing is random."""
     state: dict[str, np.ndarray] = {}
-    history = []
+    history, x_of = [], _adapted(config, data)
     for k in _sizes(config, data):
-        fits = [
-            _fit(
-                data.x[data.rows(labelled)],
-                data.targets(labelled),
-                data.moments(data.splits[episode.split], list(labelled)),
-                config,
-            )
-            for episode, labelled in _trained_on(config, data, k)
-        ]
+        fits = []
+        for episode, labelled in _trained_on(config, data, k):
+            x, moments = x_of(episode.split)[data.rows(labelled)], None
+            if config.normalization is None:
+                moments = data.moments(data.splits[episode.split], list(labelled))
+            fits.append(_fit(x, data.targets(labelled), moments, config))
         state |= {f"k{k}.{name}": np.stack([fit[name] for fit in fits]) for name in fits[0]}
         history.append({"k": k, "models": len(fits)})
     return state, history
 
 
-def _fit(x: np.ndarray, y: np.ndarray, moments: np.ndarray, config: Config) -> dict[str, np.ndarray]:
+def _fit(x: np.ndarray, y: np.ndarray, moments: np.ndarray | None, config: Config) -> dict[str, np.ndarray]:
     from sklearn.linear_model import LogisticRegression
 
-    mean, deviation = moments
+    mean, deviation = (np.zeros(x.shape[1]), np.ones(x.shape[1])) if moments is None else moments
     model = LogisticRegression(C=config.inverse_penalty, max_iter=1000).fit((x - mean) / deviation, y)
     coef, intercept = model.coef_, model.intercept_
     if len(coef) == 1:  # two classes have one logit, that of the second against the first
@@ -81,11 +88,11 @@ def _fit(x: np.ndarray, y: np.ndarray, moments: np.ndarray, config: Config) -> d
 
 def predict(config: Config, data: RunData, state: State, device: Device) -> list[Prediction]:
     """Score test utterances by class probabilities."""
-    predictions = []
+    predictions, x_of = [], _adapted(config, data)
     for k in _sizes(config, data):
         for i, (episode, _) in enumerate(_trained_on(config, data, k)):
             split = data.splits[episode.split]
-            logits = data.x[data.rows(split.test)] @ state[f"k{k}.weight"][i].T + state[f"k{k}.bias"][i]
+            logits = x_of(episode.split)[data.rows(split.test)] @ state[f"k{k}.weight"][i].T + state[f"k{k}.bias"][i]
             predictions.append(
                 Prediction(split.name, k, episode.draw, list(split.test), probabilities(logits).astype(np.float32))
             )

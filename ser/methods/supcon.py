@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from ser.adaptation.base import mean_and_deviation
 from ser.config import ConfigModel
 from ser.errors import ConfigError
 from ser.losses.cosine_margin import CosineMarginLoss, Pairs
@@ -35,7 +36,7 @@ from ser.nn.self_attention_pooling import SelfAttentionPooling
 from ser.randomness import seed_of
 from ser.splits.lists import Split
 from ser.system.devices import Device, make_fabric
-from ser.training.domain_batches import FrameStore, statistics
+from ser.training.domain_batches import FrameStore
 from ser.training.emotion_batches import EmotionBatches, EmotionPool
 from ser.training.finetune import FRAME_BYTES, Crop, Schedule, Trainer, copy_weights, set_weights
 from ser.training.run_data import RunData, class_weight
@@ -690,7 +691,7 @@ class CachedBase:
         hidden = None if self.config.objective == "frozen" else self.config.adapter_hidden
         adapter = Adapter(self.store.frames.frame_shape[-1], hidden, seed_of("adapter", self.seed))
         if self.config.normalization == "source" and labelled:
-            adapter.norm.copy_(statistics(self, labelled))
+            adapter.norm.copy_(torch.from_numpy(mean_and_deviation(self.of(utt).numpy() for utt in labelled)))
         return adapter
 
     def frames(self) -> CachedBase:

@@ -1,4 +1,4 @@
-"""Data whose statistics have seen the tested utterances: the mistake `global_norm` of `ser.mistakes.simulate`."""
+"""Data whose adaptation has seen the tested utterances: the mistake `global_norm` of `ser.mistakes.simulate`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ser.adaptation.base import Seen, sees
 from ser.splits.lists import Split
-from ser.training.run_data import Normalization, RunData
+from ser.training.run_data import RunData
 
 
 @dataclass(frozen=True)
@@ -21,15 +22,15 @@ class GlobalNorm(RunData):
 
     lists: Mapping[str, Split] = field(default_factory=dict)
 
-    def normalized(self, split: Split, how: Normalization, without: np.ndarray | None = None) -> np.ndarray:
-        """Normalize all features by statistics of all lists, or each target corpus by those of all its utterances."""
+    def seen(self, split: Split, how: str, without: np.ndarray | None = None) -> Seen:
+        """Let an adaptation look at all lists, or at all utterances of each target corpus."""
         everything = dict.fromkeys(self._listed(split))
-        if how == "corpus" and split.adapt:
+        if sees(how) and split.adapt:
             targets = {utt.split("-")[0] for utt in split.adapt}
             doctored = replace(split, adapt=[utt for utt in everything if utt.split("-")[0] in targets])
         else:
             doctored = replace(split, train=dict.fromkeys(everything, ""))
-        return super().normalized(doctored, how, without)
+        return super().seen(doctored, how, without)
 
     def moments(self, split: Split, utts: Sequence[str]) -> np.ndarray:
         """Give mean and deviation of all listed utterances of the corpora that are trained on or tested."""

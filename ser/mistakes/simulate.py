@@ -201,12 +201,12 @@ class Simulated(Recipe):
         return None if is_random else "draws nothing at random, so that all seeds give the same"
 
     def _no_global_norm(self, row: Row) -> str | None:
-        how = row.values.get("normalization", "source")
+        how = row.values.get("normalization") or "source"
         if row.values["method"] not in NORMALIZES:
             return "takes its statistics inside its network, from what it trains on"
         if how == "none":
             return "takes no statistics"
-        if how == "speaker" or "unlabelled-test" in row.method.target_data(row.config):
+        if "unlabelled-test" in row.method.target_data(row.config):
             return "declares that its statistics see the tested utterances"
         return None
 

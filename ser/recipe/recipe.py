@@ -74,6 +74,7 @@ RESULT_ROOMS = (
     "losses",
     "nn",
     "methods",
+    "adaptation",
     "training",
     "metrics",
     "randomness.py",
@@ -318,7 +319,7 @@ class Recipe:
             "splits": self.splits_of(row.task).fingerprint,
             "features": self._made_from(row),
             "init": row.init and fingerprint(self.train_inputs(self.row(row.init), seed)),
-            "code": code_hash(imported_code(METHODS[row.values["method"]])),
+            "code": code_hash(_code(row)),
         }
 
     def _folder(self, feature: str) -> str:
@@ -410,6 +411,12 @@ def _has(values: dict[str, Any], keys: Sequence[str]) -> bool:
             return False
         values = values[key]
     return True
+
+
+def _code(row: Row) -> tuple[str, ...]:
+    """List the files that decide a row's weights: its method's, and its adaptation's, which is found by its name."""
+    adaptation = imported_code(f"ser.adaptation.{row.values.get('normalization') or 'none'}")
+    return tuple(sorted({*imported_code(METHODS[row.values["method"]]), *adaptation}))
 
 
 @cache

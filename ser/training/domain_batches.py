@@ -17,7 +17,6 @@ from torch import Tensor
 
 from ser.errors import DataError
 from ser.randomness import seed_of
-from ser.training.run_data import without_constants
 
 if TYPE_CHECKING:
     from ser.features.frames import Frames
@@ -203,45 +202,6 @@ class FrameStore:
 
 def _missing(utt: str) -> DataError:
     return DataError(f"no frames of '{utt}'; run stages 2 and 3 again")
-
-
-def statistics(store: FrameStore, utts: Iterable[str]) -> Tensor:
-    """Compute mean and deviation of each dimension, or frequency bin, over all frames of some utterances.
-
-    One utterance at a time: memory does not grow with their number.
-
-    Returns:
-        (2, D) float32: means, and deviations, infinite where a dimension does not vary.
-    """
-    n, mean, squares = 0, 0.0, 0.0  # `squares` are sums of squared differences from the mean
-    for utt in utts:
-        x = store.of(utt).double().flatten(0, -2)  # (frames, D)
-        own_n, own_mean = len(x), x.mean(0)
-        move, n = own_mean - mean, n + own_n
-        squares = squares + (x - own_mean).square().sum(0) + move.square() * ((n - own_n) * own_n / n)
-        mean = mean + move * (own_n / n)
-    deviation = torch.from_numpy(without_constants((squares / n).sqrt().numpy()))
-    return torch.stack([mean, deviation]).float()
-
-
-@dataclass(frozen=True)
-class Normalizer:
-    """Take a mean off frames, and divide them by a deviation: those of the utterance's group or else of all.
-
-    Attributes:
-        of_all: (2, D), as `statistics` gives it.
-        of_group: group -> (2, D).
-        group_of: utterance -> group.
-    """
-
-    of_all: Tensor
-    of_group: Mapping[str, Tensor]
-    group_of: Mapping[str, str]
-
-    def __call__(self, utt: str, frames: Tensor) -> Tensor:
-        """Normalize frames (..., D)."""
-        mean, deviation = self.of_group.get(self.group_of.get(utt, ""), self.of_all)
-        return (frames.float() - mean) / deviation
 
 
 def prefetched(make: Callable[[int], Item], numbers: Iterable[int]) -> Iterator[Item]:

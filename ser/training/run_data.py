@@ -1,14 +1,15 @@
-"""What a method gets to see: features or audio, lists and classes of one recipe; the normalization of features."""
+"""The data of one recipe for a method: features or audio, lists and classes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ser.adaptation.base import ALL, Seen, State, find, mean_and_deviation
 from ser.data.data_dir import AudioPart, read_audio_parts, read_map
 from ser.errors import DataError
 from ser.features.config import FeatureConfig
@@ -19,37 +20,8 @@ from ser.splits.lists import Split, Splits
 if TYPE_CHECKING:
     from torch import Tensor
 
-Normalization = Literal["none", "source", "corpus", "speaker"]
-"""Whose mean and deviation are taken off: the labelled source's, each corpus' own (target: the unlabelled
-training speakers), or each speaker's own (test speakers included, without labels)."""
-
-NORMALIZATION_SEES: Mapping[str, frozenset[str]] = {
-    "none": frozenset(),
-    "source": frozenset(),
-    "corpus": frozenset({"unlabelled-train"}),
-    "speaker": frozenset({"unlabelled-train", "unlabelled-test"}),
-}
-"""Target data that a normalization uses."""
-
-MIN_DEVIATION = 1e-5
-"""A dimension that varies less where its statistics are taken tells nothing there, and could be anything elsewhere:
-units of BYOL-S that are silent in all of RAVDESS were a million deviations away in EMO-DB. Its deviation counts as
-infinite, so that normalized it is 0 everywhere."""
-
 RATING_FILES = {"activation": "utt2aro", "valence": "utt2val"}
 """Ratings by the name that Das 2022 gives them, and the files of a data directory."""
-
-
-class Statistics(NamedTuple):
-    """What is taken off features: mean and deviation, (2, D) each.
-
-    Attributes:
-        of_all: of the source; None where every group has its own.
-        of_group: corpus or speaker -> its own.
-    """
-
-    of_all: np.ndarray | None
-    of_group: Mapping[str, np.ndarray]
 
 
 class Episode(NamedTuple):
@@ -76,8 +48,8 @@ class RunData:
         encoder: the upstream that is fine-tuned.
         ratings: `activation` and `valence` -> utterance -> its rating, on its release's scale, where it has one; for
             training, of utterances alone that some list shows with their labels.
-        known: statistics that a model folder kept, where what they were computed from is not there: name of a split,
-            and whether outliers were left out -> its statistics; of speakers those of its support utterances.
+        known: adaptations that a model folder kept, where what they were fitted on is not there: name of a split, and
+            whether outliers were left out -> the state; of speakers those of its support utterances.
     """
 
     utts: Sequence[str]
@@ -90,7 +62,7 @@ class RunData:
     audio: Mapping[str, AudioPart] = field(default_factory=dict)
     encoder: FeatureConfig | None = None
     ratings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    known: Mapping[tuple[str, bool], Statistics] = field(default_factory=dict)
+    known: Mapping[tuple[str, bool], State] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_row", {utt: i for i, utt in enumerate(self.utts)})
@@ -161,72 +133,53 @@ class RunData:
         """List the sizes of support sets."""
         return sorted({k for split in self.splits for k, _ in split.support})
 
-    def normalized(self, split: Split, how: Normalization, without: np.ndarray | None = None) -> np.ndarray:
-        """Normalize all features as one split allows it, (N, D).
+    def normalized(self, split: Split, how: str, without: np.ndarray | None = None) -> np.ndarray:
+        """Adapt all features as one split allows it, (N, D).
 
         Args:
             split: whose training utterances are the source; the labelled ones where it has no others.
-            how: whose statistics are taken off.
-            without: utterances that are left out of the statistics of source and corpora, (N,) bool.
+            how: name of the adaptation.
+            without: utterances that are left out of what is fitted to source and corpora, (N,) bool.
         """
-        if how == "none":
-            return self.x
-        of_all, of_group = self.statistics(split, how, without)
-        normalized = self.x.copy() if of_all is None else _standardized(self.x, of_all)
-        for name, rows in _rows_of(self.speakers if how == "speaker" else self._corpora()):
-            if name in of_group:
-                normalized[rows] = _standardized(self.x[rows], of_group[name])
-        return normalized
+        adaptation, state = find(how), self.fitted(split, how, without)
+        if adaptation.GROUP is None:
+            return adaptation.apply(state, self.x, ALL)
+        adapted = np.empty_like(self.x)
+        for name, rows in _rows_of(self.speakers if adaptation.GROUP == "speaker" else self._corpora()):
+            adapted[rows] = adaptation.apply(state, self.x[rows], name)
+        return adapted
+
+    def fitted(self, split: Split, how: str, without: np.ndarray | None = None) -> State:
+        """Give the state of the adaptation that `normalized` applies; arguments as there."""
+        adaptation, known = find(how), self.known.get((split.name, without is not None))
+        if known is not None and adaptation.GROUP != "speaker":
+            return known
+        known, seen = known or {}, self.seen(split, how, without)
+        new = {name: utts for name, utts in seen.speakers.items() if name not in known}
+        return {**known, **adaptation.fit(replace(seen, speakers=new))}
+
+    def seen(self, split: Split, how: str, without: np.ndarray | None = None) -> Seen:
+        """Give what an adaptation may look at; arguments as for `normalized`."""
+        left_out = set() if without is None else {self.utts[row] for row in np.flatnonzero(without)}
+
+        def kept(utts: Iterable[str]) -> list[str]:
+            return [utt for utt in utts if utt not in left_out]
+
+        corpora = _by_corpus(kept(split.adapt))
+        return Seen(
+            source=kept(split.train or split.labelled),
+            corpora=corpora,
+            target=corpora or ({} if split.train else _by_corpus(kept(split.labelled))),
+            speakers={name: [self.utts[row] for row in rows] for name, rows in _rows_of(self.speakers)},
+            blocks=lambda utts: [self.x[self.rows(utts)]],
+        )
 
     def moments(self, split: Split, utts: Sequence[str]) -> np.ndarray:
         """Give mean and deviation of what a linear model of one split is fitted on, (2, D)."""
-        return _mean_and_deviation(self.x[self.rows(utts)])
-
-    def statistics(self, split: Split, how: Normalization, without: np.ndarray | None = None) -> Statistics:
-        """Give the statistics that `normalized` takes off; arguments as there, `how` is not `none`."""
-        known = self.known.get((split.name, without is not None))
-        if how == "speaker":
-            old = {} if known is None else known.of_group
-            new = {
-                name: _mean_and_deviation(self.x[rows]) for name, rows in _rows_of(self.speakers) if name not in old
-            }
-            return Statistics(None, {**old, **new})
-        if known is not None:
-            return known
-        keep = np.ones(len(self.utts), dtype=bool) if without is None else ~without
-        rows = self.rows(split.train or split.labelled)
-        of_all = _mean_and_deviation(self.x[rows[keep[rows]]])
-        if how == "source":
-            return Statistics(of_all, {})
-        adapt, of_adapt = self.rows(split.adapt), [utt.split("-")[0] for utt in split.adapt]
-        seen = {name: adapt[own] for name, own in _rows_of(of_adapt)}
-        return Statistics(
-            of_all, {name: _mean_and_deviation(self.x[rows[keep[rows]]]) for name, rows in seen.items()}
-        )
+        return mean_and_deviation([self.x[self.rows(utts)]])
 
     def _corpora(self) -> list[str]:
         return [utt.split("-")[0] for utt in self.utts]
-
-
-def _mean_and_deviation(seen: np.ndarray) -> np.ndarray:
-    """Compute mean and deviation of each dimension, (n, D) to (2, D)."""
-    deviation = seen.std(0, dtype=np.float64)  # numpy adds rows up one by one: float32 would not do for many
-    return np.stack([seen.mean(0, dtype=np.float64), without_constants(deviation)]).astype(np.float32)
-
-
-def without_constants(deviation: np.ndarray) -> np.ndarray:
-    """Set deviations to infinity where a dimension does not vary, see `MIN_DEVIATION`.
-
-    Example:
-        >>> without_constants(np.array([2.0, 1e-6])).tolist()
-        [2.0, inf]
-    """
-    return np.where(deviation < MIN_DEVIATION, np.inf, deviation)
-
-
-def _standardized(x: np.ndarray, statistics: np.ndarray) -> np.ndarray:
-    mean, deviation = statistics
-    return (x - mean) / deviation
 
 
 def class_weight(y: np.ndarray, n_classes: int) -> np.ndarray:
@@ -269,6 +222,13 @@ def _factors(data_dirs: Sequence[Path], speaker_of: Mapping[str, str]) -> dict[s
         "language": {utt: name for utt, name in language.items() if name != "und"},  # undetermined
         "corpus": {utt: utt.split("-")[0] for utt in speaker_of},
     }
+
+
+def _by_corpus(utts: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for utt in utts:
+        found.setdefault(utt.split("-")[0], []).append(utt)
+    return found
 
 
 def _rows_of(groups: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import Counter
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -18,11 +17,9 @@ from ser.training.domain_batches import (
     DomainBatches,
     DomainLabels,
     FrameStore,
-    Normalizer,
     deal,
     pools_of,
     prefetched,
-    statistics,
 )
 
 # ---- Which utterances come when -------------------------------------------------------------------------------
@@ -129,28 +126,6 @@ class Disk(dict):
 def random_frames(shape=(3,), n=5, shift=0.0) -> dict[str, torch.Tensor]:
     g = torch.Generator().manual_seed(0)
     return {f"u{i}": torch.randn(i + 1, *shape, generator=g) + shift for i in range(n)}
-
-
-@pytest.mark.parametrize(("shape", "shift"), [((3,), 0.0), ((4, 3), -13.8), ((3,), 1e3)])
-def test_statistics_equal_those_of_all_frames_at_once(shape, shift):
-    frames = random_frames(shape, shift=shift)
-    mean, deviation = statistics(FrameStore(Disk(frames)), frames).numpy()
-    together = np.concatenate([x.reshape(-1, 3).numpy().astype(np.float64) for x in frames.values()])
-    assert mean == pytest.approx(together.mean(0), rel=1e-6, abs=1e-7)
-    assert deviation == pytest.approx(together.std(0), rel=1e-6)
-
-
-def test_a_constant_bin_is_divided_by_infinity():
-    store = FrameStore(Disk({"u": torch.tensor([[1.0, 2.0], [1.0, 4.0]])}))
-    assert statistics(store, ["u"]).tolist() == [[1.0, 3.0], [np.inf, 1.0]]
-
-
-def test_normalizer_takes_the_group_or_all():
-    of_all, of_a = torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0], [4.0]])
-    normalize = Normalizer(of_all, {"a": of_a}, {"u1": "a", "u2": "b"})
-    x = torch.tensor([[7.0]], dtype=torch.float16)
-    assert [normalize(utt, x).item() for utt in ("u1", "u2", "u3")] == [1.0, 3.0, 3.0]
-    assert normalize("u1", x).dtype == torch.float32
 
 
 def test_frames_are_read_once_while_there_is_room():

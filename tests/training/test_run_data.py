@@ -8,12 +8,15 @@ import kaldiio
 import numpy as np
 import pytest
 
+from ser.adaptation.base import names, sees
 from ser.errors import DataError
 from ser.splits.lists import Splits, write_splits
 from ser.system.files import write_json
-from ser.training.run_data import NORMALIZATION_SEES, Episode, RunData
+from ser.training.run_data import Episode, RunData
 from ser.types import TARGET_DATA
 from tests.training.run_data import make_run_data
+
+STATISTICS = ("none", "source", "corpus", "speaker")
 
 
 def standardized(x: np.ndarray, of: np.ndarray) -> np.ndarray:
@@ -39,7 +42,7 @@ def slow_normalized(data: RunData, split, how: str) -> np.ndarray:
     return np.stack(out)
 
 
-@pytest.mark.parametrize("how", NORMALIZATION_SEES)
+@pytest.mark.parametrize("how", STATISTICS)
 @pytest.mark.parametrize("fold", [0, 1])
 def test_normalization_equals_a_slow_rewrite(how, fold):
     data = make_run_data()
@@ -57,9 +60,11 @@ def test_normalized_groups_have_mean_zero_and_deviation_one():
         assert x.std(0) == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize("how, follows", [("none", False), ("source", False), ("corpus", False), ("speaker", True)])
-def test_only_speaker_normalization_looks_at_test_utterances(how, follows):
+@pytest.mark.parametrize("how", names())
+def test_an_adaptation_looks_at_test_utterances_where_it_says_so(how):
     """Move all test utterances but one: do the others' features move?"""
+    follows = "unlabelled-test" in sees(how)
+    assert follows is (how == "speaker")
     data = make_run_data()
     split = data.splits[0]
     moved = data.rows(split.test)[1:]
@@ -70,20 +75,19 @@ def test_only_speaker_normalization_looks_at_test_utterances(how, follows):
     assert np.array_equal(before[training], after[training])
     left = data.rows(split.test)[0]
     assert np.array_equal(before[left], after[left]) is not follows
-    assert ("unlabelled-test" in NORMALIZATION_SEES[how]) is follows
 
 
-def test_only_corpus_and_speaker_normalization_look_at_the_target():
+def test_an_adaptation_looks_at_the_target_where_it_says_so():
     data = make_run_data()
     split = data.splits[0]
     x = data.x.copy()
     x[data.rows(split.adapt)[1:]] += 5.0
     other = dataclasses.replace(data, x=x)
     left = data.rows(split.adapt)[0]
-    for how, sees in NORMALIZATION_SEES.items():
+    for how in names():
         moves = not np.array_equal(data.normalized(split, how)[left], other.normalized(split, how)[left])
-        assert moves is ("unlabelled-train" in sees), how
-        assert sees <= set(TARGET_DATA)
+        assert moves is ("unlabelled-train" in sees(how)), how
+        assert sees(how) <= set(TARGET_DATA)
 
 
 @pytest.mark.parametrize("how", ["source", "corpus"])
