@@ -140,6 +140,17 @@ ROWS = {
     "logistic_regression source": lambda t: trained(
         "logistic_regression", logistic.config(train_on="source"), make_run_data(), t
     ),
+    "logistic_regression coral": lambda t: trained(
+        "logistic_regression", logistic.config(normalization="coral"), make_run_data(), t
+    ),
+    "emofsl subspace": lambda t: emofsl_row("subspace", "btl", t),
+    "linear_svc coral": lambda t: trained("linear_svc", linear_svc.config(normalization="coral"), make_run_data(), t),
+    "continuous_metric subspace": lambda t: trained(
+        "continuous_metric", metric.config(normalization="subspace", outliers__deviations=2.0), metric.run_data(), t
+    ),
+    "difl coral": lambda t: trained(
+        "difl", difl.config(normalization="coral", target_audio="unlabelled"), difl.make_data(), t
+    ),
     "superb": superb_row,
     "continuous_metric": lambda t: trained(
         "continuous_metric", metric.config(loss__metric="activation", outliers__deviations=2.0), metric.run_data(), t

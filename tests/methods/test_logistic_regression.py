@@ -19,8 +19,10 @@ from tests.training.run_data import CLASSES, make_run_data
 JOB = Job("cpu", Path("never written"))
 
 
-def config(inverse_penalty: float = 1.0, train_on: str = "support") -> Config:
-    return Config(method="logistic_regression", inverse_penalty=inverse_penalty, train_on=train_on)
+def config(inverse_penalty: float = 1.0, train_on: str = "support", normalization: str | None = None) -> Config:
+    return Config(
+        method="logistic_regression", inverse_penalty=inverse_penalty, train_on=train_on, normalization=normalization
+    )
 
 
 def fit_and_predict(data, c):
