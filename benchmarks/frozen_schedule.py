@@ -21,7 +21,7 @@ from ser.methods import emofsl
 from ser.methods.base import Job
 from ser.scoring.score import by_shots, metrics, predictions_table
 from ser.splits.folds import FoldRule
-from ser.splits.protocols.few_shot import FewShotProtocol, make_splits
+from ser.splits.protocols.few_shot import FewShotProtocol
 from ser.training.run_data import RunData
 
 EMOTIONS = ("disgusted", "fearful", "surprised")
@@ -67,7 +67,7 @@ def _data(data_dir: Path, dump_dir: Path) -> RunData:
         utts=[utts[i] for i in keep],
         x=vectors[keep],
         speakers=[speaker_of[utts[i]] for i in keep],
-        splits=make_splits(protocol, corpora, {u.utt_id: u.emotion for u in utterances}),
+        splits=protocol.splits(corpora, {u.utt_id: u.emotion for u in utterances}),
         classes=list(EMOTIONS),
     )
 

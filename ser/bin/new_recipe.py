@@ -22,7 +22,7 @@ from ser.config import load
 from ser.data.data_dir import read_data_dir
 from ser.errors import ConfigError, DataError, ProtocolError, run_cli, unknown
 from ser.splits.labels import CorpusLabels, LabelMap
-from ser.splits.protocols.few_shot import FewShotProtocol, make_splits
+from ser.splits.protocols.few_shot import FewShotProtocol
 from ser.system.files import read_json, replacing
 from ser.types import Utterance
 
@@ -119,7 +119,7 @@ def _settings(root: Path, source: str, target: str) -> dict[str, Any]:
         labels |= own.apply(name, corpus, read_json(root / "data" / name / "corpus.json")["release"])
         utterances[name] = [u for u in corpus if u.utt_id in labels]
     base = load(root / "conf" / "protocols" / "few_shot.yaml", FewShotProtocol,
-                [f"source={source}", f"target={target}"])  # fmt: skip
+                [f"source={source}", f"target={target}"]).with_own_folds()  # fmt: skip
     return {
         "protocol": {"source": source, "target": target} | _folds_and_shots(base, utterances, labels),
         "corpora": {n: corpora[n].model_dump(exclude_defaults=True) for n in (source, target)
@@ -159,7 +159,7 @@ def _folds_and_shots(
             folds = {**base.model_dump()["folds"], **changed.get("folds", {})}
             protocol = FewShotProtocol(**base.model_dump() | changed | {"folds": folds, "draws": 1})
             try:
-                make_splits(protocol, utterances, labels)
+                protocol.splits(utterances, labels)
             except ProtocolError as error:
                 failure = failure or error
             else:

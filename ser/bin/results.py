@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ser.bin.make_splits import read_protocol
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.config import find, load
 from ser.errors import DataError, run_cli
@@ -22,6 +21,7 @@ from ser.recipe.recipe import SIMILARITY, Recipe, Row, code_hash
 from ser.results.page import Page, by_task, corpus_of, is_drawn, listed, probed, record, target_data
 from ser.results.published import Condition, Published, check_sizes, read_published
 from ser.splits.labels import LabelMap
+from ser.splits.protocols import read_protocol
 from ser.system.environment import Environment
 from ser.system.files import fingerprint, read_json, write_text
 
@@ -32,7 +32,7 @@ ONE_CLASS = "one_class_speakers"
 """Key of what stage 2 counted: corpus -> speakers who have one class alone, and all speakers."""
 
 
-PAGE_CODE = ("results", "splits/protocols/words.py", "bin/results.py", "metrics")
+PAGE_CODE = ("results", "splits/protocols", "bin/results.py", "metrics")
 """Code that decides a page."""
 
 DECIDED_BY_SPLITS = ("releases", "stamps", "corpus_stamps", ONE_CLASS)

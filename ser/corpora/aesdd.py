@@ -22,6 +22,7 @@ import re
 from pathlib import Path
 
 from ser.corpora.base import Corpus, Parsed, match_name, wav_files
+from ser.corpora.folds import FoldRule, Folds
 from ser.errors import DataError
 from ser.types import Utterance, ids
 
@@ -71,4 +72,5 @@ CORPUS = Corpus(
     licence="published for research, the release states none; cite Vryzas et al. 2018",
     counts={"angry": 121, "disgusted": 122, "fearful": 120, "happy": 119, "sad": 122},
     parse=parse,
+    folds=Folds(FoldRule(rule="consecutive_speakers")),
 )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ser.corpora import das_ratings
+from ser.corpora.folds import Folds
 from ser.data.audio import AudioInfo, probe
 from ser.data.data_dir import check_unchanged, summary, write_data_dir
 from ser.errors import DataError
@@ -47,6 +48,7 @@ class Corpus:
         licence: as its authors state it.
         counts: canonical emotion -> utterances in the full release.
         parse: release folder, absolute -> what its names and label files tell; `wav` is a path below it.
+        folds: how it is parted where a protocol does not say otherwise.
         version: of the parser; raise it when the same release would give other files.
     """
 
@@ -57,6 +59,7 @@ class Corpus:
     licence: str
     counts: Mapping[str, int]
     parse: Callable[[Path], Parsed]
+    folds: Folds | None = None
     version: int = 1
 
     @property

@@ -24,6 +24,7 @@ from itertools import chain
 from pathlib import Path
 
 from ser.corpora.base import Corpus, Parsed, match_name, wav_files
+from ser.corpora.folds import FoldRule, Folds
 from ser.errors import DataError
 from ser.types import Utterance, ids
 
@@ -107,4 +108,5 @@ CORPUS = Corpus(
     licence="CC BY-NC-SA 4.0",
     counts={e: 72 if e == "neutral" else 144 for e in EMOTIONS.values()},
     parse=parse,
+    folds=Folds(FoldRule(rule="consecutive_speakers", size=2)),  # one man and one woman
 )

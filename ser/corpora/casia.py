@@ -27,6 +27,7 @@ import re
 from pathlib import Path
 
 from ser.corpora.base import Corpus, Parsed, wav_files
+from ser.corpora.folds import FoldRule, Folds
 from ser.errors import DataError
 from ser.types import Utterance, ids
 
@@ -102,4 +103,5 @@ CORPUS = Corpus(
     licence="licensed by ChineseLDC, no redistribution",
     counts={e: 200 for e in EMOTIONS.values()},
     parse=parse,
+    folds=Folds(FoldRule(rule="consecutive_speakers"), texts=5),  # ten of fifty sentences each
 )

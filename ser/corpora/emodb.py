@@ -19,6 +19,7 @@ import re
 from pathlib import Path
 
 from ser.corpora.base import Corpus, Parsed, match_name, wav_files
+from ser.corpora.folds import FoldRule, Folds
 from ser.types import Utterance, ids
 
 NAME = re.compile(r"(03|08|09|1[0-6])([ab]\d\d)([WLEAFTN])([a-z])")
@@ -73,4 +74,5 @@ CORPUS = Corpus(
     licence="free; cite Burkhardt et al. 2005",
     counts={"angry": 127, "bored": 81, "disgusted": 46, "fearful": 69, "happy": 71, "sad": 62, "neutral": 79},
     parse=parse,
+    folds=Folds(FoldRule(rule="gender_pairs"), texts=5),  # five pairs; the first: 107 of 535
 )

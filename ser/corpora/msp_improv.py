@@ -31,6 +31,7 @@ import re
 from pathlib import Path
 
 from ser.corpora.base import Corpus, Parsed, match_name, wav_files
+from ser.corpora.folds import FoldRule, Folds
 from ser.errors import DataError, unknown
 from ser.types import Utterance, ids
 
@@ -160,4 +161,5 @@ CORPUS = Corpus(
     licence="academic licence of UT Dallas, no redistribution",
     counts={"angry": 792, "sad": 885, "happy": 2644, "neutral": 3477, "other": 85, "unknown": 555},
     parse=parse,
+    folds=Folds(FoldRule(rule="sessions"), held_out=6),  # a woman and a man each; the sixth: 1622 turns
 )

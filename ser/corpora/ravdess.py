@@ -20,6 +20,7 @@ import re
 from pathlib import Path
 
 from ser.corpora.base import Corpus, Parsed, match_name, wav_files
+from ser.corpora.folds import FoldRule, Folds
 from ser.errors import DataError
 from ser.types import Utterance, ids
 
@@ -79,4 +80,5 @@ CORPUS = Corpus(
     licence="CC BY-NC-SA 4.0",
     counts={e: 96 if e == "neutral" else 192 for e in EMOTIONS.values()},
     parse=parse,
+    folds=Folds(FoldRule(rule="consecutive_speakers", size=4), held_out=6, texts=2),  # two men, two women
 )

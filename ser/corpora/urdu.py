@@ -20,6 +20,7 @@ import re
 from pathlib import Path
 
 from ser.corpora.base import Corpus, Parsed, match_name, wav_files
+from ser.corpora.folds import FoldRule, Folds
 from ser.errors import DataError
 from ser.types import Utterance, ids
 
@@ -62,4 +63,5 @@ CORPUS = Corpus(
     licence="research only; cite Latif et al. 2018",
     counts={e: 100 for e in EMOTIONS.values()},
     parse=parse,
+    folds=Folds(FoldRule(rule="stratified_speakers")),  # most speakers have only one emotion
 )

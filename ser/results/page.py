@@ -14,7 +14,7 @@ from typing import Any
 
 from ser.recipe.recipe import PAPERS, SIMILARITY, Recipe, Row
 from ser.results.published import Condition, Published
-from ser.splits.protocols.words import Protocol
+from ser.splits.protocols.base import Protocol
 from ser.system.files import read_json
 
 BESIDE_THE_PAPER = ("support_only", "in_domain")
@@ -156,7 +156,6 @@ def _table_records(recipe: Recipe, page: Page, tables: Mapping[Condition, list])
     """Write down every table, with what is known of its rows beside their scores."""
     from ser.results import lines as results
     from ser.results import record as results_json
-    from ser.splits.protocols.words import split_rule
 
     any_of_paper = any(row.published for row in recipe.rows)
     records = []
@@ -168,8 +167,8 @@ def _table_records(recipe: Recipe, page: Page, tables: Mapping[Condition, list])
             for row in recipe.rows
             if row.task == task
         }
-        rule = split_rule(page.protocol, task, corpus, tested.endswith("rotation"))
-        own_rule = split_rule(page.protocol, task, corpus, tested.endswith("rotation"), is_labelled=True)
+        rule = page.protocol.split_rule(task, corpus, tested.endswith("rotation"))
+        own_rule = page.protocol.split_rule(task, corpus, tested.endswith("rotation"), is_labelled=True)
         for about in about_rows.values():
             if about["sources"] == [corpus] and own_rule != rule:
                 about["split_rule"] = own_rule

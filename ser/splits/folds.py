@@ -4,29 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
-from pydantic import Field
-
-from ser.config import ConfigModel
+from ser.corpora.folds import FoldRule
 from ser.errors import ProtocolError
 from ser.types import Utterance
-
-
-class FoldRule(ConfigModel):
-    """How the speakers of a corpus are parted.
-
-    Attributes:
-        rule: `consecutive_speakers` (blocks of `size` in the order of ids), `gender_pairs` (the i-th man with
-            the i-th woman), `sessions` (whoever was recorded together), `stratified_speakers` (each class spread
-            over the folds as evenly as its speakers allow).
-        size: speakers per fold, for `consecutive_speakers`.
-        folds: their number, for `stratified_speakers`.
-    """
-
-    rule: Literal["consecutive_speakers", "gender_pairs", "sessions", "stratified_speakers"]
-    size: int = Field(default=1, ge=1)
-    folds: int = Field(default=5, ge=2)
 
 
 def make_folds(utterances: Sequence[Utterance], labels: Mapping[str, str], rule: FoldRule) -> list[list[str]]:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 import ser
 from ser.config import build, load
 from ser.corpora import CORPORA
+from ser.corpora.folds import FoldRule
 from ser.errors import ConfigError, ProtocolError
-from ser.splits.folds import FoldRule, make_folds
+from ser.splits.folds import make_folds
 from ser.splits.labels import LabelMap
-from ser.splits.protocols.few_shot import FewShotProtocol
 from ser.types import Utterance
 from tests.fakes import emodb, iemocap, msp_improv, ravdess, urdu
 from tests.splits.people import corpus, utterance
@@ -25,7 +25,7 @@ STRATIFIED = FoldRule(rule="stratified_speakers", folds=3)
 
 
 def shipped_rule(corpus: str) -> FoldRule:
-    return load(CONF / "protocols" / "few_shot.yaml", FewShotProtocol, ["source=x", "target=y"]).folds[corpus]
+    return CORPORA[corpus].folds.speakers
 
 
 def people(genders: dict[str, str], n: int = 2) -> list:

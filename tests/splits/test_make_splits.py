@@ -12,6 +12,7 @@ import yaml
 from ser.bin import make_splits
 from ser.data.data_dir import read_data_dir, write_data_dir
 from ser.errors import ConfigError, DataError, ProtocolError
+from ser.splits import make
 from ser.splits.lists import Splits
 from tests.splits.people import CLASSES, corpus
 
@@ -165,7 +166,7 @@ def test_a_changed_setting_never_keeps_the_old_splits(change, recipe):
 def test_mini_and_a_new_version_make_new_splits(recipe, monkeypatch):
     fingerprints = [recipe.run()[0], recipe.run("--mini", "true")[0]]
     assert not list(recipe.splits.glob("*/support.*.2.lst"))
-    monkeypatch.setattr(make_splits, "VERSION", 99)
+    monkeypatch.setattr(make, "VERSION", 99)
     fingerprints += [recipe.run()[0]]
     assert len(set(fingerprints)) == 3
 

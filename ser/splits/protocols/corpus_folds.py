@@ -8,55 +8,49 @@ i-th fold, which is tested. Labels and the way of parting belong to a task, and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from pydantic import Field, model_validator
 
-from ser.config import ConfigModel
+from ser.corpora.folds import FoldRule
 from ser.errors import ProtocolError, unknown
 from ser.splits.audit import audit
-from ser.splits.folds import FoldRule, make_folds
+from ser.splits.folds import make_folds
 from ser.splits.lists import Split
+from ser.splits.protocols.base import IN_FULL, SHARED, TaskProtocol, classes_of, stand_in
 from ser.types import Utterance
 
-Task = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
 
-SHARED = "SPEAKER-DEPENDENT"
-
-
-class CorpusFoldsProtocol(ConfigModel):
+class CorpusFoldsProtocol(TaskProtocol):
     """Settings of the protocol.
 
     Attributes:
-        tasks: name (of a folder) -> name of a label map, `conf/labels/<name>.yaml`.
         source: the corpus that is parted and trained on.
         targets: corpora that every fold's model is tested on, each in full.
         speakers: task -> `shared` draws folds of utterances at random, stratified by class: a tested speaker is
             trained on, too; `disjoint`, the default, parts speakers by `folds`.
         random_folds: their number, for tasks whose speakers are shared.
-        folds: corpus -> how its speakers are parted; targets without a rule have no references of their own.
+        folds: corpus -> how its speakers are parted, if not as its own file says; targets without a rule have no
+            references of their own.
         adapt: `unlabelled-test` lists the targets for use without their labels, `none` lists nothing.
         rated: leave utterances without ratings out of corpora that have ratings.
         seed: of random folds.
     """
 
+    also_reads = ("utt2aro", "utt2val")  # which utterances are trained on, and scored with
+
     protocol: Literal["corpus_folds"]
-    tasks: dict[Task, str] = Field(min_length=1)
     source: str
     targets: list[str] = []
-    speakers: dict[Task, Literal["shared", "disjoint"]] = {}
+    speakers: dict[str, Literal["shared", "disjoint"]] = {}
     random_folds: int = Field(default=5, ge=2)
     folds: dict[str, FoldRule] = {}
-    adapt: Literal["none", "unlabelled-test"] = "none"
     rated: bool = False
     seed: int = Field(ge=0)
 
     @model_validator(mode="after")
-    def _names_fit(self) -> CorpusFoldsProtocol:
-        for name in self.corpora:
-            if self.corpora.count(name) > 1:
-                raise ValueError(f"corpus '{name}' stands twice; name each once, as source or as a target")
+    def _known_tasks(self) -> CorpusFoldsProtocol:
         for task in self.speakers:
             if task not in self.tasks:
                 raise ValueError(f"speakers: task {unknown(task, self.tasks)}")
@@ -73,11 +67,6 @@ class CorpusFoldsProtocol(ConfigModel):
         return [task for task in self.tasks if self.speakers.get(task) == "shared"]
 
     @property
-    def sessions(self) -> str:
-        """What training and test data share."""
-        return "speakers shared" if self.shared else "disjoint"
-
-    @property
     def stamps(self) -> list[str]:
         """What has to stand above a table."""
         return [
@@ -86,67 +75,81 @@ class CorpusFoldsProtocol(ConfigModel):
             for task in self.shared
         ]
 
+    @property
+    def looked_for(self) -> str:
+        """What the audit looks for in both training and test."""
+        return "audio" if self.shared else super().looked_for
 
-def corpus_folds_splits(
-    protocol: CorpusFoldsProtocol,
-    utterances: Mapping[str, Sequence[Utterance]],
-    labels: Mapping[str, str],
-) -> list[Split]:
-    """Make and audit the splits of the protocol's one task.
+    def of_task(self, task: str) -> CorpusFoldsProtocol:
+        """Give the settings of one task."""
+        speakers = {name: word for name, word in self.speakers.items() if name == task}
+        return super().of_task(task).model_copy(update={"speakers": speakers})
 
-    Args:
-        protocol: the settings.
-        utterances: corpus -> its labelled utterances, sorted by id.
-        labels: utterance id -> class.
+    def with_own_folds(self) -> CorpusFoldsProtocol:
+        """Fill in how the corpora are parted."""
+        return self.model_copy(update={"folds": self.own_folds(self.corpora, self.folds)})
 
-    Raises:
-        ProtocolError: for a corpus that cannot be parted, a class that is not trained on, or a leak.
-    """
-    used = {name: _rated(utterances[name]) if protocol.rated else utterances[name] for name in protocol.corpora}
-    tested = [u for name in protocol.targets for u in used[name]]
-    folds = {name: _folds(name, used[name], labels, protocol) for name in protocol.corpora}
-    if not folds[protocol.source]:
-        raise ProtocolError(f"folds: nothing is said of corpus '{protocol.source}'; add folds.{protocol.source}")
-    splits = []
-    for name in protocol.corpora:
-        for number, fold in enumerate(folds[name], start=1):
-            rest = _labels(labels, (u for u in used[name] if u.utt_id not in fold))
-            own = _labels(labels, (u for u in used[name] if u.utt_id in fold))
-            is_source = name == protocol.source
-            split = Split(
-                name=f"fold{number}" if is_source else f"{name}.fold{number}",
-                train=rest if is_source else {},
-                dev={},
-                adapt=[u.utt_id for u in tested] if is_source and protocol.adapt == "unlabelled-test" else [],
-                test=own | _labels(labels, tested) if is_source else own,
-                labelled={} if is_source else rest,
-                about={"test_speakers": sorted({u.speaker for u in used[name] if u.utt_id in fold})},
-            )
-            _check(split, {u.utt_id: u for u in (*used[name], *tested)}, protocol)
-            splits.append(split)
-    return splits
+    def split_rule(self, task: str, corpus: str, is_rotation: bool = False, is_labelled: bool = False) -> str:
+        """Say how a corpus is parted: the source always, a target only for references of its own."""
+        if corpus != self.source and not is_labelled:
+            return IN_FULL
+        if task in self.shared:
+            return f"{self.random_folds} random folds of utterances"
+        return self.folds[corpus].words if corpus in self.folds else "folds"
+
+    def sketch(self, task: str, corpus: str) -> Split:
+        """Draw a fold of the source, with the reference of the tested corpus in `labelled`."""
+        adapt = self.targets if self.adapt == "unlabelled-test" else []
+        tested = stand_in([corpus])
+        return Split("sketch", stand_in([self.source]), {}, list(stand_in(adapt)), tested, labelled=tested)
+
+    def splits(self, utterances: Mapping[str, Sequence[Utterance]], labels: Mapping[str, str]) -> list[Split]:
+        """Make and audit the splits of the protocol's one task.
+
+        Raises:
+            ProtocolError: for a corpus that cannot be parted, a class that is not trained on, or a leak.
+        """
+        used = {name: _rated(utterances[name]) if self.rated else utterances[name] for name in self.corpora}
+        tested = [u for name in self.targets for u in used[name]]
+        folds = {name: self._folds(name, used[name], labels) for name in self.corpora}
+        if not folds[self.source]:
+            raise ProtocolError(f"folds: nothing is said of corpus '{self.source}'; add folds.{self.source}")
+        splits = []
+        for name in self.corpora:
+            for number, fold in enumerate(folds[name], start=1):
+                rest = classes_of(labels, (u for u in used[name] if u.utt_id not in fold))
+                own = classes_of(labels, (u for u in used[name] if u.utt_id in fold))
+                is_source = name == self.source
+                split = Split(
+                    name=f"fold{number}" if is_source else f"{name}.fold{number}",
+                    train=rest if is_source else {},
+                    dev={},
+                    adapt=[u.utt_id for u in tested] if is_source and self.adapt == "unlabelled-test" else [],
+                    test=own | classes_of(labels, tested) if is_source else own,
+                    labelled={} if is_source else rest,
+                    about={"test_speakers": sorted({u.speaker for u in used[name] if u.utt_id in fold})},
+                )
+                _check(split, {u.utt_id: u for u in (*used[name], *tested)}, self)
+                splits.append(split)
+        return splits
+
+    def _folds(self, name: str, utterances: Sequence[Utterance], labels: Mapping[str, str]) -> list[set[str]]:
+        """Part a corpus into sets of utterances; none where no rule is given."""
+        if self.shared:
+            return random_folds(utterances, labels, self.random_folds, self.seed)
+        if name not in self.folds:
+            return []
+        speakers = make_folds(utterances, labels, self.folds[name])
+        return [{u.utt_id for u in utterances if u.speaker in fold} for fold in speakers]
+
+
+PROTOCOL = CorpusFoldsProtocol
 
 
 def _rated(utterances: Sequence[Utterance]) -> list[Utterance]:
     """Keep the utterances with both ratings; all of a corpus that has none."""
     rated = [u for u in utterances if u.arousal is not None and u.valence is not None]
     return rated or list(utterances)
-
-
-def _labels(labels: Mapping[str, str], utterances: Iterable[Utterance]) -> dict[str, str]:
-    return {u.utt_id: labels[u.utt_id] for u in utterances}
-
-
-def _folds(
-    name: str, utterances: Sequence[Utterance], labels: Mapping[str, str], protocol: CorpusFoldsProtocol
-) -> list[set[str]]:
-    """Part a corpus into sets of utterances; none where no rule is given."""
-    if protocol.shared:
-        return random_folds(utterances, labels, protocol.random_folds, protocol.seed)
-    if name not in protocol.folds:
-        return []
-    speakers = make_folds(utterances, labels, protocol.folds[name])
-    return [{u.utt_id for u in utterances if u.speaker in fold} for fold in speakers]
 
 
 def random_folds(

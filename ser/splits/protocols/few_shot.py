@@ -12,20 +12,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ser.config import ConfigModel
+from ser.corpora.folds import FoldRule
 from ser.errors import ProtocolError
 from ser.randomness import rng
 from ser.splits.audit import audit
 from ser.splits.dev import draw_dev_speakers, recorded_together
-from ser.splits.folds import FoldRule, make_folds
+from ser.splits.folds import make_folds
 from ser.splits.lists import Split
+from ser.splits.protocols.base import Protocol, classes_of, stand_in
 from ser.types import Utterance
 
 SPEAKER_DRAWS = 100
 """How often `support_speakers` may be drawn until they have enough utterances of every class."""
 
 
-class FewShotProtocol(ConfigModel):
+class FewShotProtocol(Protocol):
     """Settings of the protocol.
 
     Attributes:
@@ -39,7 +40,7 @@ class FewShotProtocol(ConfigModel):
             those of the same recording sessions.
         sessions: `disjoint` refuses a recording session in both training and test, `shared` lets it pass.
         seed: of all draws.
-        folds: corpus -> how its speakers are parted when it is the target.
+        folds: corpus -> how its speakers are parted when it is the target, if not as its own file says.
     """
 
     protocol: Literal["few_shot"]
@@ -52,12 +53,17 @@ class FewShotProtocol(ConfigModel):
     dev_speakers: float = Field(gt=0, lt=1)
     sessions: Literal["disjoint", "shared"] = "disjoint"
     seed: int
-    folds: dict[str, FoldRule]
+    folds: dict[str, FoldRule] = {}
 
     @property
     def corpora(self) -> tuple[str, ...]:
         """Corpora that the protocol needs."""
         return (self.source, self.target)
+
+    @property
+    def label_maps(self) -> dict[str, str]:
+        """One task without a name."""
+        return {"": self.labels}
 
     @property
     def stamps(self) -> list[str]:
@@ -66,49 +72,67 @@ class FewShotProtocol(ConfigModel):
             return []
         return [f"SESSION-DEPENDENT: recording sessions of {self.target} may stand in both training and test"]
 
+    @property
+    def looked_for(self) -> str:
+        """What the audit looks for in both training and test."""
+        return super().looked_for if self.sessions == "disjoint" else "speaker or audio"
 
-def make_splits(
-    protocol: FewShotProtocol,
-    utterances: Mapping[str, Sequence[Utterance]],
-    labels: Mapping[str, str],
-) -> list[Split]:
-    """Make and audit one split per target fold.
+    def with_own_folds(self) -> FewShotProtocol:
+        """Fill in how the target is parted."""
+        return self.model_copy(update={"folds": self.own_folds([self.target], self.folds)})
 
-    Args:
-        protocol: the settings.
-        utterances: corpus -> its labelled utterances, sorted by id.
-        labels: utterance id -> class.
+    def tested(self, split: Split) -> str:
+        """Say who is tested, and from how many support sets."""
+        speakers = ", ".join(split.about["test_speakers"])
+        return f"{len(split.test)} test ({speakers}), {len(split.support)} support sets"
 
-    Raises:
-        ProtocolError: for a target without a fold rule, a support set larger than its class, support speakers who
-            lack a class, or a leak.
-    """
-    source, target = utterances[protocol.source], utterances[protocol.target]
-    if protocol.target not in protocol.folds:
-        raise ProtocolError(f"folds: no rule for target '{protocol.target}'; add folds.{protocol.target}")
-    by_id = {u.utt_id: u for u in (*source, *target)}
-    dev_speakers = _dev_speakers(source, protocol)
-    classes = sorted({labels[u.utt_id] for u in target})
-    splits = []
-    for number, fold in enumerate(make_folds(target, labels, protocol.folds[protocol.target]), start=1):
-        name, pool = f"fold{number}", [u for u in target if u.speaker not in fold]
-        split = Split(
-            name=name,
-            train={u.utt_id: labels[u.utt_id] for u in source if u.speaker not in dev_speakers},
-            dev={u.utt_id: labels[u.utt_id] for u in source if u.speaker in dev_speakers},
-            adapt=[u.utt_id for u in pool],
-            test={u.utt_id: labels[u.utt_id] for u in target if u.speaker in fold},
-            support={
-                (k, draw): support
-                for draw in range(1, protocol.draws + 1)
-                for k, support in _draw(name, pool, labels, classes, draw, protocol).items()
-            },
-            labelled={u.utt_id: labels[u.utt_id] for u in pool},
-            about={"test_speakers": fold, "dev_speakers": sorted(dev_speakers)},
-        )
-        _audit(split, by_id, waived=("recording session",) if protocol.sessions == "shared" else ())
-        splits.append(split)
-    return splits
+    def split_rule(self, task: str, corpus: str, is_rotation: bool = False, is_labelled: bool = False) -> str:
+        """Say how the target is parted."""
+        rule = self.folds[corpus].words if corpus in self.folds else "folds"
+        return f"{rule}; {self.draws} support sets a fold, of other speakers"
+
+    def sketch(self, task: str, corpus: str) -> Split:
+        """Draw a fold of the target, with one support set of each size."""
+        source, target = stand_in([self.source]), stand_in([self.target])
+        support = {(k, 1): target for k in self.shots}
+        return Split("sketch", source, source, list(target), target, support=support, labelled=target)
+
+    def splits(self, utterances: Mapping[str, Sequence[Utterance]], labels: Mapping[str, str]) -> list[Split]:
+        """Make and audit one split per target fold.
+
+        Raises:
+            ProtocolError: for a target without a fold rule, a support set larger than its class, support speakers
+                who lack a class, or a leak.
+        """
+        source, target = utterances[self.source], utterances[self.target]
+        if self.target not in self.folds:
+            raise ProtocolError(f"folds: no rule for target '{self.target}'; add folds.{self.target}")
+        by_id = {u.utt_id: u for u in (*source, *target)}
+        dev_speakers = _dev_speakers(source, self)
+        classes = sorted({labels[u.utt_id] for u in target})
+        splits = []
+        for number, fold in enumerate(make_folds(target, labels, self.folds[self.target]), start=1):
+            name, pool = f"fold{number}", [u for u in target if u.speaker not in fold]
+            split = Split(
+                name=name,
+                train=classes_of(labels, (u for u in source if u.speaker not in dev_speakers)),
+                dev=classes_of(labels, (u for u in source if u.speaker in dev_speakers)),
+                adapt=[u.utt_id for u in pool],
+                test=classes_of(labels, (u for u in target if u.speaker in fold)),
+                support={
+                    (k, draw): support
+                    for draw in range(1, self.draws + 1)
+                    for k, support in _draw(name, pool, labels, classes, draw, self).items()
+                },
+                labelled=classes_of(labels, pool),
+                about={"test_speakers": fold, "dev_speakers": sorted(dev_speakers)},
+            )
+            _audit(split, by_id, waived=("recording session",) if self.sessions == "shared" else ())
+            splits.append(split)
+        return splits
+
+
+PROTOCOL = FewShotProtocol
 
 
 def _audit(split: Split, by_id: Mapping[str, Utterance], waived: Sequence[str]) -> None:

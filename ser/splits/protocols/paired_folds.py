@@ -14,25 +14,23 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from ser.errors import ProtocolError
+from ser.corpora.folds import FoldRule
+from ser.errors import ConfigError, ProtocolError
 from ser.randomness import seed_of
 from ser.splits.audit import audit
-from ser.splits.dev import draw_dev_speakers, recorded_together
-from ser.splits.folds import FoldRule, make_folds
+from ser.splits.folds import make_folds
 from ser.splits.lists import Split
-from ser.splits.protocols.multi_corpus import TaskProtocol
+from ser.splits.protocols.base import SHARED, DevProtocol, classes_of, folds_of, stand_in
 from ser.types import Utterance
-
-SPEAKER_DEPENDENT = "SPEAKER-DEPENDENT"
 
 
 class UtteranceFoldRule(FoldRule):
-    """How a corpus is parted: its speakers as `FoldRule` tells, or regardless of them.
+    """How a corpus is parted: its speakers, as `FoldRule` has it, or regardless of them.
 
     Attributes:
         rule: also `random` (utterances, each class spread evenly) and `texts` (blocks of sentences in the order of
             their ids, as many in each fold).
-        folds: their number, also for these two.
+        folds: their number, also for these two; of `texts`, if none is given, that of the corpus' own file.
         speakers: `shared` admits that speakers stand in both training and test, as these two need it.
     """
 
@@ -50,29 +48,29 @@ class UtteranceFoldRule(FoldRule):
             )
         return self
 
+    @property
+    def words(self) -> str:
+        """The rule as tables print it."""
+        own = {"random": f"{self.folds} random folds of utterances", "texts": f"{self.folds} folds of sentences"}
+        return own[self.rule] if self.rule in own else super().words
 
-class PairedFoldsProtocol(TaskProtocol):
+
+class PairedFoldsProtocol(DevProtocol):
     """Settings of the protocol; classes are those of any corpus, and a corpus may lack some.
 
     Attributes:
         corpora: at least two; all are trained on and tested.
-        folds: task -> corpus -> how it is parted.
+        folds: task -> corpus -> how it is parted, if not by speakers as its own file says.
         dev_speakers: share of the training speakers of each corpus that chooses settings or epochs where a row says
             so; all other rows train on them, too.
     """
 
+    also_reads = ("utt2text_id",)
+
     protocol: Literal["paired_folds"]
     corpora: Annotated[list[str], Field(min_length=2)]
     adapt: Literal["none"] = "none"
-    folds: dict[str, dict[str, UtteranceFoldRule]]
-
-    @model_validator(mode="after")
-    def _a_rule_for_each(self) -> PairedFoldsProtocol:
-        for task in self.tasks:
-            for name in self.corpora:
-                if name not in self.folds.get(task, {}):
-                    raise ValueError(f"folds: nothing is said of corpus '{name}'; add folds.{task}.{name}")
-        return self
+    folds: dict[str, dict[str, UtteranceFoldRule]] = {}
 
     @property
     def shared(self) -> dict[str, list[str]]:
@@ -83,7 +81,7 @@ class PairedFoldsProtocol(TaskProtocol):
     def stamps(self) -> list[str]:
         """What every table has to say of these splits."""
         return [
-            f"{SPEAKER_DEPENDENT}: in {task}, speakers of {' and '.join(names)} stand in both training and test"
+            f"{SHARED}: in {task}, speakers of {' and '.join(names)} stand in both training and test"
             for task, names in self.shared.items()
             if names
         ]
@@ -91,72 +89,99 @@ class PairedFoldsProtocol(TaskProtocol):
     @property
     def corpus_stamps(self) -> dict[str, list[str]]:
         """What has to stand beside every row of a corpus, for a protocol with one task."""
-        return {name: [SPEAKER_DEPENDENT] for names in self.shared.values() for name in names}
+        return {name: [SHARED] for names in self.shared.values() for name in names}
+
+    @property
+    def looked_for(self) -> str:
+        """What the audit looks for in both training and test."""
+        return "audio" if self.corpus_stamps else super().looked_for
+
+    def of_task(self, task: str) -> PairedFoldsProtocol:
+        """Give the settings of one task."""
+        return super().of_task(task).model_copy(update={"folds": {task: self.folds[task]}})
+
+    def with_own_folds(self) -> PairedFoldsProtocol:
+        """Fill in how each corpus is parted in each task."""
+        folds = {}
+        for task in self.tasks:
+            given = self.folds.get(task, {})
+            rules = self.own_folds(self.corpora, given)
+            for name in self.corpora:
+                if name not in rules:
+                    raise ConfigError(f"folds: nothing is said of corpus '{name}'; add folds.{task}.{name}")
+            folds[task] = {name: self._rule(name, rules[name]) for name in self.corpora}
+        return self.model_copy(update={"folds": folds})
+
+    @staticmethod
+    def _rule(corpus: str, rule: FoldRule) -> UtteranceFoldRule:
+        """Complete a rule by what the file of its corpus says."""
+        own = folds_of(corpus)
+        if rule.rule == "texts" and "folds" not in rule.model_fields_set and own and own.texts:
+            return rule.model_copy(update={"folds": own.texts})
+        return rule if isinstance(rule, UtteranceFoldRule) else UtteranceFoldRule(**rule.model_dump())
+
+    def split_rule(self, task: str, corpus: str, is_rotation: bool = False, is_labelled: bool = False) -> str:
+        """Say how a corpus is parted in a task."""
+        return self.folds[task][corpus].words
+
+    def sketch(self, task: str, corpus: str) -> Split:
+        """Draw a split of any fold."""
+        seen = stand_in(self.corpora)
+        return Split("sketch", seen, seen, [], stand_in([corpus]), labelled=seen)
+
+    def splits(self, utterances: Mapping[str, Sequence[Utterance]], labels: Mapping[str, str]) -> list[Split]:
+        """Make and audit one split per fold of the corpus that has the most; `labelled` is `train` and `dev`.
+
+        Raises:
+            ProtocolError: for a corpus that the rule does not fit, training speakers who cannot spare dev speakers,
+                a class that is not trained on, or a leak.
+        """
+        (task,) = self.tasks
+        rules = self.folds[task]
+        folds = {name: _folds(name, utterances[name], labels, rules[name], self.seed) for name in self.corpora}
+        n_splits = max(map(len, folds.values()))
+        return [self._split(f"fold{i + 1}", i, folds, rules, utterances, labels) for i in range(n_splits)]
+
+    def _split(
+        self,
+        name: str,
+        i: int,
+        folds: Mapping[str, Sequence[frozenset[str]]],
+        rules: Mapping[str, UtteranceFoldRule],
+        utterances: Mapping[str, Sequence[Utterance]],
+        labels: Mapping[str, str],
+    ) -> Split:
+        train: dict[str, str] = {}
+        dev: dict[str, str] = {}
+        test: dict[str, str] = {}
+        held_out: dict[str, int] = {}
+        for corpus, of_corpus in folds.items():
+            number = i % len(of_corpus)
+            rest = [u for u in utterances[corpus] if u.utt_id not in of_corpus[number]]
+            dev_speakers = self.draw_dev(name, corpus, rest, number)
+            own_train = classes_of(labels, (u for u in rest if u.speaker not in dev_speakers))
+            own_dev = classes_of(labels, (u for u in rest if u.speaker in dev_speakers))
+            out = classes_of(labels, (u for u in utterances[corpus] if u.utt_id in of_corpus[number]))
+            classes = {labels[u.utt_id] for u in utterances[corpus]}
+            if missing := classes - set(own_train.values()):
+                raise ProtocolError(
+                    f"split {name}: train: class '{min(missing)}' of '{corpus}' has no utterance; choose another "
+                    "seed, dev_speakers or fold rule"
+                )
+            waived = ("speaker", "recording session") if rules[corpus].speakers == "shared" else ()
+            by_id = {u.utt_id: u for u in utterances[corpus]}
+            audit(name, by_id, [*own_train, *own_dev], out, waived=waived)
+            audit(name, by_id, own_train, own_dev, against="dev")
+            train, dev, held_out = train | own_train, dev | own_dev, held_out | {corpus: number + 1}
+            if i < len(of_corpus):  # the first time that this fold's turn comes
+                test |= out
+        by_id = {u.utt_id: u for of_corpus in utterances.values() for u in of_corpus}
+        audit(name, by_id, [*train, *dev], test, waived=("speaker", "recording session"))  # between the corpora
+        about = {"held_out": held_out, "dev_speakers": sorted({by_id[utt].speaker for utt in dev})}
+        return Split(name, train, dev, [], test, labelled={**train, **dev}, about=about)
 
 
-def paired_folds_splits(
-    protocol: PairedFoldsProtocol, utterances: Mapping[str, Sequence[Utterance]], labels: Mapping[str, str]
-) -> list[Split]:
-    """Make and audit one split per fold of the corpus that has the most.
-
-    Args:
-        protocol: the settings, with one task.
-        utterances: corpus -> its labelled utterances, sorted by id.
-        labels: utterance id -> class.
-
-    Returns:
-        Splits; `labelled` is `train` and `dev` together.
-
-    Raises:
-        ProtocolError: for a corpus that the rule does not fit, training speakers who cannot spare dev speakers, a
-            class that is not trained on, or a leak.
-    """
-    (task,) = protocol.tasks
-    rules = protocol.folds[task]
-    folds = {name: _folds(name, utterances[name], labels, rules[name], protocol.seed) for name in protocol.corpora}
-    return [
-        _split(f"fold{i + 1}", i, folds, protocol, rules, utterances, labels)
-        for i in range(max(map(len, folds.values())))
-    ]
-
-
-def _split(
-    name: str,
-    i: int,
-    folds: Mapping[str, Sequence[frozenset[str]]],
-    protocol: PairedFoldsProtocol,
-    rules: Mapping[str, UtteranceFoldRule],
-    utterances: Mapping[str, Sequence[Utterance]],
-    labels: Mapping[str, str],
-) -> Split:
-    train: dict[str, str] = {}
-    dev: dict[str, str] = {}
-    test: dict[str, str] = {}
-    held_out: dict[str, int] = {}
-    for corpus, of_corpus in folds.items():
-        number = i % len(of_corpus)
-        rest = [u for u in utterances[corpus] if u.utt_id not in of_corpus[number]]
-        dev_speakers = _dev_speakers(name, corpus, rest, number, protocol)
-        own_train = {u.utt_id: labels[u.utt_id] for u in rest if u.speaker not in dev_speakers}
-        own_dev = {u.utt_id: labels[u.utt_id] for u in rest if u.speaker in dev_speakers}
-        out = {u.utt_id: labels[u.utt_id] for u in utterances[corpus] if u.utt_id in of_corpus[number]}
-        classes = {labels[u.utt_id] for u in utterances[corpus]}
-        if missing := classes - set(own_train.values()):
-            raise ProtocolError(
-                f"split {name}: train: class '{min(missing)}' of '{corpus}' has no utterance; choose another seed, "
-                "dev_speakers or fold rule"
-            )
-        waived = ("speaker", "recording session") if rules[corpus].speakers == "shared" else ()
-        by_id = {u.utt_id: u for u in utterances[corpus]}
-        audit(name, by_id, [*own_train, *own_dev], out, waived=waived)
-        audit(name, by_id, own_train, own_dev, against="dev")
-        train, dev, held_out = train | own_train, dev | own_dev, held_out | {corpus: number + 1}
-        if i < len(of_corpus):  # the first time that this fold's turn comes
-            test |= out
-    by_id = {u.utt_id: u for of_corpus in utterances.values() for u in of_corpus}
-    audit(name, by_id, [*train, *dev], test, waived=("speaker", "recording session"))  # between the corpora
-    about = {"held_out": held_out, "dev_speakers": sorted({by_id[utt].speaker for utt in dev})}
-    return Split(name, train, dev, [], test, labelled={**train, **dev}, about=about)
+PROTOCOL = PairedFoldsProtocol
 
 
 def _folds(
@@ -204,15 +229,3 @@ def _texts(name: str, utterances: Sequence[Utterance], n_folds: int) -> list[lis
                             f"choose a number that divides {len(texts)}")  # fmt: skip
     size = len(texts) // n_folds
     return [texts[start : start + size] for start in range(0, len(texts), size)]
-
-
-def _dev_speakers(
-    split: str, corpus: str, rest: Sequence[Utterance], fold: int, protocol: PairedFoldsProtocol
-) -> set[str]:
-    groups = recorded_together(rest)
-    if len(groups) < 2:
-        raise ProtocolError(
-            f"split {split}: dev_speakers: the training speakers of '{corpus}' ({', '.join(groups[0])}) cannot be "
-            "parted into train and dev; choose smaller folds"
-        )
-    return draw_dev_speakers(groups, protocol.dev_speakers, "dev speakers", protocol.seed, corpus, fold)

@@ -11,7 +11,7 @@ from sklearn.model_selection import StratifiedKFold
 from ser.config import build
 from ser.errors import ConfigError, ProtocolError
 from ser.splits.lists import Split
-from ser.splits.protocols.corpus_folds import CorpusFoldsProtocol, corpus_folds_splits, random_folds
+from ser.splits.protocols.corpus_folds import CorpusFoldsProtocol, random_folds
 from ser.types import Utterance
 from tests.splits.people import corpus, utterance
 
@@ -32,7 +32,7 @@ SETTINGS = {
 def made(data: dict[str, list[Utterance]] = DATA, **changes: object) -> dict[str, Split]:
     protocol = build(CorpusFoldsProtocol, SETTINGS | changes, "protocol.yaml")
     labels = {u.utt_id: u.emotion for utterances in data.values() for u in utterances}
-    return {split.name: split for split in corpus_folds_splits(protocol, data, labels)}
+    return {split.name: split for split in protocol.splits(data, labels)}
 
 
 def ids(utterances) -> set[str]:

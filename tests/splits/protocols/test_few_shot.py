@@ -12,7 +12,7 @@ from ser.config import build
 from ser.errors import ConfigError, ProtocolError
 from ser.splits.lists import Split
 from ser.splits.protocols import few_shot
-from ser.splits.protocols.few_shot import FewShotProtocol, make_splits
+from ser.splits.protocols.few_shot import FewShotProtocol
 from ser.types import Utterance
 from tests.splits.people import CLASSES, corpus, utterance
 
@@ -28,7 +28,7 @@ def protocol(**changes: object) -> FewShotProtocol:
 
 def splits(source: list[Utterance] = SOURCE, target: list[Utterance] = TARGET, **changes: object) -> list[Split]:
     labels = {u.utt_id: u.emotion for u in (*source, *target)}
-    return make_splits(protocol(**changes), {"src": source, "tgt": target}, labels)
+    return protocol(**changes).splits({"src": source, "tgt": target}, labels)
 
 
 def supports(made: list[Split]) -> dict:

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import ser
-from ser.config import ConfigModel, build, load
+from ser.config import build, load
 from ser.corpora import CORPORA
 from ser.errors import ConfigError, ProtocolError
 from ser.splits.audit import one_class_speakers
 from ser.splits.labels import LabelMap
 from ser.splits.lists import Split
-from ser.splits.protocols import multi_corpus
-from ser.splits.protocols.multi_corpus import (
-    CrossCorpusProtocol,
-    MultiCorpusProtocol,
-    cross_corpus_splits,
-    multi_corpus_splits,
-)
+from ser.splits.protocols.base import DevProtocol
+from ser.splits.protocols.cross_corpus import CrossCorpusProtocol
+from ser.splits.protocols.multi_corpus import MultiCorpusProtocol
 from ser.types import Utterance
 from tests.fakes import emodb, iemocap, msp_improv, ravdess, savee, urdu
 from tests.splits.people import corpus, utterance
@@ -43,19 +38,19 @@ MULTI = COMMON | {
 Data = dict[str, list[Utterance]]
 
 
-def made(values: dict, model: type[ConfigModel], make: Callable, data: Data) -> list[Split]:
+def made(values: dict, model: type[DevProtocol], data: Data) -> list[Split]:
     protocol = build(model, values, "protocol.yaml")
     labels = {u.utt_id: u.emotion for utterances in data.values() for u in utterances}
-    return make(protocol, data, labels)
+    return protocol.splits(data, labels)
 
 
 def cross(data: Data = CORPUS_OF, **changes: object) -> Split:
-    (split,) = made(CROSS | changes, CrossCorpusProtocol, cross_corpus_splits, data)
+    (split,) = made(CROSS | changes, CrossCorpusProtocol, data)
     return split
 
 
 def multi(data: Data = CORPUS_OF, **changes: object) -> list[Split]:
-    return made(MULTI | changes, MultiCorpusProtocol, multi_corpus_splits, data)
+    return made(MULTI | changes, MultiCorpusProtocol, data)
 
 
 def with_(name: str, utterances: list[Utterance]) -> Data:
@@ -196,10 +191,10 @@ def test_tested_audio_is_adapted_to_only_where_the_protocol_says_so():
     for values, model in ((CROSS, CrossCorpusProtocol), (MULTI, MultiCorpusProtocol)):
         declared, silent = (build(model, values | {"adapt": a}, "x.yaml") for a in ("unlabelled-test", "none"))
         split = dataclasses.replace(multi()[0], adapt=["a-01-sad0", "b-01-sad0"])
-        multi_corpus._audit(split, everyone, declared)
+        declared.audit(split, everyone)
         message = r"split canonical: utterances in both adaptation \(adapt: none\) and test: b-01-sad0$"
         with pytest.raises(ProtocolError, match=message):
-            multi_corpus._audit(split, everyone, silent)
+            silent.audit(split, everyone)
 
 
 # Leaks
@@ -277,7 +272,7 @@ def test_a_speaker_of_two_corpora_is_held_out_of_both():
     everyone = {u.utt_id: u for utterances in corpora.values() for u in utterances}
     moved = dataclasses.replace(split, dev={**split.dev, "b-01-sad0": "sad"}, test={"b-01-sad1": "sad"})
     with pytest.raises(ProtocolError, match="split canonical: speaker in both dev and test: b-01$"):
-        multi_corpus._audit(moved, everyone, build(MultiCorpusProtocol, MULTI, "x.yaml"))
+        build(MultiCorpusProtocol, MULTI, "x.yaml").audit(moved, everyone)
 
 
 # Messages
@@ -397,13 +392,12 @@ def full(tmp_path_factory) -> Data:
 
 def shipped(kind: str, full: Data, task: str, *overrides: str) -> tuple[list[Split], Data, dict[str, str]]:
     """Make the splits of the shipped protocol; labels of full releases have to meet the counts of the map."""
-    model, make = {"cross_corpus": (CrossCorpusProtocol, cross_corpus_splits),
-                   "multi_corpus": (MultiCorpusProtocol, multi_corpus_splits)}[kind]  # fmt: skip
-    protocol = load(CONF / "protocols" / f"{kind}.yaml", model, overrides)
+    model = {"cross_corpus": CrossCorpusProtocol, "multi_corpus": MultiCorpusProtocol}[kind]
+    protocol = load(CONF / "protocols" / f"{kind}.yaml", model, overrides).with_own_folds()
     label_map = load(CONF / "labels" / f"{task}.yaml", LabelMap)
     labels = {k: v for name in protocol.corpora for k, v in label_map.apply(name, full[name], "full").items()}
     utterances = {name: [u for u in full[name] if u.utt_id in labels] for name in protocol.corpora}
-    return make(protocol, utterances, labels), utterances, labels
+    return protocol.splits(utterances, labels), utterances, labels
 
 
 def test_shipped_tasks_are_arousal_and_valence():
@@ -414,7 +408,7 @@ def test_shipped_tasks_are_arousal_and_valence():
         protocol = load(CONF / "protocols" / f"{kind}.yaml", model, overrides)
         assert protocol.tasks == {"arousal": "binary_arousal", "valence": "binary_valence"}
         assert protocol.adapt == ("unlabelled-test" if kind == "cross_corpus" else "none")
-        assert (protocol.stamps, protocol.sessions) == ([], "disjoint")
+        assert (protocol.stamps, protocol.looked_for) == ([], "speaker, session or audio")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import ser
 from ser.config import build
 from ser.errors import ConfigError, ProtocolError
 from ser.splits.lists import Split
-from ser.splits.protocols.paired_folds import PairedFoldsProtocol, paired_folds_splits
+from ser.splits.protocols.paired_folds import PairedFoldsProtocol
 from ser.types import Utterance
 from tests.fakes import emodb, ravdess
 from tests.splits.people import corpus
@@ -33,12 +33,12 @@ CORPUS_OF = {"a": with_texts(corpus("a", 6, 4)), "b": with_texts(corpus("b", 4, 
 def protocol(a: dict, b: dict, **changes: object) -> PairedFoldsProtocol:
     values = {"protocol": "paired_folds", "corpora": ["a", "b"], "tasks": {"task": "labels"}, "dev_speakers": 0.1,
               "seed": 1, "folds": {"task": {"a": a, "b": b}}}  # fmt: skip
-    return build(PairedFoldsProtocol, values | changes, "protocol.yaml")
+    return build(PairedFoldsProtocol, values | changes, "protocol.yaml").with_own_folds()
 
 
 def made(a: dict, b: dict, data=CORPUS_OF, **changes: object) -> list[Split]:
     labels = {u.utt_id: u.emotion for utterances in data.values() for u in utterances}
-    return paired_folds_splits(protocol(a, b, **changes), data, labels)
+    return protocol(a, b, **changes).splits(data, labels)
 
 
 def speakers(utts) -> set[str]:
@@ -176,9 +176,9 @@ def test_two_speakers_cannot_spare_one_for_dev_when_one_is_tested():
 
 def test_the_twin_gives_what_the_design_fixes(tmp_path):
     """RAVDESS: two statements, six subsets of four; EMO-DB: ten sentences, two a fold, five pairs."""
-    from ser.bin.make_splits import read_protocol
     from ser.corpora import CORPORA
     from ser.splits.labels import LabelMap
+    from ser.splits.protocols import read_protocol
 
     root = Path(ser.__file__).parents[1]
     found = read_protocol(root / "egs" / "ravdess_emodb" / "conf" / "protocol.yaml")
@@ -193,9 +193,8 @@ def test_the_twin_gives_what_the_design_fixes(tmp_path):
         labels |= labels_of.apply(name, utterances, "full")
     data = {name: [u for u in utterances if u.utt_id in labels] for name, utterances in data.items()}
     sizes = {}
-    for task, rules in found.folds.items():
-        alone = found.model_copy(update={"tasks": {task: "four_class"}, "folds": {task: rules}})
-        splits = paired_folds_splits(alone, data, labels)
+    for task in found.tasks:
+        splits = found.of_task(task).splits(data, labels)
         sizes[task] = [(len(of("ravdess", s.test)), len(of("emodb", s.test))) for s in splits]
     assert [n for n, _ in sizes["text"]] == [432, 432, 0, 0, 0] and all(n for _, n in sizes["text"])
     assert [n for n, _ in sizes["speaker"]] == [144] * 6

@@ -1,0 +1,104 @@
+"""From a recipe's protocol and data directories to its audited splits: one folder whole or not at all, once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from ser.config import find, load
+from ser.data.data_dir import check_unchanged, read_data_dir
+from ser.errors import DataError
+from ser.splits.audit import one_class_speakers
+from ser.splits.labels import LabelMap
+from ser.splits.lists import changed_lists, write_splits
+from ser.splits.protocols import read_protocol
+from ser.splits.protocols.base import Protocol
+from ser.system.files import fingerprint, hash_file, read_json, remove
+
+VERSION = 2
+"""Raise it when the same settings would give other lists."""
+
+READS = ("utt2spk", "utt2emo", "utt2hash", "spk2gender", "utt2session")
+"""Files of a data directory that decide the splits of every protocol."""
+
+
+def make_splits(config: Path, data: Path, folder: Path, mini: bool = False) -> None:
+    """Make the splits of all tasks, each in a folder of its own if there are several, unless they are up to date.
+
+    Args:
+        config: file of the protocol.
+        data: folder that holds the data directories.
+        folder: `splits/` of the recipe.
+        mini: whether `mini:` sections apply.
+
+    Raises:
+        ConfigError: for settings that are not what they should be, naming file and key.
+        DataError: for a data directory that is missing, or not what stage 1 wrote.
+        ProtocolError: for splits that would break the protocol.
+    """
+    protocol = read_protocol(config, mini)
+    for task, labels in protocol.label_maps.items():
+        label_map = load(find("labels", labels, config.parent), LabelMap)
+        _make(protocol.of_task(task), task, label_map, data, folder / task)
+    if "" not in protocol.label_maps:
+        _remove_others(folder, protocol.label_maps)
+
+
+def _make(protocol: Protocol, task: str, label_map: LabelMap, data: Path, folder: Path) -> None:
+    """Make the splits of one task."""
+    prefix = f"{task} " if task else ""
+    made_from = {
+        "version": VERSION,
+        "protocol": protocol.model_dump(),
+        "labels": label_map.only(protocol.corpora),
+        "data": {name: _data_hash(data / name, label_map, protocol) for name in protocol.corpora},
+    }
+    about_path = folder / "protocol.json"
+    if about_path.exists() and read_json(about_path).get("made_from") == made_from:
+        if not (changed := changed_lists(folder)):
+            print(f"{prefix}splits: up to date")
+            return
+        print(f"{changed[0]}: was changed after it was made; made again")
+    utterances, labels, releases = {}, {}, {}
+    for name in protocol.corpora:
+        corpus = read_data_dir(data / name)
+        releases[name] = read_json(data / name / "corpus.json")["release"]
+        labels |= label_map.apply(name, corpus, releases[name])
+        utterances[name] = [u for u in corpus if u.utt_id in labels]
+    splits = protocol.splits(utterances, labels)
+    about = {
+        "made_from": made_from,
+        "protocol": protocol.model_dump(),
+        "labels": {"name": protocol.label_maps[task], "classes": label_map.classes},
+        "releases": releases,
+        "stamps": protocol.stamps,
+        "corpus_stamps": protocol.corpus_stamps,
+        "one_class_speakers": {name: one_class_speakers(utterances[name], labels) for name in protocol.corpora},
+    }
+    write_splits(folder, splits, about)
+    for split in splits:
+        print(f"{prefix}{split.name}: {len(split.train)} train, {len(split.dev)} dev, {protocol.tested(split)}")
+    for stamp in protocol.stamps:
+        print(stamp)
+    print(f"no {protocol.looked_for} is shared; fingerprint {fingerprint(made_from)[:8]}")
+
+
+def _remove_others(folder: Path, tasks: Collection[str]) -> None:
+    """Remove what an earlier protocol left: splits of tasks that are no longer named, and splits without a task."""
+    for path in folder.iterdir():
+        made_here = path.name == "protocol.json" or any((path / f"{n}.json").exists() for n in ("protocol", "split"))
+        if made_here and path.name not in tasks:
+            remove(path)
+
+
+def _data_hash(data_dir: Path, label_map: LabelMap, protocol: Protocol) -> str:
+    """Hash what the splits depend on; where the audio lies does not matter."""
+    rules = label_map.corpora.get(data_dir.name)
+    acted = ("utt2emo_acted",) if rules and rules.by == "emotion_acted" else ()
+    check_unchanged(data_dir)
+    try:
+        paths = [data_dir / name for name in (*READS, *acted, *protocol.also_reads)]
+        parts = {path.name: hash_file(path) for path in paths if path.exists()}
+        return fingerprint(parts | {"release": read_json(data_dir / "corpus.json")["release"]})
+    except FileNotFoundError:
+        raise DataError(f"{data_dir}: no data directory; run stage 1") from None
