@@ -20,7 +20,7 @@
 #   --device NAME         auto (a GPU where there is one), cpu or cuda
 # With cmd_backend=slurm before it (utils/cmd.sh), features and train run on a cluster.
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$(dirname "${BASH_SOURCE[0]}")/utils/shell.sh"
 . "$root/utils/parse_options.sh"
 . "$root/utils/stages.sh"
 
@@ -73,7 +73,7 @@ fi
 folder=$root/egs/$recipe
 [ -d "$folder/conf" ] || usage_error "option '--recipe': egs/$recipe has no conf/; known: $(cd "$root/egs" && echo */)"
 data=$root/data dump=$root/dump splits=$folder/splits exp=$folder/exp results=$folder/RESULTS.md
-. "$root/conf/db.sh"
+unix_lines "$root/conf/db.sh" && . "$root/conf/db.sh"
 strict=true
 if [ "$mini" = true ]; then
   data=$root/data_mini dump=$root/dump_mini exp=$folder/exp_mini

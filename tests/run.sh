@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Set up if need be, and pass the tests; arguments go to pytest.
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$(dirname "${BASH_SOURCE[0]}")/../utils/shell.sh"
+case ${1:-} in -h | --help) print_header "$0"; exit ;; esac
 . "$root/utils/setup_env.sh"
 setup_env test pytest xdist hypothesis
 . "$root/utils/path.sh"

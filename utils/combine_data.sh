@@ -3,6 +3,6 @@
 #
 # usage: utils/combine_data.sh DEST SRC1 SRC2 ...
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
 . "$root/utils/path.sh"
 exec python3 -m ser.bin.data_dir combine "$@"

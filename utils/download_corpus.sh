@@ -6,6 +6,6 @@
 # NAME: emodb ravdess urdu cafe aesdd, das2022 (rating files); iemocap msp_improv savee casia (behind a form).
 # DIR: the folder for --db_root. An interrupted download goes on where it stopped; --help shows the sources.
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
 . "$root/utils/path.sh"
 exec python3 -m ser.bin.download_corpus "$@"

@@ -5,6 +5,6 @@
 #
 # Prints what went and why; the former files are kept in DATA_DIR/.backup. The result is valid, or nothing changes.
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
 . "$root/utils/path.sh"
 exec python3 -m ser.bin.data_dir fix "$@"

@@ -5,6 +5,6 @@
 #
 # NAME: folder below egs/. SOURCE, TARGET: folders below data/. METHOD: emofsl (default). --help tells more.
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
 . "$root/utils/path.sh"
 exec python3 -m ser.bin.new_recipe --root "$root" "$@"

@@ -9,10 +9,6 @@ usage_error() { # one sentence on stderr, exit code 2
   exit 2
 }
 
-print_header() { # the comment at the top of a script is its help
-  sed -n '2,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$1"
-}
-
 parse_options() {
   local name
   while [ $# -gt 0 ]; do

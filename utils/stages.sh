@@ -10,7 +10,7 @@ take_lock() { # take_lock FOLDER: no second run works here until this one and al
 }
 
 run_step() { # run_step LOG COMMAND...: what it prints goes to the terminal and, with its errors, to LOG
-  local log=$1 code=0 started=$SECONDS
+  local log=$1 code=0 started=$SECONDS broken
   shift
   mkdir -p "$(dirname "$log")"
   {
@@ -21,7 +21,11 @@ run_step() { # run_step LOG COMMAND...: what it prints goes to the terminal and,
   # Descriptor 3 is the terminal behind the log, for progress bars. Both writers append.
   # shellcheck disable=SC2094
   { SER_PROGRESS_FD=3 "$@" 3>&2 2>> "$log" | tee -a "$log"; } || code=${PIPESTATUS[0]}
-  if [ "$code" -ne 0 ]; then
+  if [ "$code" -eq 0 ]; then
+    :
+  elif grep -q '^Traceback' "$log" && ! broken=$(python3 -m ser.bin.check_environment 2>&1); then
+    echo "$broken" | tee -a "$log" >&2 # a library that cannot be loaded
+  else
     {
       echo "failed with code $code, the end of $log:"
       grep -v '^error: ' "$log" | tail -n 12 | cut -c -2000 | sed 's/^/  /'

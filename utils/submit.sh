@@ -7,18 +7,16 @@
 # KIND: features, train or finetune. Parts of features have workers of their own (`--nj`), so locally there is one.
 # Ends its parts when it is told to end, and when the process that called it ends.
 set -euo pipefail
-[ $# -gt 4 ] || { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2; }
+. "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
+[ $# -gt 4 ] || { print_header "$0" >&2; exit 2; }
 kind=$1 nj=$2 log=$3 jobs=$4
 shift 4
-utils=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=utils/stages.sh
-. "$utils/stages.sh"
-# shellcheck source=utils/cmd.sh
-. "$utils/cmd.sh"
+. "$root/utils/stages.sh"
+. "$root/utils/cmd.sh"
 case ${cmd_backend:?} in
   local) ;;
   slurm)
-    exec python3 -m ser.bin.slurm_array --kind "$kind" --config "$utils/../conf/slurm.yaml" \
+    exec python3 -m ser.bin.slurm_array --kind "$kind" --config "$root/conf/slurm.yaml" \
       --jobs "$jobs" --nj "$nj" --log "$log" "$@"
     ;;
   *)

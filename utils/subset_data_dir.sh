@@ -6,6 +6,6 @@
 #
 # Without an order the choice is random, and the same for the same seed (1).
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
 . "$root/utils/path.sh"
 exec python3 -m ser.bin.data_dir subset "$@"

@@ -3,6 +3,6 @@
 #
 # usage: utils/utt2spk_to_spk2utt.sh [UTT2SPK] > spk2utt
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
 . "$root/utils/path.sh"
 exec python3 -m ser.bin.data_dir spk2utt "$@"

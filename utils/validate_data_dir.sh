@@ -5,6 +5,6 @@
 #
 # Exit code 0, or 1 and every violation with its file and line.
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
 . "$root/utils/path.sh"
 exec python3 -m ser.bin.validate_data_dir "$@"

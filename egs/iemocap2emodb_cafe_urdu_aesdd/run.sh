@@ -2,7 +2,7 @@
 # IEMOCAP to EMO-DB, CaFE, URDU, AESDD and SAVEE: latent spaces that follow activation or valence (Das et al. 2022).
 # Settings: conf/protocol.yaml (splits), conf/*.yaml (methods), conf/runs.tsv (rows of the table).
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(CDPATH='' cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 exec "$here/../../run.sh" \
   --recipe "$(basename "$here")" \
   --title "IEMOCAP to EMO-DB, CaFE, URDU and AESDD, continuous metric learning" \

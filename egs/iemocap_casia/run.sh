@@ -3,7 +3,7 @@
 # paper may have had (Xiang). Rows that train the encoder: --finetune true.
 # Settings: conf/protocol.yaml (splits), conf/supcon*.yaml (methods), conf/runs.tsv (rows of the table).
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(CDPATH='' cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 exec "$here/../../run.sh" \
   --recipe "$(basename "$here")" \
   --title "IEMOCAP and CASIA, two-stage supervised contrastive fine-tuning" \

@@ -3,7 +3,7 @@
 # (Gao et al. 2022, multi-corpus).
 # Settings: conf/protocol.yaml (splits), conf/difl.yaml (methods), conf/runs.tsv (rows of the table).
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(CDPATH='' cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 exec "$here/../../run.sh" \
   --recipe "$(basename "$here")" \
   --title "IEMOCAP, MSP-IMPROV, SAVEE and EMO-DB together, binary arousal and valence" \

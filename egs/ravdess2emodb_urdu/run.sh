@@ -3,7 +3,7 @@
 # (open twin of Gao et al. 2022, cross-corpus).
 # Settings: conf/protocol.yaml (splits), conf/difl.yaml (methods), conf/runs.tsv (rows of the table).
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(CDPATH='' cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 exec "$here/../../run.sh" \
   --recipe "$(basename "$here")" \
   --title "RAVDESS to EMO-DB and URDU, binary arousal and valence" \

@@ -2,7 +2,7 @@
 # RAVDESS and EMO-DB together: two-stage supervised contrastive training in three split rules (open twin of Xiang).
 # Settings: conf/protocol.yaml (splits), conf/supcon.yaml (methods), conf/runs.tsv (rows of the table).
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(CDPATH='' cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 exec "$here/../../run.sh" \
   --recipe "$(basename "$here")" \
   --title "RAVDESS and EMO-DB, supervised contrastive training of both" \
