@@ -27,9 +27,10 @@ from torch import Tensor, nn
 from benchmarks.base_models import hubert_base, wavlm_base
 from ser.data.audio import load
 from ser.data.data_dir import AudioPart
+from ser.features import encoders
 from ser.features.compute import workers
 from ser.features.config import FeatureConfig
-from ser.features.encoders import s3prl as upstreams
+from ser.features.encoders import base, s3prl
 
 MODELS = {"hubert_local": hubert_base, "wavlm_local": wavlm_base}
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -63,17 +64,17 @@ def ours(upstream: str, ckpt: str, precision: str, paths: Sequence[Path]) -> Poo
 def s3prls_own(upstream: str, ckpt: str) -> Frames:
     """Load a model as s3prl computes it."""
     device = torch.device(DEVICE)
-    return upstreams._s3prl(upstreams._expert(upstream, ckpt).eval().to(device), device)
+    return s3prl._frames(s3prl._expert(upstream, ckpt).eval().to(device), device)
 
 
 def autocast(upstream: str, ckpt: str) -> Frames:
     """Compute s3prl's own way under autocast."""
-    return upstreams._autocast(s3prls_own(upstream, ckpt), torch.device(DEVICE))
+    return base.autocast(s3prls_own(upstream, ckpt), torch.device(DEVICE))
 
 
 def rounded(upstream: str, ckpt: str) -> Frames:
     """Compute with s3prl's modules, and weights in bf16."""
-    encoder = upstreams.load_trainable(upstream, ckpt).eval().bfloat16().requires_grad_(False)
+    encoder = encoders.load_trainable(upstream, ckpt).eval().bfloat16().requires_grad_(False)
 
     @torch.no_grad()
     def frames(wav: Tensor) -> Tensor:
@@ -100,14 +101,14 @@ class DynamicInt8(nn.Module):
 
 def with_int8(upstream: str, ckpt: str) -> Frames:
     """Round to bf16, and the feed-forward layers to int8."""
-    own = upstreams.load(upstream, ckpt, None, torch.device("cpu"), "bf16")
+    own = encoders.load(upstream, ckpt, None, torch.device("cpu"), "bf16")
     for layer in own._encoder.encoder.layers:
         layer.fc1, layer.fc2 = DynamicInt8(layer.fc1), DynamicInt8(layer.fc2)
     return own
 
 
 def bf16(upstream: str, ckpt: str) -> Frames:
-    return upstreams.load(upstream, ckpt, None, torch.device(DEVICE), "bf16")
+    return encoders.load(upstream, ckpt, None, torch.device(DEVICE), "bf16")
 
 
 SIDES: dict[str, Callable[[str, str, Sequence[Path]], Pooled]] = {

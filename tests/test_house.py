@@ -140,6 +140,12 @@ def test_another_method_s_loss_does_not_retrain_a_method():
 
     assert "losses/emotion_distance.py" in imported_code(METHODS["emofsl"])
     assert "training/stacked.py" in imported_code(METHODS["emofsl"])
+    through_a_face = {
+        "features/encoders/__init__.py",
+        "features/encoders/s3prl.py",
+        "features/encoders/transformer.py",
+    }
+    assert through_a_face <= set(imported_code(METHODS["supcon_finetune"]))
     assert imported_code(METHODS["logistic_regression"]) == (
         "adaptation/base.py", "methods/base.py", "methods/logistic_regression.py", "metrics/calibration.py",
         "training/run_data.py",

@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> None:
         raise ConfigError(f"{args.dest}: exists; name a folder that does not")
     from safetensors.torch import save_file
 
-    from ser.features.encoders.s3prl import flat_checkpoint, read_checkpoint
+    from ser.features.encoders.checkpoints import flat_checkpoint, read_checkpoint
     from ser.inference.model_folder import ENCODER, Model
 
     model = Model.open(args.folder, args.ckpt)

@@ -209,11 +209,11 @@ def _extractor(config: FeatureConfig, device: Device) -> Extractor:
     if config.segment_settings is not None:
         settings = config.segment_settings.model_dump()
         return lambda wavs: [spectrogram_segments(wav, **settings).flatten(1).numpy() for wav in wavs]
-    from ser.features.encoders import s3prl as upstreams
+    from ser.features import encoders
     from ser.features.pool import pool
 
     up_to = config.layer if isinstance(config.layer, int) else None
-    upstream = upstreams.load(
+    upstream = encoders.load(
         config.upstream, config.ckpt_file(), config.hop_ms, torch.device(device), config.precision, up_to
     )
     return lambda wavs: [

@@ -313,7 +313,7 @@ def vectors(config: ConfigModel, data: RunData, split: Split, utts: Sequence[str
         return data.normalized(split, chosen(config))[data.rows(utts)]
     if data.encoder is None:
         return np.stack([data.frames[utt].float().flatten(0, -2).mean(0).numpy() for utt in utts])
-    from ser.features.encoders.s3prl import load_trainable
+    from ser.features.encoders import load_trainable
     from ser.training.finetune import Frames
 
     frames = Frames(load_trainable(data.encoder.upstream, data.encoder.ckpt_file()), data.audio, max_bytes=0)

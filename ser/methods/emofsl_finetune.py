@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from ser.config import ConfigModel
 from ser.errors import DataError
-from ser.features.encoders.s3prl import TransformerEncoder, load_trainable
+from ser.features.encoders import load_trainable
+from ser.features.encoders.transformer import TransformerEncoder
 from ser.methods import emofsl
 from ser.methods.base import History, Job, Prediction, State
 from ser.methods.emofsl import AdaptConfig, LossConfig, Objective, SourceConfig

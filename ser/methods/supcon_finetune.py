@@ -18,7 +18,8 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from ser.config import ConfigModel
-from ser.features.encoders.s3prl import TransformerEncoder, load_trainable
+from ser.features.encoders import load_trainable
+from ser.features.encoders.transformer import TransformerEncoder
 from ser.features.micro_batches import micro_batches
 from ser.methods import supcon
 from ser.methods.base import History, Job, Prediction, State

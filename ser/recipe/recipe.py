@@ -426,7 +426,8 @@ def imported_code(module: str) -> tuple[str, ...]:
     found: set[str] = set()
     todo = [module]
     while todo:
-        path = root.joinpath(*todo.pop().split(".")[1:]).with_suffix(".py")
+        path = root.joinpath(*todo.pop().split(".")[1:])
+        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
         name = path.relative_to(root).as_posix()
         if path.is_file() and name.startswith(RESULT_ROOMS) and name not in found:
             found.add(name)

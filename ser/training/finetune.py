@@ -30,7 +30,7 @@ from ser.data import audio
 from ser.data.audio import RATE_HZ
 from ser.data.data_dir import AudioPart
 from ser.errors import DataError
-from ser.features.encoders.s3prl import TransformerEncoder
+from ser.features.encoders.transformer import TransformerEncoder
 from ser.features.micro_batches import micro_batches
 from ser.nn.span_mask import span_mask
 from ser.randomness import seed_of

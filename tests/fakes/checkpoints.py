@@ -6,7 +6,8 @@ from pathlib import Path
 
 import torch
 
-from ser.features.encoders.s3prl import BYOL_S_DIM, restore_torchaudio_names
+from ser.features.encoders.byol_s import DIM as BYOL_S_DIM
+from ser.features.encoders.s3prl import restore_torchaudio_names
 
 N_LAYERS = 2
 DIM = 16

@@ -25,10 +25,9 @@ from ser.corpora.table import prepare_table
 from ser.data import audio
 from ser.data.data_dir import AudioPart, read_audio_parts, read_map
 from ser.errors import DataError, run_cli
-from ser.features import compute
+from ser.features import compute, encoders
 from ser.features import extract as module
 from ser.features.config import FeatureConfig
-from ser.features.encoders import s3prl as upstreams
 from ser.features.extract import extract_stale, find_stale, read_features, up_to_date
 from ser.features.frames import Frames
 from ser.features.pool import pool
@@ -63,7 +62,7 @@ def test_an_archive_holds_what_each_utterance_gives_alone(upstream, tmp_path):
     vectors = read_scp(extract(data_dir, tmp_path / "dump", config))
     assert list(vectors) == sorted(wavs)
     for utt in reversed(vectors):
-        alone = upstreams.load(upstream, ckpt, None, torch.device("cpu"))(audio.load(wavs[utt]))
+        alone = encoders.load(upstream, ckpt, None, torch.device("cpu"))(audio.load(wavs[utt]))
         np.testing.assert_array_equal(vectors[utt], pool(alone, 0, "mean+std").numpy())
         assert vectors[utt].dtype == np.float32
 

@@ -17,10 +17,9 @@ import torch
 from ser.data import audio
 from ser.data.data_dir import read_map, write_map
 from ser.errors import DataError
-from ser.features import compute
+from ser.features import compute, encoders
 from ser.features import extract as module
 from ser.features.config import FeatureConfig, Segments
-from ser.features.encoders import s3prl as upstreams
 from ser.features.extract import read_features
 from ser.features.frames import Frames
 from ser.features.spectrogram import spectrogram_segments
@@ -51,7 +50,7 @@ def test_frames_are_those_of_each_utterance_alone(upstream, tmp_path):
     config = FeatureConfig(upstream=upstream, ckpt=ckpt, layer=0, pooling="none")
     folder = extract(data_dir, tmp_path / "dump", config)
     frames, matrices = Frames.of([folder]), read_scp(folder)
-    alone = upstreams.load(upstream, ckpt, None, torch.device("cpu"))
+    alone = encoders.load(upstream, ckpt, None, torch.device("cpu"))
     assert list(frames) == list(matrices) == sorted(wavs)
     for utt in reversed(list(frames)):
         expected = alone(audio.load(wavs[utt]))[0]

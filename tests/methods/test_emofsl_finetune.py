@@ -15,7 +15,7 @@ from ser.config import load as load_config
 from ser.data.audio import RATE_HZ, load
 from ser.data.data_dir import AudioPart
 from ser.errors import ConfigError, DataError
-from ser.features.encoders.s3prl import load_trainable
+from ser.features.encoders import load_trainable
 from ser.losses import EmotionDistanceLoss, SiameseContrastiveLoss
 from ser.methods import emofsl_finetune
 from ser.methods.base import Job

@@ -20,7 +20,7 @@ from ser.data.audio import RATE_HZ
 from ser.data.data_dir import AudioPart
 from ser.errors import ConfigError
 from ser.features.config import FeatureConfig
-from ser.features.encoders.s3prl import load_trainable
+from ser.features.encoders import load_trainable
 from ser.methods import supcon, supcon_finetune
 from ser.methods.base import Job
 from ser.methods.supcon_finetune import AudioBase, Config

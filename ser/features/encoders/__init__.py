@@ -1,0 +1,73 @@
+"""Speech encoders by their names, frozen or for training: the face of the backends, one file each.
+
+Waveforms are never padded together: many front ends normalize over the padding too, so a batch would give an
+utterance other features than it has by itself.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from ser.errors import ConfigError
+from ser.features.encoders import byol_s, s3prl
+from ser.features.encoders.base import Backend, Upstream
+from ser.features.encoders.transformer import TransformerEncoder
+from ser.system.devices import Precision
+
+BACKENDS: tuple[Backend, ...] = (byol_s, s3prl)
+"""The first that takes a name loads it; s3prl takes every name that is left."""
+
+
+def backend(name: str) -> Backend:
+    """Find the backend of an encoder's name."""
+    return next(one for one in BACKENDS if one.takes(name))
+
+
+def load(
+    name: str,
+    ckpt: str | None,
+    hop_ms: int | None,
+    device: torch.device,
+    precision: Precision = "fp32",
+    up_to: int | None = None,
+) -> Upstream:
+    """Load an upstream for inference.
+
+    In `bf16` the models that `load_trainable` knows keep their weights so, which autocast would round anew for every
+    utterance; others compute under autocast. On a GPU these models take several utterances together.
+
+    Args:
+        name: s3prl's name (`wavlm_base_plus`, `hubert_local`, ...) or `byol_s`.
+        ckpt: checkpoint file, for names that end in `_local` and for `byol_s`.
+        hop_ms: hop between windows, for `byol_s` alone.
+        device: where it computes.
+        precision: of weights and activations; what comes out is float32.
+        up_to: last layer that is asked for, from 0; those above it may be left out. None asks for all.
+
+    Raises:
+        ConfigError: for an unknown name, a checkpoint that is missing or does not fit, or a failed download.
+    """
+    return backend(name).load(name, ckpt, hop_ms, device, precision, up_to)
+
+
+def load_trainable(
+    name: str, ckpt: str | None, dropout: float | None = None, layerdrop: float = 0.0
+) -> TransformerEncoder:
+    """Load an upstream whose transformer is to be trained.
+
+    Args:
+        name: s3prl's name of a wav2vec 2.0, HuBERT, WavLM or data2vec model, or one that is built like them.
+        ckpt: checkpoint file, for names that end in `_local`.
+        dropout: of the transformer, wherever it has one; None keeps the checkpoint's own.
+        layerdrop: chance that a layer is left out while training.
+
+    Raises:
+        ConfigError: as `load`, and for an upstream that has no such transformer.
+    """
+    encoder = backend(name).load_trainable(name, ckpt, dropout, layerdrop)
+    if encoder is None:
+        raise ConfigError(
+            f"upstream '{name}' has no transformer that can be fine-tuned; name one of wav2vec 2.0, HuBERT, WavLM or "
+            "data2vec"
+        )
+    return encoder

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
 import sys
 import types
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -18,13 +16,11 @@ from safetensors.torch import save_file
 
 import ser
 from ser.errors import ConfigError, DataError
-from ser.features.encoders import s3prl as upstreams
-from tests.fakes.checkpoints import DIM, N_LAYERS, WRITERS, data2vec, wav2vec2, wavlm
-
-CPU = torch.device("cpu")
-TRANSFORMERS = ("wav2vec2_local", "hubert_local", "wavlm_local")
-TRAINABLE = (*TRANSFORMERS, "data2vec_local")
-FROZEN = ("feature_extractor.", "layer_norm.", "post_extract_proj.", "mask_emb")
+from ser.features import encoders
+from ser.features.encoders import s3prl
+from ser.features.encoders.checkpoints import flat_checkpoint, read_checkpoint
+from tests.fakes.checkpoints import DIM, N_LAYERS, WRITERS, wav2vec2, wavlm
+from tests.features.encoders.tiny import TRANSFORMERS, load, noise
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
@@ -33,21 +29,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:Positional args are being deprecated:FutureWarning"),
 ]
-
-
-@pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("checkpoints")
-    writers = {**WRITERS, "data2vec_local": data2vec}
-    return {name: write(folder / f"{name}.pt") for name, write in writers.items()}
-
-
-def load(name: str, ckpt: Path | str | None = None, hop_ms: int | None = None) -> upstreams.Upstream:
-    return upstreams.load(name, ckpt and str(ckpt), hop_ms, CPU)
-
-
-def noise(n_samples: int, seed: int = 0) -> torch.Tensor:
-    return 0.1 * torch.randn(n_samples, generator=torch.Generator().manual_seed(seed))
 
 
 def n_conv_frames(n_samples: int) -> int:
@@ -238,82 +219,9 @@ def test_a_checkpoint_is_never_ignored(name, checkpoints):
         load(name, checkpoints["wavlm_local"])
 
 
-# ---- In bf16 --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", [*TRAINABLE, "byol_s"])
-def test_bf16_points_where_fp32_does(name, checkpoints):
-    exact, rounded = (upstreams.load(name, str(checkpoints[name]), None, CPU, p) for p in ("fp32", "bf16"))
-    for n_samples in (1000, 9000, 16_000):
-        expected, found = exact(noise(n_samples)), rounded(noise(n_samples))
-        assert found.shape == expected.shape and found.dtype == torch.float32
-        assert not torch.equal(found, expected)
-        assert F.cosine_similarity(found.mean(1), expected.mean(1)).min() > 0.999
-
-
-@pytest.mark.parametrize("name", TRAINABLE)
-def test_several_utterances_together_are_encoded_as_if_each_were_alone(name, checkpoints):
-    """Also in another layout and with other kernels than s3prl's, to the last digits of fp32."""
-    alone = load(name, checkpoints[name])
-    many = upstreams.TransformerUpstream(trainable(name, checkpoints), CPU, "fp32")
-    wavs = [noise(n_samples, seed) for seed, n_samples in enumerate((16_000, 400, 9000, 31_123))]
-    for found, wav in zip(many.together(wavs), wavs, strict=True):
-        torch.testing.assert_close(found, alone(wav), rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("name", TRAINABLE)
-def test_on_a_cpu_convolutions_are_products(name, checkpoints):
-    encoder = trainable(name, checkpoints)
-    upstreams.TransformerUpstream(encoder, CPU, "bf16")
-    assert not [module for module in encoder.modules() if isinstance(module, torch.nn.Conv1d)]
-
-
-def test_a_model_that_looks_like_one_of_them_is_computed_by_s3prl():
-    """MAE-AST and LightHuBERT have layers with the same attributes, and another way through them."""
-    expert = torch.nn.Module()
-    expert.model = torch.nn.Module()
-    expert.model.encoder = torch.nn.Module()
-    layer = torch.nn.TransformerEncoderLayer(4, 2)
-    layer.self_attn_layer_norm = layer.norm1
-    expert.model.encoder.layers = torch.nn.ModuleList([layer])
-    assert not upstreams._has_known_transformer(expert)
-
-
-@pytest.mark.parametrize("name", TRAINABLE)
-def test_long_utterances_need_no_matrix_of_all_pairs(name, checkpoints, monkeypatch):
-    upstream = upstreams.TransformerUpstream(trainable(name, checkpoints), CPU, "fp32")
-    short = upstream(noise(9000))  # 27 frames
-    calls = []
-    fused = F.scaled_dot_product_attention
-    monkeypatch.setattr(F, "scaled_dot_product_attention", lambda *a, **k: calls.append(1) or fused(*a, **k))
-    upstream(noise(9000))
-    assert not calls
-    monkeypatch.setattr(upstreams, "UNFUSED_FRAMES", 26)
-    torch.testing.assert_close(upstream(noise(9000)), short, rtol=1e-4, atol=1e-5)
-    assert len(calls) == N_LAYERS
-
-
-@pytest.mark.parametrize("name", TRAINABLE)
-def test_layers_above_the_last_that_is_asked_for_are_left_out(name, checkpoints):
-    every, some = (upstreams.load(name, str(checkpoints[name]), None, CPU, "bf16", up_to) for up_to in (None, 1))
-    assert torch.equal(some(noise(9000)), every(noise(9000))[:2])
-
-
-# ---- Transformers that are trained ----------------------------------------------------------------------------
-
-
-def trainable(name: str, checkpoints, **settings) -> upstreams.TransformerEncoder:
-    return upstreams.load_trainable(name, str(checkpoints[name]), **settings)
-
-
-def together(encoder: upstreams.TransformerEncoder, frames: list[torch.Tensor], filler: float = 0.0, **masks):
-    padded = torch.nn.utils.rnn.pad_sequence(frames, batch_first=True, padding_value=filler)
-    return encoder(padded, torch.tensor([len(f) for f in frames]), **masks)
-
-
 @pytest.mark.parametrize("name", [*WRITERS, "data2vec_local"])
 def test_a_checkpoint_as_safetensors_gives_the_same_frames(name, checkpoints, tmp_path, monkeypatch):
-    tensors, settings = upstreams.flat_checkpoint(upstreams.read_checkpoint(checkpoints[name]))
+    tensors, settings = flat_checkpoint(read_checkpoint(checkpoints[name]))
     save_file(tensors, tmp_path / "encoder.safetensors", settings)
     expected = load(name, checkpoints[name])(noise(9000))
     monkeypatch.setattr(torch, "load", None)  # nothing of it is unpickled
@@ -321,129 +229,18 @@ def test_a_checkpoint_as_safetensors_gives_the_same_frames(name, checkpoints, tm
     assert torch.load is None
 
 
-@pytest.mark.parametrize("name", TRAINABLE)
-def test_two_parts_give_the_last_hidden_state_of_the_whole(name, checkpoints):
-    encoder, whole = trainable(name, checkpoints).eval(), load(name, checkpoints[name])
-    for n_samples in (100, 8999, 9039, 9360, 16_000):  # odd and even numbers of frames
-        wav = 3 * noise(n_samples) + 1
-        with torch.no_grad():
-            alone = together(encoder, [encoder.front_end(wav)])
-        torch.testing.assert_close(alone[0], whole(wav)[-1], atol=1e-5, rtol=0)
-
-
-@pytest.mark.parametrize("name", TRAINABLE)
-@pytest.mark.parametrize("masked", [False, True])
-def test_padding_changes_nothing(name, masked, checkpoints):
-    encoder = trainable(name, checkpoints).eval()
-    frames = [encoder.front_end(noise(n, seed)) for seed, n in enumerate((16_000, 1000, 9000, 8000))]
-    time, feature = torch.zeros(4, 49, dtype=torch.bool), torch.zeros(4, DIM, dtype=torch.bool)
-    time[:, 1:3], feature[:, 4:7] = masked, masked
-    batch = together(encoder, frames, filler=1e3, time_mask=time, feature_mask=feature)
-    for i, own in enumerate(frames):
-        alone = together(encoder, [own], time_mask=time[i : i + 1, : len(own)], feature_mask=feature[i : i + 1])
-        torch.testing.assert_close(batch[i, : len(own)], alone[0], atol=1e-5, rtol=0)
-
-
-@pytest.mark.parametrize("name", TRAINABLE)
-def test_masks_replace_frames_and_features(name, checkpoints):
-    encoder = trainable(name, checkpoints).eval()
-    frames = encoder.front_end(noise(9000))
-    time, feature = torch.zeros(1, len(frames), dtype=torch.bool), torch.zeros(1, DIM, dtype=torch.bool)
-    time[0, 3:8], feature[0, :5] = True, True
-    expected = frames.clone()
-    expected[3:8] = encoder.mask_emb
-    assert torch.equal(together(encoder, [frames], time_mask=time), together(encoder, [expected]))
-    expected[:, :5] = 0
-    both = together(encoder, [frames], time_mask=time, feature_mask=feature)
-    assert torch.equal(both, together(encoder, [expected]))
-    assert not torch.allclose(both, together(encoder, [frames]), atol=1e-3)
-
-
-@pytest.mark.parametrize("name", TRAINABLE)
-def test_only_the_transformer_moves(name, checkpoints):
-    """One step of Adam moves every parameter by its learning rate, if it gets a gradient."""
-    encoder = trainable(name, checkpoints, dropout=0.0)
-    before = {key: value.clone() for key, value in encoder.state_dict().items()}
-    moving = [p for p in encoder.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(moving, lr=0.01)
-    frames = encoder.front_end(noise(9000))
-    assert not frames.requires_grad
-    time = torch.zeros(1, len(frames), dtype=torch.bool)
-    time[0, :3] = True
-    together(encoder, [frames], time_mask=time).square()[..., ::2].sum().backward()
-    optimizer.step()
-    stays = {key for key, value in encoder.state_dict().items() if torch.equal(value, before[key])}
-    no_slope = {key for key in before if key.endswith("k_proj.bias")}  # softmax does not see it; it moves by rounding
-    assert stays - no_slope == {key for key in before if key.startswith(FROZEN)}
-    assert {key.split(".")[0] for key in stays - no_slope} == {key.removesuffix(".") for key in FROZEN}
-
-
-@pytest.mark.parametrize("name", TRAINABLE)
-def test_training_draws_from_torch_alone(name, checkpoints):
-    encoder = trainable(name, checkpoints, layerdrop=0.5)
-    frames = encoder.front_end(noise(9000))
-    states = np.random.get_state()[1].copy(), random.getstate()
-    torch.manual_seed(1)
-    first, second = together(encoder, [frames]), together(encoder, [frames])
-    torch.manual_seed(1)
-    assert torch.equal(together(encoder, [frames]), first)
-    assert not torch.equal(first, second)
-    assert (np.random.get_state()[1] == states[0]).all()
-    assert random.getstate() == states[1]
-
-
-@pytest.mark.parametrize("name", TRAINABLE)
-def test_dropout_is_the_checkpoints_own_or_the_given(name, checkpoints):
-    def drawn(**settings):
-        encoder = trainable(name, checkpoints, **settings)
-        frames = encoder.front_end(noise(9000))
-        assert torch.equal(frames, encoder.front_end(noise(9000)))  # never in the front end
-        return [together(encoder, [frames]) for _ in range(2)]
-
-    without, own, more = drawn(dropout=0.0), drawn(), drawn(dropout=0.6)
-    assert torch.equal(*without)
-    assert not torch.equal(*own)
-    assert (more[0] - without[0]).square().mean() > (own[0] - without[0]).square().mean() > 0
-
-
-@pytest.mark.parametrize("name", TRAINABLE)
-def test_layerdrop_leaves_layers_out_while_training(name, checkpoints):
-    encoder = trainable(name, checkpoints, dropout=0.0, layerdrop=0.9999)
-    frames = encoder.front_end(noise(9000))
-    layer_calls = []
-    for layer in encoder.encoder.layers:
-        layer.register_forward_hook(lambda *_: layer_calls.append(1))
-    together(encoder, [frames])
-    assert layer_calls == []
-    together(encoder.eval(), [frames])
-    assert len(layer_calls) == N_LAYERS
-
-
-@pytest.mark.parametrize("name", TRANSFORMERS)
-def test_waveforms_are_normalized_where_the_checkpoint_says_so(name, checkpoints, tmp_path):
-    state = torch.load(checkpoints[name], weights_only=True)
-    state["cfg" if name == "wavlm_local" else "task_cfg"]["normalize"] = True
-    torch.save(state, tmp_path / "normalizes.pt")
-    encoder = upstreams.load_trainable(name, str(tmp_path / "normalizes.pt"))
-    wav = noise(9000)
-    torch.testing.assert_close(encoder.front_end(wav), encoder.front_end(5 * wav + 1), atol=1e-4, rtol=0)
-    own = trainable(name, checkpoints)
-    normal = (wav - wav.mean()) / (wav.var(correction=0) + 1e-5).sqrt()
-    torch.testing.assert_close(encoder.front_end(wav), own.front_end(normal), atol=1e-4, rtol=0)
-
-
 @pytest.mark.parametrize("name", ["fbank_no_cmvn", "byol_s"])
 def test_what_has_no_transformer_is_not_trained(name):
     with pytest.raises(ConfigError, match=f"'{name}' has no transformer that can be fine-tuned; name one of wav2vec"):
-        upstreams.load_trainable(name, None)
+        encoders.load_trainable(name, None)
 
 
 def test_trainable_upstreams_are_loaded_as_carefully_as_frozen_ones(tmp_path):
     (tmp_path / "x.pt").write_bytes(b"garbage")
     with pytest.raises(ConfigError, match="'wavlm_local': ckpt '.*' is damaged or of another model"):
-        upstreams.load_trainable("wavlm_local", str(tmp_path / "x.pt"))
+        encoders.load_trainable("wavlm_local", str(tmp_path / "x.pt"))
     with pytest.raises(ConfigError, match="'wavlm_base_plus' takes no 'ckpt'"):
-        upstreams.load_trainable("wavlm_base_plus", str(tmp_path / "x.pt"))
+        encoders.load_trainable("wavlm_base_plus", str(tmp_path / "x.pt"))
 
 
 @pytest.mark.parametrize(
@@ -453,7 +250,7 @@ def test_a_failed_download_says_what_to_do_offline(error, reason, monkeypatch):
     def entry():
         raise error
 
-    monkeypatch.setattr(upstreams, "_entry", lambda name: entry)
+    monkeypatch.setattr(s3prl, "_entry", lambda name: entry)
     kind = type(error).__name__
     with pytest.raises(ConfigError, match=rf"'wavlm_base' could not .* \({kind}: {reason}\); offline, fetch"):
         load("wavlm_base")
@@ -477,20 +274,20 @@ def test_torchaudio_names_are_restored_only_when_missing(monkeypatch):
     own = types.ModuleType("torchaudio.sox_effects")
     monkeypatch.setattr(torchaudio, "set_audio_backend", "own", raising=False)
     monkeypatch.setitem(sys.modules, "torchaudio.sox_effects", own)
-    upstreams.restore_torchaudio_names()
+    s3prl.restore_torchaudio_names()
     assert torchaudio.set_audio_backend == "own"
     assert sys.modules["torchaudio.sox_effects"] is own
     monkeypatch.delattr(torchaudio, "set_audio_backend")
     monkeypatch.delitem(sys.modules, "torchaudio.sox_effects")
-    upstreams.restore_torchaudio_names()
+    s3prl.restore_torchaudio_names()
     assert torchaudio.set_audio_backend("sox_io") is None
     from torchaudio.sox_effects import apply_effects_file, apply_effects_tensor  # noqa: F401, as s3prl does
 
 
 def test_s3prls_hub_is_imported_only_for_names_of_unknown_families():
     code = (
-        "import sys, torch; from ser import upstreams; assert 's3prl' not in sys.modules\n"
-        "upstreams.load('fbank_no_cmvn', None, None, torch.device('cpu'))(torch.ones(9000))\n"
+        "import sys, torch; from ser.features import encoders; assert 's3prl' not in sys.modules\n"
+        "encoders.load('fbank_no_cmvn', None, None, torch.device('cpu'))(torch.ones(9000))\n"
         "assert 's3prl' in sys.modules and 's3prl.hub' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -505,4 +302,15 @@ def test_s3prl_is_imported_in_one_file():
         for path in root.rglob("*.py")
         if any(statement in path.read_text(encoding="utf-8") for statement in statements)
     }
-    assert found == {"s3prl.py"}
+    assert found == {"features/encoders/s3prl.py"}
+
+
+def test_a_model_that_looks_like_one_of_them_is_computed_by_s3prl():
+    """MAE-AST and LightHuBERT have layers with the same attributes, and another way through them."""
+    expert = torch.nn.Module()
+    expert.model = torch.nn.Module()
+    expert.model.encoder = torch.nn.Module()
+    layer = torch.nn.TransformerEncoderLayer(4, 2)
+    layer.self_attn_layer_norm = layer.norm1
+    expert.model.encoder.layers = torch.nn.ModuleList([layer])
+    assert not s3prl._has_known_transformer(expert)
