@@ -101,6 +101,16 @@ def test_every_dependency_is_imported_somewhere():
         assert re.search(rf"^\s*(import|from) {module}\b", code, re.M), requirement
 
 
+@pytest.mark.parametrize(
+    ("code", "only"),
+    [(r"import kaldiio", "data/archives.py"), (r"save_file\(", "training/tensor_files.py")],
+)
+def test_a_library_stands_behind_one_file(code, only):
+    """Another can take its place there, and what it gets wrong is put right there."""
+    found = {str(path.relative_to(ROOT / "ser")) for path in modules() if re.search(code, path.read_text())}
+    assert found == {only}
+
+
 def test_version_is_the_same_everywhere():
     import ser
 

@@ -38,19 +38,18 @@ def main(argv: Sequence[str]) -> None:
     args = parser.parse_args(argv)
     if args.dest.exists():
         raise ConfigError(f"{args.dest}: exists; name a folder that does not")
-    from safetensors.torch import save_file
-
     from ser.features.encoders.checkpoints import flat_checkpoint, read_checkpoint
     from ser.inference.model_folder import ENCODER, Model
+    from ser.training.tensor_files import save
 
     model = Model.open(args.folder, args.ckpt)
     with replacing(args.dest) as part:
         part.mkdir()
         for name in FILES:
-            shutil.copy2(args.folder / name, part / name)
+            shutil.copyfile(args.folder / name, part / name)  # not its permissions
         if model.feature.ckpt is not None:
             tensors, settings = flat_checkpoint(read_checkpoint(model.feature.ckpt))
-            save_file(tensors, part / ENCODER, settings)
+            save(part / ENCODER, tensors, settings)
             feature = {**model.about["feature"], "encoder_hash": hash_file(part / ENCODER)}
             write_json(part / "model.json", {**model.about, "feature": feature})
     size = sum(file.stat().st_size for file in args.dest.iterdir()) / 1e6

@@ -1,7 +1,7 @@
 """Kaldi's file formats: maps (`utt2spk`, `wav.scp`, ...), data directories and id lists.
 
 One table, `UTT_FILES`, says which file of a data directory holds which field of an utterance; writing,
-reading and validating all follow it. Not here: archives of features (`kaldiio` reads and writes those).
+reading and validating all follow it. Not here: archives of features (`archives.py`).
 """
 
 from __future__ import annotations

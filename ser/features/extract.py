@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ser.data.archives import append, read_archive, whole_records
 from ser.data.data_dir import read_audio_parts, read_map, write_map
 from ser.errors import DataError
 from ser.features.compute import Mapped, Part, step_of, workers
@@ -154,13 +155,6 @@ def _fitting(config: FeatureConfig, device: Device, nj: int) -> FeatureConfig:
     return config.model_copy(update={"precision": precision})
 
 
-class _Record(NamedTuple):
-    """Where a vector or a matrix of an archive begins, behind its id, and its shape."""
-
-    offset: int
-    shape: tuple[int, ...]
-
-
 def _write_archive(
     config: FeatureConfig, begun: dict[str, Any], parts: Sequence[Part], ark_path: Path, mapped: Mapped, step: int
 ) -> None:
@@ -168,8 +162,6 @@ def _write_archive(
 
     An interrupted one goes on at a multiple of `step` utterances, so that the same are computed together.
     """
-    import kaldiio
-
     ark_path.parent.mkdir(parents=True, exist_ok=True)
     part, part_info = _part(ark_path), _part_info(ark_path)
     if not (part_info.exists() and read_json(part_info) == begun):
@@ -179,9 +171,9 @@ def _write_archive(
     elif ark_path.exists():
         return
     utts, n_dims = [utt for utt, _ in parts], 2 if config.is_sequence else 1
-    records, size = _whole_records(part, utts, n_dims)
+    records, size = whole_records(part, utts, n_dims)
     if len(records) < len(utts):
-        records, size = _whole_records(part, utts[: len(records) // step * step], n_dims)
+        records, size = whole_records(part, utts[: len(records) // step * step], n_dims)
     with naming(part), open(part, "ab") as ark:
         ark.truncate(size)
         ark.seek(size)  # truncating does not move the place that `tell` tells
@@ -189,7 +181,7 @@ def _write_archive(
         arrays = zip(left, mapped(config, left), strict=True)
         name = f"{ark_path.parent.parent.name}/{ark_path.parent.name}"
         for (utt, _), array in progress(arrays, name, len(parts), done=len(records)):
-            kaldiio.save_ark(ark, {utt: array})
+            append(ark, utt, array)
         ark.flush()
         os.fsync(ark.fileno())
     part.rename(ark_path)
@@ -221,7 +213,7 @@ def _finish(config: FeatureConfig, begun: dict[str, Any], parts: Sequence[Part],
     places, shapes = [], {}
     for number, ark in enumerate(arks):
         utts = [utt for utt, _ in parts[number * PER_ARCHIVE : (number + 1) * PER_ARCHIVE]]
-        records, size = _whole_records(ark, utts, n_dims=2 if config.is_sequence else 1)
+        records, size = whole_records(ark, utts, n_dims=2 if config.is_sequence else 1)
         if len(records) < len(utts) or size != ark.stat().st_size:
             raise DataError(f"{ark}: is not what was written; delete {dump_dir} and run stage 3 again")
         places += [f"{utt} {ark}:{records[utt].offset}\n" for utt in utts]
@@ -245,45 +237,6 @@ def _finish(config: FeatureConfig, begun: dict[str, Any], parts: Sequence[Part],
     return True
 
 
-def header(shape: Sequence[int]) -> bytes:
-    """Give what stands in an archive between an id and the float32 numbers of its vector or matrix.
-
-    Example:
-        >>> header([3, 258])
-        b'\\x00BFM \\x04\\x03\\x00\\x00\\x00\\x04\\x02\\x01\\x00\\x00'
-    """
-    kind = b"\0BFV " if len(shape) == 1 else b"\0BFM "
-    return kind + b"".join(b"\4" + size.to_bytes(4, "little") for size in shape)
-
-
-def _whole_records(part: Path, utts: Sequence[str], n_dims: int) -> tuple[dict[str, _Record], int]:
-    """Find how far an interrupted archive is whole: its records, and the size up to there."""
-    import kaldiio
-
-    records: dict[str, _Record] = {}
-    size = 0
-    if not part.exists():
-        return records, size
-    total, n_header = part.stat().st_size, len(header([0] * n_dims))
-    with open(part, "rb") as ark:
-        for expected in utts:
-            key = expected.encode() + b" "
-            head = ark.read(len(key) + n_header)
-            sizes = head[-5 * n_dims :]
-            shape = tuple(int.from_bytes(sizes[i + 1 : i + 5], "little") for i in range(0, 5 * n_dims, 5))
-            if head != key + header(shape):  # cut off, or not what we write
-                break
-            end = ark.tell() + 4 * math.prod(shape)
-            if end > total:
-                break
-            records[expected] = _Record(size + len(key), shape)
-            size = end
-            ark.seek(end)
-    if records:  # the reader of the archive has to agree with the walk above
-        kaldiio.load_mat(f"{part}:{list(records.values())[-1].offset}")
-    return records, size
-
-
 def read_features(dump_dir: Path) -> tuple[list[str], np.ndarray]:
     """Read an archive of vectors.
 
@@ -293,7 +246,6 @@ def read_features(dump_dir: Path) -> tuple[list[str], np.ndarray]:
     Raises:
         DataError: if stage 3 has not finished it, it was changed since, or it holds frames.
     """
-    import kaldiio
     import numpy as np
 
     info = read_info(dump_dir)
@@ -301,7 +253,7 @@ def read_features(dump_dir: Path) -> tuple[list[str], np.ndarray]:
         raise DataError(f"{dump_dir}: holds frames, not one vector per utterance; name a feature that pools them")
     if changed := changed_files(dump_dir, info.get("hashes", {})):
         raise DataError(f"{dump_dir / changed[0]} is not what stage 3 wrote; delete {dump_dir} and run stage 3 again")
-    records = [record for ark in archives(dump_dir, info) for record in kaldiio.load_ark(str(ark))]
+    records = [record for ark in archives(dump_dir, info) for record in read_archive(ark)]
     return [utt for utt, _ in records], np.stack([vector for _, vector in records])
 
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from ser.data.archives import header
 from ser.data.data_dir import read_map
 from ser.errors import DataError
-from ser.features.extract import NUM_FRAMES, archives, header, read_info
+from ser.features.extract import NUM_FRAMES, archives, read_info
 
 if TYPE_CHECKING:
     from torch import Tensor

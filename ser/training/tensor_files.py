@@ -23,16 +23,25 @@ if TYPE_CHECKING:
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor] | Mapping[str, np.ndarray], about: object = None) -> None:
     """Write tensors and a JSON value as one safetensors file, whole or not at all."""
-    metadata = None if about is None else {"about": json.dumps(about)}
     with replacing(path) as part:
-        if all(isinstance(value, np.ndarray) for value in tensors.values()):
-            from safetensors import numpy as safetensors
+        save(part, tensors, None if about is None else {"about": json.dumps(about)})
 
-            safetensors.save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, part, metadata)
-        else:
-            from safetensors import torch as safetensors
 
-            safetensors.save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, part, metadata)
+def save(
+    path: Path, tensors: Mapping[str, Tensor] | Mapping[str, np.ndarray], metadata: dict[str, str] | None
+) -> None:
+    """Write tensors and texts as a safetensors file that those may read who may read other new files."""
+    path.touch()
+    mode = path.stat().st_mode  # by the umask; safetensors renames a file of its own that is private (0600)
+    if all(isinstance(value, np.ndarray) for value in tensors.values()):
+        from safetensors import numpy as safetensors
+
+        safetensors.save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, path, metadata)
+    else:
+        from safetensors import torch as safetensors
+
+        safetensors.save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, path, metadata)
+    path.chmod(mode)
 
 
 def read_tensors(path: Path, framework: Literal["pt", "numpy"] = "pt") -> tuple[dict[str, Any], Any]:

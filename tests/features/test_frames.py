@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from ser.data import audio
+from ser.data.archives import whole_records
 from ser.data.data_dir import read_map, write_map
 from ser.errors import DataError
 from ser.features import compute, encoders
@@ -254,13 +255,13 @@ def test_an_interrupted_archive_may_be_larger_than_4_gib(sparse):
     folder, matrices = sparse
     ark = folder / "feats.ark"
     whole = ark.stat().st_size
-    records, size = module._whole_records(ark, ["a", "b", "c", "d", "e"], n_dims=2)
+    records, size = whole_records(ark, ["a", "b", "c", "d", "e"], n_dims=2)
     assert size == whole > 2**32
     shapes = {utt: matrix.shape for utt, matrix in matrices.items()} | {"b": (HUGE, 4)}
     assert {utt: record.shape for utt, record in records.items()} == shapes
     with open(ark, "r+b") as file:
         file.truncate(whole - 1)
-    records, size = module._whole_records(ark, ["a", "b", "c", "d"], n_dims=2)
+    records, size = whole_records(ark, ["a", "b", "c", "d"], n_dims=2)
     assert list(records) == ["a", "b", "c"]
     assert size == whole - len(b"d ") - 15 - matrices["d"].nbytes
 

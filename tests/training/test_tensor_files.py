@@ -1,6 +1,8 @@
 """Files of tensors: prefixes, round trips, damage, and an optimizer that goes on as if it had never stopped."""
 
+import os
 import re
+import stat
 
 import numpy as np
 import pytest
@@ -24,6 +26,18 @@ def test_tensors_below_a_prefix_are_those_that_were_put_there():
     assert list(prefixed(weights, "now.")) == ["now.a.w", "now.b"]
     assert {name: value.tolist() for name, value in below(both, "now.").items()} == {"a.w": [1, 1], "b": [0]}
     assert below(both, "never.") == {}
+
+
+@pytest.mark.parametrize("value", [np.ones(2), torch.ones(2)], ids=["array", "tensor"])
+def test_who_may_read_other_new_files_may_read_these(tmp_path, value):
+    """safetensors makes files that only their owner may read, whatever the umask."""
+    former = os.umask(0o027)
+    try:
+        for _ in range(2):  # the second replaces the first
+            write_tensors(tmp_path / "file", {"a": value})
+            assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+    finally:
+        os.umask(former)
 
 
 @pytest.mark.parametrize("about", [None, {"epoch": 3}])
