@@ -42,7 +42,7 @@ def _torchaudio() -> None:
 def _s3prl() -> None:
     import torch
 
-    from ser.features.encoders.s3prl import load
+    from ser.features.encoders import load
 
     load("fbank_no_cmvn", None, None, torch.device("cpu"))(torch.zeros(1600))
 

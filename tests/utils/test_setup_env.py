@@ -40,6 +40,11 @@ def python(*args: str, path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *args], env=env, capture_output=True, text=True)
 
 
+def test_an_environment_that_works_passes(tmp_path):
+    ran = python("-m", "ser.bin.check_environment", path=tmp_path)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
 def test_a_broken_pair_is_one_sentence(tmp_path):
     broken_pair(tmp_path)
     ran = python("-m", "ser.bin.check_environment", path=tmp_path)
