@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ser import methods
+
 ROOT = Path(__file__).parents[1]
 
 FLOORS = (
@@ -144,19 +146,51 @@ def test_driver_stays_small():
         assert len(recipe.read_text().splitlines()) <= 25, recipe
 
 
+def named_methods(text: str) -> set[str]:
+    """Methods that code names: in strings other than docstrings, and in imports of their files."""
+    tree, found = ast.parse(text), set()
+    documents = {
+        id(part.value)
+        for node in ast.walk(tree) if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        for part in node.body if isinstance(part, ast.Expr)
+    }  # fmt: skip
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents:
+            found |= set(re.findall(r"\w+", node.value))
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {name.name for name in node.names} if node.module == "ser.methods" else set()
+            found |= {node.module.removeprefix("ser.methods.")} if node.module.startswith("ser.methods.") else set()
+        elif isinstance(node, ast.Import):
+            found |= {name.name.removeprefix("ser.methods.") for name in node.names}
+    return found & set(methods.names())
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_only_a_method_s_own_file_names_it(path):
+    if room(path) != "methods" or path.stem in ("__init__", "base"):
+        assert named_methods(path.read_text()) == set()
+
+
+def test_what_names_a_method():
+    assert named_methods('x = {"difl": 1}') == {"difl"}
+    assert named_methods("def f():\n    from ser.methods import names, difl\n") == {"difl"}
+    assert named_methods("from ser.methods.supcon import Config\nimport ser.methods.difl as d") == {"difl", "supcon"}
+    assert named_methods('"""difl"""\nX = 1\n"""As difl does."""\nfrom ser.training.linear_svc import votes') == set()
+
+
 def test_another_method_s_loss_does_not_retrain_a_method():
     """A row's fingerprint holds the code that its method imports, and no other."""
-    from ser.recipe.recipe import METHODS, imported_code
+    from ser.recipe.recipe import imported_code
 
-    assert "losses/emotion_distance.py" in imported_code(METHODS["emofsl"])
-    assert "training/stacked.py" in imported_code(METHODS["emofsl"])
+    assert "losses/emotion_distance.py" in imported_code("ser.methods.emofsl")
+    assert "training/stacked.py" in imported_code("ser.methods.emofsl")
     through_a_face = {
         "features/encoders/__init__.py",
         "features/encoders/s3prl.py",
         "features/encoders/transformer.py",
     }
-    assert through_a_face <= set(imported_code(METHODS["supcon_finetune"]))
-    assert imported_code(METHODS["logistic_regression"]) == (
+    assert through_a_face <= set(imported_code("ser.methods.supcon_finetune"))
+    assert imported_code("ser.methods.logistic_regression") == (
         "adaptation/base.py", "methods/base.py", "methods/logistic_regression.py", "metrics/calibration.py",
         "training/run_data.py",
     )  # fmt: skip

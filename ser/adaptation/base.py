@@ -16,7 +16,6 @@ import numpy as np
 from pydantic import AfterValidator
 
 import ser.adaptation
-from ser.config import ConfigModel
 from ser.errors import ConfigError, unknown
 
 State = Mapping[str, np.ndarray]
@@ -81,11 +80,6 @@ def find(name: str) -> Adaptation:
 def sees(name: str | None) -> frozenset[str]:
     """Name the target data that an adaptation uses; None uses none."""
     return frozenset() if name is None else find(name).SEES
-
-
-def chosen(config: ConfigModel) -> str:
-    """Name the adaptation that a method's configuration asks for; `none` where it has no such setting."""
-    return getattr(config, "normalization", None) or "none"
 
 
 def _known(name: str) -> str:

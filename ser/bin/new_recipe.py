@@ -3,8 +3,8 @@
 usage: utils/new_recipe.sh NAME SOURCE TARGET [METHOD ...]
 
 NAME: folder to make below egs/. SOURCE, TARGET: folders below data/, as `prepare_corpus` wrote them. METHOD: few-shot
-methods, that is emofsl. What the shared settings do not know of your corpora (classes, folds) is
-decided here and written into the recipe's conf/, to be looked at and changed.
+methods that have a table in conf/rows/ (default: all). What the shared settings do not know of your corpora (classes,
+folds) is decided here and written into the recipe's conf/, to be looked at and changed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from ser import methods
 from ser.config import load
 from ser.data.data_dir import read_data_dir
 from ser.errors import ConfigError, DataError, ProtocolError, run_cli, unknown
@@ -42,16 +43,13 @@ exec "$here/../../run.sh" \\
 
 SHARED = "../../../conf"
 
-METHODS = ("emofsl",)
-"""Tables of conf/rows/ whose rows follow the few-shot protocol, the one that is written here."""
-
 
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("source", metavar="SOURCE")
     parser.add_argument("target", metavar="TARGET")
-    parser.add_argument("methods", metavar="METHOD", nargs="*", default=["emofsl"])
+    parser.add_argument("methods", metavar="METHOD", nargs="*")
     parser.add_argument("--root", type=Path, required=True, help="of the repository")
     args = parser.parse_args(argv)
     folder = args.root / "egs" / args.name
@@ -62,13 +60,15 @@ def main(argv: Sequence[str]) -> None:
         raise ConfigError(f"{folder} exists already; choose another NAME")
     if args.source == args.target:
         raise ConfigError(f"SOURCE and TARGET are both '{args.source}'; a few-shot recipe needs two corpora")
+    tables = {path.stem for path in (args.root / "conf" / "rows").glob("*.tsv")}
+    known = [name for name in methods.names() if name in tables and methods.about(name).few_shot]
     for method in args.methods:
-        if method not in METHODS:
-            raise ConfigError(f"METHOD: {unknown(method, METHODS)}")
+        if method not in known:
+            raise ConfigError(f"METHOD: {unknown(method, known)}")
     settings = _settings(args.root, args.source, args.target)
     title = f"{args.source} to {args.target}, k labelled utterances per emotion"
     with replacing(folder) as part:
-        _write(args.root, part, settings, args.methods)
+        _write(args.root, part, settings, args.methods or known)
         script = part / "run.sh"
         script.write_text(RUN_SH.format(title=title, source=args.source, target=args.target))
         script.chmod(0o755)

@@ -32,7 +32,7 @@ ONE_CLASS = "one_class_speakers"
 """Key of what stage 2 counted: corpus -> speakers who have one class alone, and all speakers."""
 
 
-PAGE_CODE = ("results", "splits/protocols", "bin/results.py", "metrics")
+PAGE_CODE = ("results", "splits/protocols", "recipe/provenance.py", "bin/results.py", "metrics")
 """Code that decides a page."""
 
 DECIDED_BY_SPLITS = ("releases", "stamps", "corpus_stamps", ONE_CLASS)
@@ -161,7 +161,7 @@ def _write(recipe: Recipe, page: Page, made_from: str, out: Path) -> str:
     from ser.results import record as results_json
 
     one_class_speakers = {} if page.missing else recipe.splits_about.get(ONE_CLASS, {})
-    stamps_of = {row.name: results.row_stamps(row.values, one_class_speakers) for row in recipe.rows}
+    stamps_of = {row.name: results.row_stamps(row.adaptation, one_class_speakers) for row in recipe.rows}
     tables = _tables(recipe, page, stamps_of)
     scored = [row for row in recipe.rows if page.runs[row.name]]
     stamps = [] if page.missing else _stamps(recipe)

@@ -128,7 +128,7 @@ def _about(recipe: Recipe, row: Row, seed: int, result: dict) -> dict[str, Any]:
     of_kind = {kind: sorted(c for c in corpora if splits["releases"][c] == kind) for kind in ("subset", "mini")}
     stamps = [
         *splits.get("stamps", []),
-        *row_stamps(row.values, splits.get("one_class_speakers", {})),
+        *row_stamps(row.adaptation, splits.get("one_class_speakers", {})),
         *([f"{SPEAKER_DEPENDENT}: {', '.join(result['speaker_dependent'])}"] if result["speaker_dependent"] else []),
         *([f"PARTIAL CORPUS: {', '.join(of_kind['subset'])}"] if of_kind["subset"] else []),
         *(["MINIATURE CORPORA: synthetic audio; it knows nothing of real speech"] if of_kind["mini"] else []),

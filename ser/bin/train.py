@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from ser.bin.recipe_args import add_job_arguments, add_recipe_arguments, read_jobs, recipe_of, write_jobs
 from ser.errors import ConfigError, SerError, run_cli
-from ser.recipe.recipe import CLASSIC, Recipe, Row
+from ser.recipe.recipe import Recipe, Row
 from ser.system.devices import is_leader, wait_for_all
 from ser.system.files import fingerprint, replacing, write_text
 
@@ -95,7 +95,7 @@ def run(recipe: Recipe, jobs: Path | None, part: str, device: str) -> None:
     data: dict[str, object] = {}
     names = [run_name.rpartition(":") for family in _share(lines, n_parts)[number - 1] for run_name in family]
     runs = [(recipe.row(name), int(seed)) for name, _, seed in names]
-    if any(row.values["method"] not in CLASSIC for row, _ in runs):
+    if any(row.about.needs_torch for row, _ in runs):
         import torch
 
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))

@@ -62,7 +62,7 @@ def _use(about: Mapping[str, Any]) -> str:
             f"Its encoder is the checkpoint with BLAKE2b {feature['ckpt_hash']}: `encoder.safetensors` where "
             "this folder holds it, else name its file by `--ckpt`."
         )
-    if about["config"].get("normalization") == "speaker":
+    if about["of_speakers"]:
         needs.append(
             "It takes statistics of each speaker off: say who speaks by `--utt2spk` or `--one_speaker`; lines come "
             "after all audio was heard."

@@ -16,7 +16,6 @@ Not here: audio (`ser.inference.predict`).
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,15 +28,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import yaml
 
-from ser.adaptation.base import ALL, chosen, find
+from ser import methods
+from ser.adaptation.base import ALL, find
 from ser.adaptation.base import State as AdaptationState
 from ser.config import ConfigModel, build
 from ser.errors import ConfigError, unknown
 from ser.features.config import FeatureConfig
-from ser.methods.base import Prediction, State
+from ser.methods.base import SCORES, Prediction, State, adaptation_of, answer
 from ser.metrics.calibration import fit_temperature, logits_of
 from ser.metrics.novelty import PERCENTILE, distances, fit_center
-from ser.recipe.recipe import METHODS, read_weights
+from ser.recipe.recipe import read_weights
 from ser.splits.lists import Split
 from ser.system.devices import Device
 from ser.system.files import fingerprint, hash_file, read_json, write_json
@@ -57,9 +57,6 @@ MOST_ENCODED = 500
 
 LISTS = ("train", "dev", "labelled")
 """Labelled lists of a split; `model.json` has them as pairs, as their order matters and JSON's keys are sorted."""
-
-TAKES_CORPUS = ("supcon", "supcon_finetune")
-"""Methods with a classifier for each corpus."""
 
 ATTRIBUTES = {"activation": "arousal", "valence": "valence"}
 """Rating of the corpora -> what it is called in what `predict` writes."""
@@ -92,8 +89,8 @@ def write_model(
         What stands in `model.json`.
     """
     state = without_scores(state)
-    refused = getattr(method, "refuses_new_audio", lambda config: None)(config)
-    supports = _stored_supports(config, data)
+    refused = answer(method, "refuses_new_audio", config)
+    supports = _stored_supports(method, config, data)
     speaker_of = dict(zip(data.utts, data.speakers, strict=True))
     names = {speaker: f"known-{n}" for n, speaker in enumerate(dict.fromkeys(speaker_of[utt] for utt in supports))}
     tensors = _adaptations(method, config, data, names)
@@ -103,6 +100,7 @@ def write_model(
         "format": FORMAT,
         "classes": list(data.classes),
         "target_data": sorted(method.target_data(config)),
+        "of_speakers": find(adaptation_of(method.ABOUT, dict(config))).GROUP == "speaker",
         "trained_on": _corpora_seen(method, config, data),
         "models": sorted(predicted),
         "refuses_new_audio": refused,
@@ -114,7 +112,7 @@ def write_model(
         "attributes": {},
     }
     if refused is None:
-        dev = {split.name: held_out_dev(config, split) for split in data.splits}
+        dev = {split.name: held_out_dev(method, config, split) for split in data.splits}
         info["temperatures"], info["n_dev"] = _temperatures(method, config, data, state, dev, device)
         info["dev_corpora"] = sorted({utt.split("-")[0] for held_out in dev.values() for utt in held_out})
         center, info["far"] = _distances(method, config, data, dev)
@@ -128,35 +126,34 @@ def write_model(
 
 def without_scores(state: State) -> State:
     """Leave out what a method kept instead of weights: scores of its test utterances."""
-    return {name: value for name, value in state.items() if not name.startswith("scores.")}
+    return {name: value for name, value in state.items() if not name.startswith(SCORES)}
 
 
-def trained_on(config: ConfigModel, split: Split) -> Mapping[str, str]:
-    """List the labelled utterances that a row trains on in a split."""
-    where = getattr(config, "train_on", "source")
-    if where == "support":
-        return {utt: name for support in split.support.values() for utt, name in support.items()}
-    if where == "labelled" or getattr(config, "dev", "choose") != "choose":
-        return split.labelled
-    return split.train
-
-
-def seen_in(method: ModuleType, config: ConfigModel, split: Split) -> list[str]:
-    """List the utterances that a row trains on or adapts to with their labels in a split."""
-    adapted = split.support.values() if "k-shot" in method.target_data(config) else ()
-    return list(dict.fromkeys((*trained_on(config, split), *(utt for support in adapted for utt in support))))
+def learned_from(method: ModuleType, config: ConfigModel, split: Split) -> Mapping[str, str]:
+    """List the utterances whose labels any model of a split learns from, whatever corpus it is tested on."""
+    return method.trained_on(config, replace(split, test={}))
 
 
 def _corpora_seen(method: ModuleType, config: ConfigModel, data: RunData) -> list[str]:
     """Name the corpora whose labels a row was trained on or adapted to."""
-    if (trained_elsewhere := getattr(method, "TRAINED_ON", None)) is not None:
-        return list(trained_elsewhere)
-    return sorted({utt.split("-")[0] for split in data.splits for utt in seen_in(method, config, split)})
+    here = {utt.split("-")[0] for split in data.splits for utt in learned_from(method, config, split)}
+    return sorted(here | set(method.ABOUT.trained_elsewhere))
 
 
-def held_out_dev(config: ConfigModel, split: Split) -> dict[str, str]:
+def training_data(method: ModuleType, config: ConfigModel, splits: Sequence[Split]) -> dict[str, list[str]]:
+    """List by split the utterances that new audio is held against: those whose labels its models learn from.
+
+    A method that learns from no label has the training lists of the protocol instead.
+    """
+    learned = {split.name: list(learned_from(method, config, split)) for split in splits}
+    if not any(learned.values()):
+        learned = {split.name: list(split.train or split.labelled or split.adapt) for split in splits}
+    return {name: utts for name, utts in learned.items() if utts}
+
+
+def held_out_dev(method: ModuleType, config: ConfigModel, split: Split) -> dict[str, str]:
     """List the dev utterances of corpora that a row trains on, as far as it does not train on them."""
-    seen = trained_on(config, split)
+    seen = learned_from(method, config, split)
     corpora = {utt.split("-")[0] for utt in seen}
     return {utt: name for utt, name in split.dev.items() if utt not in seen and utt.split("-")[0] in corpora}
 
@@ -190,9 +187,9 @@ def _stand_in(split: Split, places: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def _stored_supports(config: ConfigModel, data: RunData) -> dict[str, str]:
-    """List the support utterances whose class means are the classifier, and their classes; others are not needed."""
-    if getattr(config, "predictor", "") != "nearest_mean" or config.objective == "source_only" or not data.x.shape[1]:
+def _stored_supports(method: ModuleType, config: ConfigModel, data: RunData) -> dict[str, str]:
+    """List the support utterances that prediction takes, and their classes; others are not needed."""
+    if not answer(method, "needs_support", config) or not data.x.shape[1]:
         return {}
     return {u: name for split in data.splits for support in split.support.values() for u, name in support.items()}
 
@@ -221,7 +218,7 @@ def _adaptations(
     name."""
     if not data.x.shape[1]:
         return {}
-    how, found = chosen(config), {}
+    how, found = adaptation_of(method.ABOUT, dict(config)), {}
     for split in data.splits:
         if not (split.train or split.labelled):
             continue
@@ -239,7 +236,8 @@ def _seconds(
     method: ModuleType, config: ConfigModel, data: RunData, durations: Mapping[str, float]
 ) -> dict[str, float]:
     """Tell how long what is trained on is, and how long anything in the corpora."""
-    seen = sorted(durations[utt] for utt in {utt for split in data.splits for utt in seen_in(method, config, split)})
+    of_splits = training_data(method, config, data.splits).values()
+    seen = sorted(durations[utt] for utt in {utt for utts in of_splits for utt in utts})
     return {
         "shortest": seen[0],
         "typical_longest": float(np.percentile(seen, 95)),
@@ -289,13 +287,13 @@ def _distances(
     method: ModuleType, config: ConfigModel, data: RunData, dev: Mapping[str, Mapping[str, str]]
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Fit the center of what the first model is trained on, and the distance beyond which audio counts as far."""
-    split = next(split for split in data.splits if trained_on(config, split))
-    seen = seen_in(method, config, split)
+    name, seen = next(iter(training_data(method, config, data.splits).items()))
+    split = next(split for split in data.splits if split.name == name)
     if data.encoder is not None:
         seen = seen[:: -(-len(seen) // MOST_ENCODED)]
-    center = fit_center(vectors(config, data, split, seen))
+    center = fit_center(vectors(method, config, data, split, seen))
     held_out = list(dev[split.name]) or seen
-    found = distances(vectors(config, data, split, held_out), center)
+    found = distances(vectors(method, config, data, split, held_out), center)
     return center, {
         "split": split.name,
         "threshold": float(np.percentile(found, PERCENTILE)),
@@ -303,14 +301,14 @@ def _distances(
     }
 
 
-def vectors(config: ConfigModel, data: RunData, split: Split, utts: Sequence[str]) -> np.ndarray:
+def vectors(method: ModuleType, config: ConfigModel, data: RunData, split: Split, utts: Sequence[str]) -> np.ndarray:
     """Give the point of each utterance that distances are taken from, (n, D).
 
     Its normalized vector; the mean of its frames, as they are stored; or, where the encoder is trained, the mean of
     the frames that its frozen front end gives.
     """
     if data.x.shape[1]:
-        return data.normalized(split, chosen(config))[data.rows(utts)]
+        return data.normalized(split, adaptation_of(method.ABOUT, dict(config)))[data.rows(utts)]
     if data.encoder is None:
         return np.stack([data.frames[utt].float().flatten(0, -2).mean(0).numpy() for utt in utts])
     from ser.features.encoders import load_trainable
@@ -324,10 +322,11 @@ def _attributes(
     method: ModuleType, config: ConfigModel, data: RunData, state: State, device: Device
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Fit the rating that a latent space follows, rating = b_0 + b z, on the training utterances of each model."""
-    rating = getattr(getattr(config, "loss", None), "metric", "none")
-    if rating not in ATTRIBUTES:
+    rating = answer(method, "rating", config)
+    if rating is None:
         return {}, {}
-    of_utt, tests = data.ratings[rating], {split.name: trained_on(config, split) for split in data.splits}
+    of_utt = data.ratings[rating]
+    tests = {split.name: learned_from(method, config, split) for split in data.splits}
     found: dict[str, np.ndarray] = {}
     for p in _predicted(method, config, data, state, tests, device):
         rows = [i for i, utt in enumerate(p.utts) if utt in of_utt and np.isfinite(p.latent[i]).all()]
@@ -390,9 +389,9 @@ class Model:
             )
         if about["refuses_new_audio"]:
             raise ConfigError(f"--model {folder}: {about['refuses_new_audio']}")
-        if about["method"] not in METHODS:
-            raise ConfigError(f"{path}: method: {unknown(str(about['method']), METHODS)}")
-        method = importlib.import_module(METHODS[about["method"]])
+        if about["method"] not in methods.names():
+            raise ConfigError(f"{path}: method: {unknown(str(about['method']), methods.names())}")
+        method = methods.load(about["method"])
         conf = folder / "conf.yaml"
         config = build(method.Config, yaml.safe_load(conf.read_text(encoding="utf-8")), str(conf))
         return cls(folder, about, config, read_tensors(folder / "predict.safetensors", "numpy")[0], ckpt)
@@ -400,7 +399,7 @@ class Model:
     @property
     def method(self) -> ModuleType:
         """The module that predicts."""
-        return importlib.import_module(METHODS[self.about["method"]])
+        return methods.load(self.about["method"])
 
     @property
     def classes(self) -> list[str]:
@@ -410,7 +409,11 @@ class Model:
     @property
     def of_speakers(self) -> bool:
         """Whether it needs all utterances of a speaker before it can score one."""
-        return find(chosen(self.config)).GROUP == "speaker"
+        return self._groups_by == "speaker"
+
+    @property
+    def _groups_by(self) -> str | None:
+        return find(adaptation_of(self.method.ABOUT, dict(self.config))).GROUP
 
     @cached_property
     def state(self) -> State:
@@ -474,7 +477,7 @@ class Model:
             if wanted not in known:
                 raise ConfigError(f"--corpus: {unknown(wanted, known)}")
             return wanted
-        matters = self.about["method"] in TAKES_CORPUS or find(chosen(self.config)).GROUP == "corpus"
+        matters = self.method.ABOUT.by_corpus or self._groups_by == "corpus"
         if matters and len(known) > 1:
             raise ConfigError(
                 f"--model {self.folder}: it treats each corpus in its own way; say by --corpus as which of "
@@ -587,7 +590,7 @@ class Model:
         split = next(split for split in data.splits if split.name == self.about["far"]["split"])
         utts = [utt for utt in data.utts if re.fullmatch(r".*-new-\d+", utt)]
         return (
-            distances(vectors(self.config, data, split, utts), self.tensors["center"])
+            distances(vectors(self.method, self.config, data, split, utts), self.tensors["center"])
             / self.about["far"]["threshold"]
         )
 

@@ -28,7 +28,7 @@ from ser.adaptation.base import Normalization, sees
 from ser.config import ConfigModel
 from ser.errors import DataError
 from ser.losses.continuous_metric import ContinuousMetricLoss, Distance, Pairs
-from ser.methods.base import History, Job, Prediction, State
+from ser.methods.base import About, History, Job, Prediction, State
 from ser.nn.denoising_autoencoder import DenoisingAutoencoder
 from ser.randomness import seed_of
 from ser.splits.lists import Split
@@ -36,6 +36,8 @@ from ser.system.devices import Device, make_fabric
 from ser.training.linear_svc import fit_linear_svc, votes
 from ser.training.lockstep import Params, train_in_lockstep
 from ser.training.run_data import RunData
+
+ABOUT = About(paper="Das et al. 2022", needs_torch=True, adaptation="normalization", takes_statistics=True)
 
 
 class OutlierConfig(ConfigModel):
@@ -107,6 +109,16 @@ def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
     return frozenset(labels | ({"unlabelled-test"} if seen else set()))
 
 
+def trained_on(config: Config, split: Split) -> Mapping[str, str]:
+    """List the utterances whose labels a row learns from."""
+    return split.train if config.train_on == "source" else split.labelled
+
+
+def rating(config: Config) -> str | None:
+    """Name the rating that the latent space follows."""
+    return None if config.loss.metric == "none" else config.loss.metric
+
+
 def refuses_new_audio(config: Config) -> str | None:
     """Tell why a row cannot score other audio than its test lists; None if it can."""
     return (
@@ -119,19 +131,15 @@ def refuses_new_audio(config: Config) -> str | None:
 # ---- 1. Features of a fold -------------------------------------------------------------------------------------
 
 
-def _labelled(config: Config, split: Split) -> Mapping[str, str]:
-    return split.train if config.train_on == "source" else split.labelled
-
-
 def splits_of(config: Config, data: RunData) -> list[Split]:
     """List the splits that a row has models for: those with its kind of data, rated if its loss needs ratings."""
-    splits = [split for split in data.splits if _labelled(config, split)]
+    splits = [split for split in data.splits if trained_on(config, split)]
     if config.loss.metric == "none":
         return splits
     rating = data.ratings.get(config.loss.metric, {})
-    rated = [split for split in splits if any(utt in rating for utt in _labelled(config, split))]
+    rated = [split for split in splits if any(utt in rating for utt in trained_on(config, split))]
     if not rated:
-        corpora = ", ".join(sorted({utt.split("-")[0] for split in splits for utt in _labelled(config, split)}))
+        corpora = ", ".join(sorted({utt.split("-")[0] for split in splits for utt in trained_on(config, split)}))
         raise DataError(
             f"{config.loss.metric}: {corpora or 'no corpus here'} has no ratings; get them with "
             "utils/download_corpus.sh das2022 DIR, set DAS2022 in conf/db.sh and run from stage 1"
@@ -222,7 +230,7 @@ def _fold(config: Config, data: RunData, split: Split, known: dict[str, _Fold]) 
     key = f"{split.name} {config.train_on} {config.normalization} {config.outliers}"
     if key not in known:
         x, left_out = standardized(config, data, split)
-        labelled = _labelled(config, split)
+        labelled = trained_on(config, split)
         rows, y = data.rows(labelled), data.targets(labelled)
         ratings = torch.tensor([[data.ratings[r].get(utt, torch.nan) for r in RATINGS] for utt in labelled])
         kept = ~left_out[rows]

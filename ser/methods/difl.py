@@ -34,7 +34,7 @@ from ser.config import ConfigModel
 from ser.errors import ConfigError, DataError
 from ser.features.micro_batches import micro_batches
 from ser.losses.center import CenterLoss
-from ser.methods.base import History, Job, Prediction, State
+from ser.methods.base import About, History, Job, Prediction, State
 from ser.metrics.classification import uar
 from ser.nn.cnn_blstm import CnnBlstm, CnnBlstmOutput
 from ser.randomness import seed_of
@@ -62,6 +62,8 @@ from ser.training.tensor_files import (
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+ABOUT = About(paper="Gao et al. 2022", needs_torch=True, adaptation="normalization")
 
 SAVE_EVERY_S = 60
 """Seconds of work that a killed training may lose, and the epoch that it was in."""
@@ -156,6 +158,16 @@ def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
     hears_tests = _uses_target(config) or "unlabelled-test" in sees(config.normalization)
     audio = {"unlabelled-test"} if hears_tests else set()
     return frozenset(audio | ({"labelled"} if is_source else set()))
+
+
+def trained_on(config: Config, split: Split) -> Mapping[str, str]:
+    """List the utterances whose labels a row learns from."""
+    return split.train
+
+
+def chooses_on_dev(config: Config) -> bool:
+    """Say that the epoch with the best dev UAR is kept."""
+    return True
 
 
 def _uses_target(config: Config) -> bool:

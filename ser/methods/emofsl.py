@@ -12,6 +12,7 @@ computation; the methods share source weights, support sets and seeds. `emofsl_f
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from functools import cache
 from typing import Literal
 
@@ -27,7 +28,7 @@ from ser.config import ConfigModel
 from ser.errors import ConfigError
 from ser.losses.emotion_distance import CLASSES, EmotionDistanceLoss
 from ser.losses.siamese_contrastive import SiameseContrastiveLoss
-from ser.methods.base import History, Job, Prediction, State
+from ser.methods.base import About, History, Job, Prediction, State
 from ser.metrics.classification import uar
 from ser.nn.embedding_classifier import EmbeddingClassifier
 from ser.randomness import seed_of
@@ -36,6 +37,15 @@ from ser.system.devices import Device, make_fabric
 from ser.training.run_data import RunData, class_weight
 from ser.training.stacked import Params, repeat, train_stacked
 from ser.training.tensor_files import below
+
+ABOUT = About(
+    paper="Yue et al. 2023",
+    needs_torch=True,
+    starts_from=["emofsl"],
+    few_shot=True,
+    adaptation="normalization",
+    takes_statistics=True,
+)
 
 Objective = Literal["btl", "fstl", "emofsl"]
 
@@ -97,6 +107,22 @@ def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
     """Tell what target data a row sees; the tested corpus is never a source."""
     shots = frozenset() if config.objective == "source_only" else frozenset({"k-shot"})
     return shots | sees(config.normalization)
+
+
+def trained_on(config: Config, split: Split) -> Mapping[str, str]:
+    """List the utterances whose labels a row learns from: the source's, and the support sets that it adapts to."""
+    adapted = [] if config.objective == "source_only" else split.support.values()
+    return {**split.train, **{utt: name for support in adapted for utt, name in support.items()}}
+
+
+def chooses_on_dev(config: Config) -> bool:
+    """Whether a row keeps the epoch with the best dev UAR: source models do."""
+    return config.objective == "source_only"
+
+
+def needs_support(config: Config) -> bool:
+    """Whether prediction takes the class means of the support sets."""
+    return config.predictor == "nearest_mean" and config.objective != "source_only"
 
 
 # ---- 1. Source training (Sec. III; the paper names no settings) ----------------------------------------------

@@ -23,7 +23,7 @@ from ser.errors import DataError
 from ser.features.encoders import load_trainable
 from ser.features.encoders.transformer import TransformerEncoder
 from ser.methods import emofsl
-from ser.methods.base import History, Job, Prediction, State
+from ser.methods.base import SCORES, About, History, Job, Prediction, State
 from ser.methods.emofsl import AdaptConfig, LossConfig, Objective, SourceConfig
 from ser.metrics.classification import uar
 from ser.nn.embedding_classifier import EmbeddingClassifier
@@ -37,6 +37,10 @@ from ser.training.tensor_files import below, prefixed, read_tensors, write_tenso
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+ABOUT = About(
+    paper="Yue et al. 2023", needs_torch=True, finetunes=True, starts_from=["emofsl_finetune"], few_shot=True
+)
 
 
 class ModelConfig(emofsl.ModelConfig):
@@ -80,6 +84,16 @@ class Config(ConfigModel):
 def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
     """Tell what target data a row sees; the tested corpus is never a source."""
     return frozenset() if config.objective == "source_only" else frozenset({"k-shot"})
+
+
+def trained_on(config: Config, split: Split) -> Mapping[str, str]:
+    """List the utterances whose labels a row learns from: the source's, and the support sets that it adapts to."""
+    return emofsl.trained_on(config, split)
+
+
+def chooses_on_dev(config: Config) -> bool:
+    """Whether a row keeps the epoch with the best dev UAR: source models do."""
+    return emofsl.chooses_on_dev(config)
 
 
 def refuses_new_audio(config: Config) -> str | None:
@@ -160,7 +174,7 @@ def _train_sources(fabric: Fabric, config: Config, data: RunData, seed: int, scr
             unfinished = scratch / f"source{number}.unfinished"
             epochs = _train_source(trainer, config, data, split, seed, unfinished)
             scores = {
-                f"scores.k0.{split.name}": trainer.outputs(tested(data, split))[1].softmax(-1).unsqueeze(0)
+                f"{SCORES}k0.{split.name}": trainer.outputs(tested(data, split))[1].softmax(-1).unsqueeze(0)
                 for split, source in zip(data.splits, sources, strict=True)
                 if source == number
             }
@@ -290,7 +304,7 @@ def _collect_episodes(data: RunData, scratch: Path) -> tuple[State, History]:
             parts = [
                 read_tensors(_episode_path(scratch, split, k, e.draw)) for e in data.episodes(k) if e.split == number
             ]
-            state[f"scores.k{k}.{split.name}"] = torch.stack([tensors["scores"] for tensors, _ in parts])
+            state[f"{SCORES}k{k}.{split.name}"] = torch.stack([tensors["scores"] for tensors, _ in parts])
             losses += [about for _, about in parts]
         history += [
             {"k": k, "epoch": epoch, "loss": row.mean().item(), "loss_sd": row.std(correction=0).item()}
@@ -305,7 +319,7 @@ def predict(config: Config, data: RunData, state: State, device: Device) -> list
     Raises:
         DataError: if one was not scored in training, and the weights of its model were not kept.
     """
-    if not any(name.startswith("scores.") for name in state):
+    if not any(name.startswith(SCORES) for name in state):
         return _predict_sources(config, data, state, device)
     predictions, are_posteriors = [], config.predictor == "classifier" or config.objective == "source_only"
     for split in (split for split in data.splits if split.test):
@@ -317,7 +331,7 @@ def predict(config: Config, data: RunData, state: State, device: Device) -> list
         draws = [(0, 0)] if config.objective == "source_only" else list(split.support)
         for k, draw in draws:
             number = [d for size, d in draws if size == k].index(draw)
-            scores = state[f"scores.k{k}.{split.name}"][number, rows].numpy()
+            scores = state[f"{SCORES}k{k}.{split.name}"][number, rows].numpy()
             predictions.append(Prediction(split.name, k, draw, queries, scores, are_posteriors=are_posteriors))
     return predictions
 

@@ -13,11 +13,15 @@ from pydantic import Field
 
 from ser.adaptation.base import Normalization, sees
 from ser.config import ConfigModel
-from ser.methods.base import History, Job, Prediction, State
+from ser.methods.base import About, History, Job, Prediction, State
 from ser.splits.lists import Split
 from ser.system.devices import Device
 from ser.training.linear_svc import fit_linear_svc, votes
 from ser.training.run_data import RunData
+
+ABOUT = About(
+    paper=None, needs_torch=False, is_random=False, cost="cost", adaptation="normalization", takes_statistics=True
+)
 
 
 class Config(ConfigModel):
@@ -36,15 +40,20 @@ def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
     return frozenset(labels | ({"unlabelled-test"} if seen else set()))
 
 
-def _trained_on(config: Config, data: RunData) -> list[tuple[Split, Mapping[str, str]]]:
-    both = [(split, split.train if config.train_on == "source" else split.labelled) for split in data.splits]
+def trained_on(config: Config, split: Split) -> Mapping[str, str]:
+    """List the utterances whose labels a row learns from."""
+    return split.train if config.train_on == "source" else split.labelled
+
+
+def _models(config: Config, data: RunData) -> list[tuple[Split, Mapping[str, str]]]:
+    both = [(split, trained_on(config, split)) for split in data.splits]
     return [(split, labelled) for split, labelled in both if labelled]
 
 
 def train(config: Config, data: RunData, seed: int, init: State | None, job: Job) -> tuple[State, History]:
     """Fit one classifier per split; nothing is random."""
     fits, history = [], []
-    for split, labelled in _trained_on(config, data):
+    for split, labelled in _models(config, data):
         x, y = data.normalized(split, config.normalization)[data.rows(labelled)], data.targets(labelled)
         fits.append(fit_linear_svc(x, y, len(data.classes), config.cost))
         history.append({"split": split.name, "utterances": len(x)})
@@ -55,7 +64,7 @@ def train(config: Config, data: RunData, seed: int, init: State | None, job: Job
 def predict(config: Config, data: RunData, state: State, device: Device) -> list[Prediction]:
     """Score test utterances by the pairs of classes that each class wins."""
     predictions = []
-    for i, (split, _) in enumerate(_trained_on(config, data)):
+    for i, (split, _) in enumerate(_models(config, data)):
         x = data.normalized(split, config.normalization)[data.rows(split.test)]
         scores = votes(x, state["weight"][i], state["bias"][i], len(data.classes))
         predictions.append(Prediction(split.name, 0, 0, list(split.test), scores, are_posteriors=False))

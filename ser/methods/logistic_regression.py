@@ -13,12 +13,22 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from ser.adaptation.base import Normalization, chosen, sees
+from ser.adaptation.base import Normalization, sees
 from ser.config import ConfigModel
-from ser.methods.base import History, Job, Prediction, State
+from ser.methods.base import About, History, Job, Prediction, State
 from ser.metrics.calibration import probabilities
+from ser.splits.lists import Split
 from ser.system.devices import Device
 from ser.training.run_data import Episode, RunData
+
+ABOUT = About(
+    paper=None,
+    needs_torch=False,
+    is_random=False,
+    cost="inverse_penalty",
+    adaptation="normalization",
+    takes_statistics=True,
+)
 
 
 class Config(ConfigModel):
@@ -38,13 +48,20 @@ def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
     return labels | sees(config.normalization)
 
 
-def _trained_on(config: Config, data: RunData, k: int) -> list[tuple[Episode, Mapping[str, str]]]:
+def trained_on(config: Config, split: Split) -> Mapping[str, str]:
+    """List the utterances whose labels a row learns from."""
+    if config.train_on == "support":
+        return {utt: name for support in split.support.values() for utt, name in support.items()}
+    return split.labelled if config.train_on == "labelled" else split.train
+
+
+def _models(config: Config, data: RunData, k: int) -> list[tuple[Episode, Mapping[str, str]]]:
     """List the training sets: every support set of size k, or each split's labelled or source data, as k = 0.
 
     Splits that have no such data are passed over.
     """
     if config.train_on != "support":
-        of_split = [split.labelled if config.train_on == "labelled" else split.train for split in data.splits]
+        of_split = [trained_on(config, split) for split in data.splits]
         return [(Episode(i, 0, 0), labelled) for i, labelled in enumerate(of_split) if labelled]
     return [(e, data.splits[e.split].support[e.k, e.draw]) for e in data.episodes(k)]
 
@@ -55,7 +72,7 @@ def _sizes(config: Config, data: RunData) -> list[int]:
 
 def _adapted(config: Config, data: RunData) -> Callable[[int], np.ndarray]:
     """Give the features of all utterances by the number of a split, which come one after another."""
-    return lru_cache(maxsize=1)(lambda number: data.normalized(data.splits[number], chosen(config)))
+    return lru_cache(maxsize=1)(lambda number: data.normalized(data.splits[number], config.normalization or "none"))
 
 
 def train(config: Config, data: RunData, seed: int, init: State | None, job: Job) -> tuple[State, History]:
@@ -64,7 +81,7 @@ def train(config: Config, data: RunData, seed: int, init: State | None, job: Job
     history, x_of = [], _adapted(config, data)
     for k in _sizes(config, data):
         fits = []
-        for episode, labelled in _trained_on(config, data, k):
+        for episode, labelled in _models(config, data, k):
             x, moments = x_of(episode.split)[data.rows(labelled)], None
             if config.normalization is None:
                 moments = data.moments(data.splits[episode.split], list(labelled))
@@ -90,7 +107,7 @@ def predict(config: Config, data: RunData, state: State, device: Device) -> list
     """Score test utterances by class probabilities."""
     predictions, x_of = [], _adapted(config, data)
     for k in _sizes(config, data):
-        for i, (episode, _) in enumerate(_trained_on(config, data, k)):
+        for i, (episode, _) in enumerate(_models(config, data, k)):
             split = data.splits[episode.split]
             logits = x_of(episode.split)[data.rows(split.test)] @ state[f"k{k}.weight"][i].T + state[f"k{k}.bias"][i]
             predictions.append(

@@ -13,7 +13,7 @@ The encoder itself is trained by `supcon_finetune`, which has what is said here 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
@@ -29,7 +29,7 @@ from ser.config import ConfigModel
 from ser.errors import ConfigError
 from ser.losses.cosine_margin import CosineMarginLoss, Pairs
 from ser.losses.positive_pair_infonce import Form, PositivePairInfoNCELoss
-from ser.methods.base import History, Job, Prediction, State
+from ser.methods.base import About, History, Job, Prediction, State
 from ser.metrics.classification import uar
 from ser.nn.embedding_classifier import EmbeddingClassifier
 from ser.nn.self_attention_pooling import SelfAttentionPooling
@@ -44,6 +44,8 @@ from ser.training.tensor_files import below, read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+ABOUT = About(paper="Xiang", needs_torch=True, starts_from=["supcon"], by_corpus=True)
 
 MICRO_BATCH_FRAMES = 1 << 16
 """Padded cached frames that a device takes at once."""
@@ -158,8 +160,25 @@ class Config(HeadConfig):
 
 def target_data(config: HeadConfig, is_source: bool = False) -> frozenset[str]:
     """Tell what target data a row sees: its own corpus' classifier, and stage one on both corpora, see its labels."""
-    sees_both = config.objective == "supcon" and config.stage_one.corpora == "both"
-    return frozenset({"labelled"} if config.classifier == "own" or sees_both or is_source else ())
+    return frozenset({"labelled"} if config.classifier == "own" or _sees_all(config) or is_source else ())
+
+
+def trained_on(config: HeadConfig, split: Split) -> Mapping[str, str]:
+    """List the utterances whose labels the classifiers of the tested corpora learn from, and stage one below them."""
+    lists = by_corpus(split.labelled)
+    tested = by_corpus(split.test) or lists
+    own = {c for c in lists if any((c == corpus) == (config.classifier == "own") for corpus in tested)}
+    corpora, labelled = lists if _sees_all(config) else own, split.train if config.dev == "choose" else split.labelled
+    return {utt: name for utt, name in labelled.items() if utt.split("-")[0] in corpora}
+
+
+def chooses_on_dev(config: HeadConfig) -> bool:
+    """Whether a row keeps the epoch with the best dev UAR."""
+    return config.dev == "choose"
+
+
+def _sees_all(config: HeadConfig) -> bool:
+    return config.objective == "supcon" and config.stage_one.corpora == "both"
 
 
 # ---- 1. The network (Sec. 3, Eq. 1) ---------------------------------------------------------------------------
@@ -314,8 +333,7 @@ def units(config: HeadConfig, data: RunData) -> dict[tuple[str, str], Unit]:
         if config.classifier == "other" and len(lists) != 2:
             raise ConfigError(f"classifier: 'other' needs two corpora, the protocol has {', '.join(lists)}")
         for corpus in lists:
-            sees_all = config.objective == "supcon" and config.stage_one.corpora == "both"
-            seen = tuple(lists) if sees_all else (corpus,)
+            seen = tuple(lists) if _sees_all(config) else (corpus,)
             key = corpus, tuple(utt for name in seen for utt in lists[name])
             found[split.name, corpus] = owner.setdefault(key, Unit(split.name, seen, corpus))
     return found
@@ -329,7 +347,7 @@ def by_corpus(labelled: Mapping[str, str]) -> dict[str, dict[str, str]]:
     return parts
 
 
-def trained_on(config: HeadConfig, split: Split, corpora: Sequence[str]) -> dict[str, str]:
+def training_list(config: HeadConfig, split: Split, corpora: Collection[str]) -> dict[str, str]:
     """List what a model is trained on, without what it chooses by: utterance -> class."""
     labelled = split.labelled if config.dev == "train" else split.train
     return {
@@ -467,7 +485,7 @@ def classify(
     checkpoint: Path | None,
 ) -> list[dict[str, float]]:
     """Train whatever the model has to train by cross-entropy on one corpus: stage two, or the baseline."""
-    labelled, dev = trained_on(config, split, [corpus]), by_corpus(split.dev).get(corpus, {})
+    labelled, dev = training_list(config, split, [corpus]), by_corpus(split.dev).get(corpus, {})
     own = classes_of(data, by_corpus(split.labelled)[corpus])
     targets = np.array([own.index(i) for i in data.targets(labelled).tolist()])
     y, balanced = (
@@ -498,7 +516,7 @@ def train_unit(
     """Train a classifier, and the encoder below it unless it is done; their weights by name, and their histories."""
     split = next(split for split in data.splits if split.name == unit.split)
     own = classes_of(data, by_corpus(split.labelled)[unit.corpus])
-    encoder = base.fabric.to_device(base.encoder(trained_on(config, split, unit.seen)))
+    encoder = base.fabric.to_device(base.encoder(training_list(config, split, unit.seen)))
     pool = SelfAttentionPooling(encoder.dim, seed_of("pooling", seed))
     head = EmbeddingClassifier(encoder.dim, config.hidden, len(own), seed_of("classifier", seed, unit.corpus))
 
@@ -523,7 +541,7 @@ def train_unit(
             set_kept(model, weights)
         else:
             history = stage_one(
-                trainer(model, base.frames()), config, base, trained_on(config, split, unit.seen), seed,
+                trainer(model, base.frames()), config, base, training_list(config, split, unit.seen), seed,
                 scratch / f"{unit.encoder_name}.unfinished",
             )  # fmt: skip
             if base.fabric.is_global_zero:

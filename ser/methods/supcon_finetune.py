@@ -22,10 +22,11 @@ from ser.features.encoders import load_trainable
 from ser.features.encoders.transformer import TransformerEncoder
 from ser.features.micro_batches import micro_batches
 from ser.methods import supcon
-from ser.methods.base import History, Job, Prediction, State
+from ser.methods.base import About, History, Job, Prediction, State
 from ser.methods.supcon import by_corpus, check, collect, mean_cosines, predict_all, train_all, units
 from ser.nn.lora import add_lora
 from ser.randomness import seed_of
+from ser.splits.lists import Split
 from ser.system.devices import Device, Precision, count_devices, launch, make_fabric
 from ser.training.emotion_batches import EmotionBatches
 from ser.training.finetune import Crop, Frames
@@ -33,6 +34,8 @@ from ser.training.run_data import RunData
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+ABOUT = About(paper="Xiang", needs_torch=True, finetunes=True, starts_from=["supcon_finetune"], by_corpus=True)
 
 
 class LoraSettings(ConfigModel):
@@ -95,6 +98,16 @@ class Config(supcon.HeadConfig):
 def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
     """Tell what target data a row sees."""
     return supcon.target_data(config, is_source)
+
+
+def trained_on(config: Config, split: Split) -> Mapping[str, str]:
+    """List the utterances whose labels a row learns from."""
+    return supcon.trained_on(config, split)
+
+
+def chooses_on_dev(config: Config) -> bool:
+    """Whether a row keeps the epoch with the best dev UAR."""
+    return supcon.chooses_on_dev(config)
 
 
 # ---- 1. Training ----------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ as an error; here the likeliest of the task's classes is predicted.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -17,15 +18,15 @@ from torch import Tensor
 
 from ser.config import ConfigModel
 from ser.errors import ConfigError
-from ser.methods.base import History, Job, Prediction, State
+from ser.methods.base import About, History, Job, Prediction, State
+from ser.splits.lists import Split
 from ser.system.devices import Device
 from ser.training.run_data import RunData
 
 CLASSES = ("neutral", "happy", "angry", "sad")
 """In the order of the head's outputs."""
 
-TRAINED_ON = ("iemocap",)
-"""Corpora whose labels SUPERB trained the head on, whatever the recipe."""
+ABOUT = About(paper=None, needs_torch=True, is_random=False, trained_elsewhere=["iemocap"])
 
 NAMES = ("layer_weights", "projector.weight", "projector.bias", "classifier.weight", "classifier.bias")
 
@@ -40,6 +41,11 @@ class Config(ConfigModel):
 def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
     """Tell what target data a row sees: where it is a source, all of them may have been trained on."""
     return frozenset({"labelled"} if is_source else ())
+
+
+def trained_on(config: Config, split: Split) -> Mapping[str, str]:
+    """List the utterances of the corpora that SUPERB trained the head on; a recipe's other sources do not count."""
+    return {utt: name for utt, name in split.train.items() if utt.split("-")[0] in ABOUT.trained_elsewhere}
 
 
 def train(config: Config, data: RunData, seed: int, init: State | None, job: Job) -> tuple[State, History]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ser.data.data_dir import read_data_dir
 from ser.errors import ConfigError, ProtocolError
+from ser.methods.base import answer
 from ser.randomness import rng
 from ser.recipe.recipe import Recipe, Row
 from ser.splits.audit import audit
@@ -68,17 +69,11 @@ OWN_LISTS = ("speaker_leak", "test_selection")
 WAIVED = ("speaker", "recording session")
 """What the leak audit of `speaker_leak` does without."""
 
-COST = {"linear_svc": "cost", "logistic_regression": "inverse_penalty"}
-"""Methods without epochs -> the setting that people search for them."""
-
 GRID = (0.001, 0.01, 0.1, 1.0, 10.0)
 """Costs that are tried."""
 
 INNER_FOLDS = 3
 """Parts of the training speakers that the honest search leaves out in turn."""
-
-NORMALIZES = ("continuous_metric", "emofsl", "linear_svc", "logistic_regression")
-"""Methods that take statistics of vectors from the data they are given; the others have them in their network."""
 
 DEV_SHARE = 0.2
 """Of the training speakers, for rows that choose an epoch where the recipe's protocol has no dev speakers."""
@@ -186,7 +181,7 @@ class Simulated(Recipe):
 
     def _no_test_selection(self, row: Row) -> str | None:
         if is_searched(row):
-            on_few = row.values["train_on"] == "support"
+            on_few = "k-shot" in row.method.target_data(row.config)
             return "its support sets are too small for a search" if on_few else None
         parents = {other.name: other for other in self.candidates}
         chain: Row | None = row
@@ -197,14 +192,12 @@ class Simulated(Recipe):
         return "nothing is chosen: no epoch by dev speakers, no cost"
 
     def _no_best_seed(self, row: Row) -> str | None:
-        is_random = row.values["method"] not in (*COST, "superb")
-        return None if is_random else "draws nothing at random, so that all seeds give the same"
+        return None if row.about.is_random else "draws nothing at random, so that all seeds give the same"
 
     def _no_global_norm(self, row: Row) -> str | None:
-        how = row.values.get("normalization") or "source"
-        if row.values["method"] not in NORMALIZES:
+        if not row.about.takes_statistics:
             return "takes its statistics inside its network, from what it trains on"
-        if how == "none":
+        if row.about.adaptation and row.values.get(row.about.adaptation) == "none":
             return "takes no statistics"
         if "unlabelled-test" in row.method.target_data(row.config):
             return "declares that its statistics see the tested utterances"
@@ -299,20 +292,17 @@ def simulated(recipe: Recipe, mistake: str, arm: Arm) -> Simulated:
 
 def _chooses_on_dev(row: Row) -> bool:
     """Tell whether a row keeps the epoch that is best on dev; one that adapts a trained row does not."""
-    method = row.values["method"]
-    if method in ("supcon", "supcon_finetune"):
-        return row.values["dev"] == "choose" and row.init is None
-    return method == "difl" or (method in ("emofsl", "emofsl_finetune") and row.values["objective"] == "source_only")
+    return row.init is None and answer(row.method, "chooses_on_dev", row.config)
 
 
 def is_searched(row: Row) -> bool:
     """Tell whether a row's cost is searched, as nothing else is chosen."""
-    return row.values["method"] in COST
+    return row.about.cost is not None
 
 
 def costs_of(row: Row) -> list[Row]:
     """Make a row for each cost of the grid."""
-    key = COST[row.values["method"]]
+    key = row.about.cost
     return [
         dataclasses.replace(row, name=f"{row.name}-{key}{cost:g}", values={**row.values, key: cost}) for cost in GRID
     ]

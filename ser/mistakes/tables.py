@@ -12,7 +12,7 @@ import pandas as pd
 from ser.errors import DataError
 from ser.metrics.classification import uar
 from ser.metrics.statistics import holm
-from ser.mistakes.simulate import COST, DEV, INNER_FOLDS, MISTAKES, STAMPS, Simulated, costs_of, is_searched
+from ser.mistakes.simulate import DEV, INNER_FOLDS, MISTAKES, STAMPS, Simulated, costs_of, is_searched
 from ser.recipe.recipe import Row
 from ser.results.lines import pipes, wrapped
 from ser.scoring.compare import Paired, counts_of, paired, told
@@ -159,7 +159,7 @@ def _searched(recipe: Simulated, row: Row) -> Counts:
         for chosen in (by_speakers, by_test)
     ]
     classes = recipe.splits_of(row.task).classes
-    key = COST[row.values["method"]]
+    key = row.about.cost
     costs = [[name.rpartition(key)[2] for name in chosen.values()] for chosen in (by_speakers, by_test)]
     note = " / ".join(", ".join(f"{cost} in {of.count(cost)}" for cost in sorted(set(of), key=float)) for of in costs)
     return {name: (*(counts_of(of[name], classes) for of in arms), f"costs of folds: {note}") for name in arms[0]}
@@ -181,8 +181,11 @@ def _chosen_by_training_speakers(recipe: Simulated, row: Row) -> dict[str, str]:
         return read_json(folder / "chosen.json")
     data = recipe.run_data(row, scoring=False)
     speaker_of = dict(zip(data.utts, data.speakers, strict=True))
-    part = "train" if row.values["train_on"] == "source" else "labelled"
-    inner = [split for outer in data.splits for split in _inner_splits(outer, part, speaker_of)]
+    inner = [
+        split
+        for outer in data.splits
+        for split in _inner_splits(outer, row.method.trained_on(row.config, outer), speaker_of)
+    ]
     data = dataclasses.replace(data, splits=inner)
     scores: dict[str, dict[str, float]] = {}
     for of_cost in costs:
@@ -201,9 +204,15 @@ def _chosen_by_training_speakers(recipe: Simulated, row: Row) -> dict[str, str]:
     return chosen
 
 
-def _inner_splits(outer: Split, part: str, speaker_of: Mapping[str, str]) -> list[Split]:
-    """Part what a split trains on by its speakers, each part tested once; nothing of the outer test list is in it."""
-    labelled: Mapping[str, str] = getattr(outer, part)
+def _inner_splits(outer: Split, labelled: Mapping[str, str], speaker_of: Mapping[str, str]) -> list[Split]:
+    """Part what a split trains on by its speakers, each part tested once; nothing of the outer test list is in it.
+
+    Args:
+        outer: the split.
+        labelled: what the row learns from there, its list `train` or `labelled`.
+        speaker_of: utterance -> speaker.
+    """
+    part = "train" if labelled == outer.train else "labelled"
     speakers = sorted({speaker_of[utt] for utt in labelled})
     splits = []
     for number in range(min(INNER_FOLDS, len(speakers))):

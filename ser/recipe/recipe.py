@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import importlib
 from collections.abc import Iterator, Sequence
 from functools import cache, cached_property
 from pathlib import Path
@@ -22,51 +21,21 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import ser
+from ser import methods
 from ser.config import ConfigModel, Origin, build, find, load, read, split_override
 from ser.data.data_dir import check_unchanged, read_audio_parts
 from ser.errors import ConfigError, DataError, unknown
 from ser.features.config import FeatureConfig, made_from_audio
+from ser.methods.base import adaptation_of
 from ser.splits.lists import Splits
 from ser.system.files import Done, fingerprint, read_json
 
 if TYPE_CHECKING:
-    from ser.methods.base import State
+    from ser.methods.base import About, State
     from ser.training.run_data import RunData
-
-METHODS = {
-    "continuous_metric": "ser.methods.continuous_metric",
-    "difl": "ser.methods.difl",
-    "emofsl": "ser.methods.emofsl",
-    "emofsl_finetune": "ser.methods.emofsl_finetune",
-    "linear_svc": "ser.methods.linear_svc",
-    "logistic_regression": "ser.methods.logistic_regression",
-    "superb": "ser.methods.superb",
-    "supcon": "ser.methods.supcon",
-    "supcon_finetune": "ser.methods.supcon_finetune",
-}
-"""Value of `method:` in a configuration -> the module that holds the method."""
-
-PAPERS = {
-    "continuous_metric": "Das et al. 2022",
-    "difl": "Gao et al. 2022",
-    "emofsl": "Yue et al. 2023",
-    "emofsl_finetune": "Yue et al. 2023",
-    "supcon": "Xiang",
-    "supcon_finetune": "Xiang",
-}
-"""Value of `method:` -> the paper that the method is from, for those that are a paper's own."""
-
-FINETUNES = ("emofsl_finetune", "supcon_finetune")
-"""Methods that train the encoder itself, on audio: hours on a GPU, so they run only when asked for."""
 
 SIMILARITY = "similarity.npz"
 """File in a run's folder: cosines by layer before and after training, of methods with a function `similarity`."""
-
-CLASSIC = ("linear_svc", "logistic_regression")
-"""Methods of scikit-learn: their weights are numpy's arrays, and they never wait for torch."""
-
-STARTING = ("emofsl", "emofsl_finetune", "supcon", "supcon_finetune")
-"""Methods whose rows may start from the weights of another, of the same method."""
 
 COLUMNS = ["row", "conf", "feature", "seeds", "init", "versus", "published", "set"]
 
@@ -120,7 +89,7 @@ class Row:
     @property
     def finetunes(self) -> bool:
         """Whether its method trains the encoder, on audio, instead of using cached features."""
-        return self.values["method"] in FINETUNES
+        return self.about.finetunes
 
     @property
     def reads(self) -> str:
@@ -128,9 +97,19 @@ class Row:
         return f"{self.task} audio for {self.feature}" if self.finetunes else f"{self.task} {self.feature}"
 
     @property
+    def about(self) -> About:
+        """What its method declares; imports nothing."""
+        return methods.about(self.values["method"])
+
+    @property
+    def adaptation(self) -> str:
+        """What brings corpora together before its method sees them, a file of `ser.adaptation`."""
+        return adaptation_of(self.about, self.values)
+
+    @property
     def method(self) -> ModuleType:
-        """The module that trains and predicts it; importing those outside `CLASSIC` imports torch."""
-        return importlib.import_module(METHODS[self.values["method"]])
+        """The module that trains and predicts it; importing one that needs torch takes seconds."""
+        return methods.load(self.values["method"])
 
     @property
     def config(self) -> ConfigModel:
@@ -210,12 +189,13 @@ class Recipe:
     @staticmethod
     def _check_init(row: Row, first: Row, path: Path) -> None:
         own, other = row.values["method"], first.values["method"]
-        if own not in STARTING:
+        starts_from = row.about.starts_from
+        if not starts_from:
             raise ConfigError(f"{path}: row '{row.label}': init: {own} starts from no other row; write '-'")
-        if own != other:
+        if other not in starts_from:
             raise ConfigError(
                 f"{path}: row '{row.label}': init: '{first.label}' is a row of {other}, whose weights {own} cannot "
-                f"take; name a row of {own}"
+                f"take; name a row of {' or '.join(starts_from)}"
             )
 
     def _read_rows(self, path: Path) -> list[Row]:
@@ -276,8 +256,8 @@ class Recipe:
             path = find("methods", path.stem, path.parent)
         own = [] if cells["set"] == "-" else cells["set"].split(" ")
         values, _ = read(path, own, self.mini)
-        if values.get("method") not in METHODS:
-            raise ConfigError(f"{path}: method: {unknown(str(values.get('method')), METHODS)}")
+        if values.get("method") not in methods.names():
+            raise ConfigError(f"{path}: method: {unknown(str(values.get('method')), methods.names())}")
         fixed = [split_override(o)[0] for o in own]  # what makes a row this row
         free = [o for o in self.overrides if _has(values, k := split_override(o)[0]) and k not in fixed]
         return read(path, [*own, *free], self.mini)
@@ -401,7 +381,7 @@ def read_weights(run_dir: Path, method: str) -> State:
     """Read the weights in a run's folder, as the method of that name takes them."""
     from ser.training.tensor_files import read_tensors
 
-    return read_tensors(run_dir / "model.safetensors", "numpy" if method in CLASSIC else "pt")[0]
+    return read_tensors(run_dir / "model.safetensors", "pt" if methods.about(method).needs_torch else "numpy")[0]
 
 
 def _has(values: dict[str, Any], keys: Sequence[str]) -> bool:
@@ -415,8 +395,8 @@ def _has(values: dict[str, Any], keys: Sequence[str]) -> bool:
 
 def _code(row: Row) -> tuple[str, ...]:
     """List the files that decide a row's weights: its method's, and its adaptation's, which is found by its name."""
-    adaptation = imported_code(f"ser.adaptation.{row.values.get('normalization') or 'none'}")
-    return tuple(sorted({*imported_code(METHODS[row.values["method"]]), *adaptation}))
+    adaptation = imported_code(f"ser.adaptation.{row.adaptation}")
+    return tuple(sorted({*imported_code(methods.module_of(row.values["method"])), *adaptation}))
 
 
 @cache

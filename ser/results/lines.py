@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ser.adaptation.base import find
 from ser.metrics.statistics import (
     Interval,
     difference_bootstrap,
@@ -294,17 +295,17 @@ def published_lines(published: Published | None, claimed: Collection[str | None]
     ]
 
 
-def row_stamps(values: Mapping[str, Any], one_class_speakers: Mapping[str, Sequence[int]]) -> list[str]:
+def row_stamps(adaptation: str, one_class_speakers: Mapping[str, Sequence[int]]) -> list[str]:
     """Tell what has to stand beside a row whatever it scores.
 
     Statistics of speakers who have one class alone are statistics of that class: where most speakers of a corpus are
     such, a row that uses them sees the emotion through the speaker.
 
     Args:
-        values: the row's configuration.
+        adaptation: what brings corpora together before the row's method sees them, a file of `ser.adaptation`.
         one_class_speakers: corpus -> number of its speakers who have one class alone, and of all its speakers.
     """
-    return [SPEAKER_TELLS] if values.get("normalization") == "speaker" and _mostly(one_class_speakers) else []
+    return [SPEAKER_TELLS] if find(adaptation).GROUP == "speaker" and _mostly(one_class_speakers) else []
 
 
 def page_stamps(one_class_speakers: Mapping[str, Sequence[int]]) -> list[str]:

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ser.recipe.recipe import PAPERS, SIMILARITY, Recipe, Row
+from ser.recipe import provenance
+from ser.recipe.recipe import SIMILARITY, Recipe, Row
 from ser.results.published import Condition, Published
 from ser.splits.protocols.base import Protocol
 from ser.system.files import read_json
@@ -114,7 +115,7 @@ def _about(recipe: Recipe, page: Page) -> dict[str, Any]:
     """Tell what the page is about."""
     from ser.corpora import CORPORA
 
-    papers = [PAPERS[row.values["method"]] for row in recipe.rows if row.values["method"] in PAPERS]
+    papers = [row.about.paper for row in recipe.rows if row.about.paper is not None]
     kind = "replication" if page.published else "open twin" if papers else "baseline"
     corpora: dict[str, dict[str, Any]] = {}
     for name in page.protocol.corpora:
@@ -185,15 +186,7 @@ def _table_records(recipe: Recipe, page: Page, tables: Mapping[Condition, list])
 
 def target_data(page: Page, row: Row, corpus: str) -> list[str]:
     """Tell what a row has seen of a tested corpus, words of `ser.types.TARGET_DATA`."""
-    return sorted(row.method.target_data(row.config, is_source=corpus in _sources(page, row, corpus)))
-
-
-def _sources(page: Page, row: Row, corpus: str) -> list[str]:
-    """List the corpora whose labels a row is trained on when another, or one of them, is tested."""
-    from ser.splits.protocols.words import sources
-
-    trained_elsewhere = getattr(row.method, "TRAINED_ON", None)
-    return sources(page.protocol, row.values, corpus) if trained_elsewhere is None else list(trained_elsewhere)
+    return provenance.target_data(row.method, row.config, page.protocol.sketch(row.task, corpus))
 
 
 def _row_about(recipe: Recipe, page: Page, row: Row, corpus: str, any_of_paper: bool) -> dict[str, Any]:
@@ -205,7 +198,7 @@ def _row_about(recipe: Recipe, page: Page, row: Row, corpus: str, any_of_paper: 
     return {
         "kind": "beside" if is_beside else kind,
         "method": row.values["method"],
-        "sources": _sources(page, row, corpus),
+        "sources": provenance.sources(row.method, row.config, page.protocol.sketch(row.task, corpus)),
         "seeds": len(row.seeds),
         "target_data": target_data(page, row, corpus) if is_hole else [],
         "options": " --finetune true" if row.finetunes else "",

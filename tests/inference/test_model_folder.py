@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
 import math
 import shutil
@@ -14,12 +13,12 @@ import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
+from ser import methods
 from ser.errors import ConfigError
 from ser.features.config import FeatureConfig
 from ser.inference import model_folder
-from ser.inference.model_folder import Model, NewUtterance, held_out_dev, seen_in, write_model
+from ser.inference.model_folder import Model, NewUtterance, held_out_dev, training_data, write_model
 from ser.methods.base import Job, Prediction
-from ser.recipe.recipe import METHODS
 from ser.training.run_data import RunData
 from ser.training.tensor_files import write_tensors
 from tests.methods import test_continuous_metric as metric
@@ -56,7 +55,7 @@ class Trained:
 
     @property
     def module(self):
-        return importlib.import_module(METHODS[self.method])
+        return methods.load(self.method)
 
     def predict(self):
         return self.module.predict(self.config, self.data, self.state, "cpu")
@@ -82,7 +81,7 @@ class Trained:
 
 
 def trained(method: str, config, data, tmp_path, init=None, finetunes: bool = False) -> Trained:
-    module = importlib.import_module(METHODS[method])
+    module = methods.load(method)
     blind = dataclasses.replace(data, splits=[dataclasses.replace(split, test={}) for split in data.splits])
     state, _ = module.train(config, blind, 1, init, Job("cpu", tmp_path / "scratch"))
     return Trained(method, config, data, dict(state), finetunes)
@@ -222,7 +221,9 @@ def test_a_folder_predicts_what_stage_5_predicted(name, tmp_path):
 
 
 def test_every_method_is_tested():
-    assert {name.split(" ")[0] for name in ROWS} - {"source"} | {"emofsl_finetune", "supcon_finetune"} == set(METHODS)
+    assert {name.split(" ")[0] for name in ROWS} - {"source"} | {"emofsl_finetune", "supcon_finetune"} == set(
+        methods.names()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -270,11 +271,13 @@ def test_no_id_of_a_corpus_is_kept(name, tmp_path):
 
 def test_dev_utterances_that_a_row_trains_on_calibrate_nothing():
     split = make_paired_data().splits[0]
-    assert held_out_dev(supcon.config("dev=choose"), split) == split.dev
-    assert held_out_dev(supcon.config("dev=train"), split) == {}
+    assert held_out_dev(supcon.supcon, supcon.config("dev=choose"), split) == split.dev
+    assert held_out_dev(supcon.supcon, supcon.config("dev=train"), split) == {}
     split = labelled(make_run_data()).splits[0]
-    assert held_out_dev(linear_svc.config(), split) == split.dev
-    assert held_out_dev(linear_svc.config(train_on="labelled"), split) == {}  # of another corpus than it trains on
+    assert held_out_dev(linear_svc.linear_svc, linear_svc.config(), split) == split.dev
+    assert (
+        held_out_dev(linear_svc.linear_svc, linear_svc.config(train_on="labelled"), split) == {}
+    )  # of another corpus than it trains on
 
 
 def test_temperature_is_that_of_the_dev_utterances_under_all_models(tmp_path):
@@ -319,7 +322,7 @@ def test_distance_is_1_at_the_percentile_of_dev(tmp_path):
     model = Model.open(tmp_path / "row")
     split = row.data.splits[0]
     data = model.run_data(features_of(row.data, split.dev), None, model.chosen(None, None, None, None))
-    x, seen = row.data.x, row.data.rows(seen_in(row.module, row.config, split))
+    x, seen = row.data.x, row.data.rows(training_data(row.module, row.config, [split])[split.name])
     assert 32 < len(seen) <= 32 + 16  # of 2 shots of 4 classes in 2 draws, which overlap
     source = x[row.data.rows(split.train)]
     x = (x - source.mean(0)) / source.std(0)

@@ -312,7 +312,7 @@ def test_the_history_tells_stage_one_once_and_stage_two_per_corpus(data, tmp_pat
 def test_dev_speakers_are_trained_on_unless_they_choose(data, tmp_path):
     drawn = []
     for choice in ("train", "choose", "refit"):
-        own = supcon.trained_on(config(f"dev={choice}", "objective=ft"), data.splits[0], ["one"])
+        own = supcon.training_list(config(f"dev={choice}", "objective=ft"), data.splits[0], ["one"])
         drawn.append({utt.split("-")[1] for utt in own})
         assert all(utt.startswith("one-") for utt in own)
     assert drawn == [{"1", "2", "3"}, {"1", "2"}, {"1", "2"}]  # the last is what chooses, before all are trained on

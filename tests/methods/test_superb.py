@@ -84,4 +84,4 @@ def test_the_corpus_of_its_head_is_labelled_and_no_other():
     c = superb.Config(method="superb", head="head.safetensors")
     assert superb.target_data(c) == set()
     assert superb.target_data(c, is_source=True) == {"labelled"}
-    assert superb.TRAINED_ON == ("iemocap",)
+    assert superb.ABOUT.trained_elsewhere == ["iemocap"]

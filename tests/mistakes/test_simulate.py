@@ -98,7 +98,7 @@ def test_dev_speakers_leave_the_training_list_whole_and_for_good():
 
 def test_the_search_tests_every_training_speaker_once_and_nobody_else():
     outer = dataclasses.replace(folds()[0], train=labels(3, 4, 5, 6))
-    inner = _inner_splits(outer, "train", {u.utt_id: u.speaker for u in PEOPLE})
+    inner = _inner_splits(outer, outer.train, {u.utt_id: u.speaker for u in PEOPLE})
     assert [sorted(speakers(split.test)) for split in inner] == [["c-03", "c-06"], ["c-04"], ["c-05"]]
     for split in inner:
         assert speakers(split.train) == speakers(outer.train) - speakers(split.test)

@@ -295,11 +295,11 @@ def test_without_a_paper_no_column_is_about_it():
 
 def test_speaker_statistics_are_stamped_where_most_speakers_have_one_class():
     counted = {"ravdess": [0, 24], "urdu": [26, 29]}
-    assert results.row_stamps({"normalization": "speaker"}, counted) == ["speaker ~ emotion"]
-    assert results.row_stamps({"normalization": "corpus"}, counted) == []
-    assert results.row_stamps({}, counted) == []
-    assert results.row_stamps({"normalization": "speaker"}, {"half": [5, 10]}) == []
-    assert results.row_stamps({"normalization": "speaker"}, {}) == []
+    assert results.row_stamps("speaker", counted) == ["speaker ~ emotion"]
+    assert results.row_stamps("corpus", counted) == []
+    assert results.row_stamps("none", counted) == []
+    assert results.row_stamps("speaker", {"half": [5, 10]}) == []
+    assert results.row_stamps("speaker", {}) == []
     [explained] = results.page_stamps(counted)
     assert explained.startswith("speaker ~ emotion: 26 of 29 speakers of urdu ")
     assert results.page_stamps({"half": [5, 10]}) == []

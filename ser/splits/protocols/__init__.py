@@ -15,7 +15,7 @@ from ser.splits.protocols.base import Protocol
 
 def known() -> list[str]:
     """List the names of all protocols."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in ("base", "words"))
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "base")
 
 
 def read_protocol(path: Path, mini: bool = False) -> Protocol:

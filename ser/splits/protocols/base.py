@@ -62,6 +62,8 @@ class Protocol(ConfigModel):
     def sketch(self, task: str, corpus: str) -> Split:
         """Draw a split that tests a corpus, with one utterance (`stand_in`) for each corpus of a list.
 
+        Utterances of support sets are none of other lists.
+
         Args:
             task: "" where there is only one.
             corpus: the tested one.
@@ -260,6 +262,6 @@ def classes_of(labels: Mapping[str, str], utterances: Iterable[Utterance]) -> di
     return {u.utt_id: labels[u.utt_id] for u in utterances}
 
 
-def stand_in(corpora: Iterable[str]) -> dict[str, str]:
-    """Give each corpus one utterance, `<corpus>-any-any`, of the class `any`."""
-    return {f"{name}-{ANY}-{ANY}": ANY for name in corpora}
+def stand_in(corpora: Iterable[str], name: str = ANY) -> dict[str, str]:
+    """Give each corpus one utterance, `<corpus>-any-<name>`, of the class `any`."""
+    return {f"{corpus}-{ANY}-{name}": ANY for corpus in corpora}

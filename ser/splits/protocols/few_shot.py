@@ -94,7 +94,7 @@ class FewShotProtocol(Protocol):
     def sketch(self, task: str, corpus: str) -> Split:
         """Draw a fold of the target, with one support set of each size."""
         source, target = stand_in([self.source]), stand_in([self.target])
-        support = {(k, 1): target for k in self.shots}
+        support = {(k, 1): stand_in([self.target], "support") for k in self.shots}
         return Split("sketch", source, source, list(target), target, support=support, labelled=target)
 
     def splits(self, utterances: Mapping[str, Sequence[Utterance]], labels: Mapping[str, str]) -> list[Split]:
