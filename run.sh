@@ -28,19 +28,21 @@ demo="ravdess2emodb ravdess2emodb_urdu iemocap2emodb_cafe_urdu_aesdd ravdess_emo
 stage_names=(data_prep splits features train score results) mistakes="speaker_leak test_selection best_seed global_norm"
 stage=1 stop_stage=6 db_root="" mini=false features="" finetune=false set="" allow_partial=false device=auto simulate_mistake="" arm=""
 nj=$(env -u OMP_NUM_THREADS nproc 2> /dev/null || getconf _NPROCESSORS_ONLN) # nproc would count threads
-recipe="" title="" corpora="" recipe_features="" mini_features="" # set by a recipe's run.sh
-options="stage stop_stage db_root mini features finetune set allow_partial nj device simulate_mistake arm recipe title corpora recipe_features mini_features"
+options="stage stop_stage db_root mini features finetune set allow_partial nj device simulate_mistake"
+folder=""
+if [ "${1:-}" = --recipe ]; then folder=$(cd "$2" && pwd) && shift 2; fi # by a recipe's run.sh
+if [ "${1:-}" = --arm ]; then arm=$2 && shift 2; fi # by this script, for a simulated mistake
 help_from="$root/run.sh"
 report=false arguments=()
 for argument in "$@"; do
-  if [ "$argument" = --report ]; then report=true options=${options//*arm/mini}; else arguments+=("$argument"); fi
+  if [ "$argument" = --report ]; then report=true options=mini; else arguments+=("$argument"); fi
 done
 if [ ${#arguments[@]} -gt 0 ]; then parse_options "${arguments[@]}"; fi
-[ "$report" = false ] || [ -z "$recipe" ] || usage_error "'--report' is about all recipes: ./run.sh --report"
+[ "$report" = false ] || [ -z "$folder" ] || usage_error "'--report' is about all recipes: ./run.sh --report"
 
 . "$root/utils/path.sh"
 if [ "$report" = true ]; then exec python3 -m ser.bin.report "$root/egs" --mini "$mini"; fi
-if [ -z "$recipe" ]; then
+if [ -z "$folder" ]; then
   [ $# -eq 0 ] || usage_error "options belong to a recipe: egs/<recipe>/run.sh $*"
   for name in $demo; do
     "$root/egs/$name/run.sh" --mini true
@@ -66,25 +68,24 @@ case $nj in '' | *[!0-9]* | 0) usage_error "option '--nj': found '$nj', a number
 [[ " $mistakes " = *" ${simulate_mistake:-best_seed} "* ]] ||
   usage_error "option '--simulate_mistake': found '$simulate_mistake', allowed are ${mistakes// /, }"
 if [ -n "$simulate_mistake" ] && [ -z "$arm" ]; then # the rows as they should be, then with the mistake
-  "$root/run.sh" "$@" --arm honest && exec "$root/run.sh" "$@" --arm mistaken
+  "$root/run.sh" --recipe "$folder" --arm honest "$@" && exec "$root/run.sh" --recipe "$folder" --arm mistaken "$@"
   exit
 fi
 
-folder=$root/egs/$recipe
-[ -d "$folder/conf" ] || usage_error "option '--recipe': egs/$recipe has no conf/; known: $(cd "$root/egs" && echo */)"
+recipe=$(basename "$folder")
 data=$root/data dump=$root/dump splits=$folder/splits exp=$folder/exp results=$folder/RESULTS.md
+set -a # a corpus of one's own has a line there, too
 unix_lines "$root/conf/db.sh" && . "$root/conf/db.sh"
-strict=true
+set +a
 if [ "$mini" = true ]; then
   data=$root/data_mini dump=$root/dump_mini exp=$folder/exp_mini
-  splits=$exp/splits results=$exp/RESULTS.md db_root=$data/corpora recipe_features=$mini_features
+  splits=$exp/splits results=$exp/RESULTS.md db_root=$data/corpora
 fi
 # Only the recipe as it is committed writes its RESULTS.md; variants keep theirs in exp/.
 if [ -n "$features$set" ]; then results=$exp/RESULTS.md; fi
-if [ -z "$features" ]; then features=$recipe_features strict=false; fi
 take_lock "$exp"
 recipe_options=(--recipe "$folder" --data "$data" --dump "$dump" --splits "$splits" --exp "$exp" --features "$features"
-  --strict "$strict" --mini "$mini" --finetune "$finetune")
+  --mini "$mini" --finetune "$finetune")
 for override in $set; do recipe_options+=(--set "$override"); done
 if [ -n "$arm" ]; then
   recipe_options+=(--simulate_mistake "$simulate_mistake" --arm "$arm")
@@ -110,18 +111,12 @@ begin() { # begin N: tell whether stage N is to run, and say so
 }
 
 if begin 1; then
-  # shellcheck disable=SC2086
-  if [ "$mini" = true ]; then step make_mini_corpora ser.bin.make_mini_corpora "$db_root" $corpora; fi
-  for name in $corpora; do
-    variable=${name^^} # its line in conf/db.sh
-    release=${!variable:-}
-    if [ "$mini" = true ] || [ -z "$release" ]; then where=(--db_root "$db_root"); else where=("$release"); fi
-    step "prepare_$name" ser.bin.prepare_corpus "$name" "${where[@]}" "$data/$name" --allow_partial "$allow_partial"
-  done
+  step data_prep ser.bin.data_prep --recipe "$folder" --data "$data" --db_root "$db_root" --mini "$mini" \
+    --allow_partial "$allow_partial"
 fi
 
 if begin 2; then
-  step splits ser.bin.make_splits --config "$folder/conf/protocol.yaml" --data "$data" --mini "$mini" "$splits"
+  step splits ser.bin.make_splits --config "$folder/conf/recipe.yaml" --data "$data" --mini "$mini" "$splits"
   if [ -n "$arm" ]; then step mistake_splits ser.bin.simulate_mistake splits "${recipe_options[@]}"; fi
 fi
 
@@ -141,9 +136,9 @@ if begin 5; then
 fi
 
 if [ "$arm" = mistaken ] && begin 6; then
-  step mistake ser.bin.simulate_mistake report "${recipe_options[@]}" --title "$title" --out "${results%RESULTS.md}MISTAKES.md"
+  step mistake ser.bin.simulate_mistake report "${recipe_options[@]}" --out "${results%RESULTS.md}MISTAKES.md"
 elif [ -z "$arm" ] && begin 6; then
-  step results ser.bin.results "${recipe_options[@]}" --title "$title" --out "$results"
+  step results ser.bin.results "${recipe_options[@]}" --out "$results"
 fi
 
 if [ "$status" -eq 0 ]; then log "$recipe: finished in $SECONDS s"; else log "$recipe: finished with holes, see above"; fi

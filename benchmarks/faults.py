@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ser.recipe.settings import read_settings
 from tests.faults import FAULTS, STAGES, content, errors, fault, run
 
 ROOT = Path(__file__).parents[1]
@@ -70,8 +71,7 @@ class Cut:
         rows = ["\t".join(["-" if i == place else cell for i, cell in enumerate(r.split("\t"))]) for r in rows]
         (conf / "runs.tsv").write_text("\n".join([head, *rows]) + "\n")
         self.made = [self.root / "data_mini", self.root / "dump_mini", self.root / "egs" / name / "exp_mini"]
-        script = (self.root / "egs" / name / "run.sh").read_text()
-        corpora = script.partition('--corpora "')[2].partition('"')[0].split()
+        corpora = read_settings(conf / "recipe.yaml", mini=True).protocol.corpora
         env = {**os.environ, "PYTHONPATH": str(self.root)}
         make = [sys.executable, "-m", "ser.bin.make_mini_corpora", str(self.made[0] / "corpora"), *corpora]
         subprocess.run(make, env=env, check=True, stdout=subprocess.DEVNULL)

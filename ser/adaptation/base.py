@@ -135,7 +135,7 @@ def covariances(seen: Seen) -> tuple[State, np.ndarray, np.ndarray]:
     if not seen.target:
         raise ConfigError(
             "normalization: it aligns the source with unlabelled audio of the target, and the protocol lists none; "
-            "set adapt in conf/protocol.yaml, or choose normalization: source"
+            "set adapt in conf/recipe.yaml, or choose normalization: source"
         )
     state = {ALL: mean_and_deviation(seen.blocks(seen.source))}
     state |= {name: mean_and_deviation(seen.blocks(utts)) for name, utts in seen.target.items()}

@@ -17,7 +17,7 @@ from ser.splits.make import make_splits
 
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--config", type=Path, required=True, help="the recipe's protocol")
+    parser.add_argument("--config", type=Path, required=True, help="the recipe, which holds its protocol")
     parser.add_argument("--data", type=Path, required=True, help="folder that holds data directories")
     parser.add_argument("--mini", choices=("true", "false"), default="false")
     parser.add_argument("splits", type=Path)

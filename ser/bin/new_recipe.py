@@ -28,17 +28,8 @@ from ser.system.files import read_json, replacing
 from ser.types import Utterance
 
 RUN_SH = """#!/usr/bin/env bash
-# {title}. Written by utils/new_recipe.sh.
-# Settings: conf/protocol.yaml (splits), conf/<method>.yaml, conf/labels/ (classes), conf/runs.tsv (rows).
 set -euo pipefail
-here=$(cd "$(dirname "${{BASH_SOURCE[0]}}")" && pwd)
-exec "$here/../../run.sh" \\
-  --recipe "$(basename "$here")" \\
-  --title "{title}" \\
-  --corpora "{source} {target}" \\
-  --recipe_features "fbank_no_cmvn byol_s" \\
-  --mini_features "fbank_no_cmvn" \\
-  "$@"
+exec "$(dirname "$0")/../../run.sh" --recipe "$(dirname "$0")" "$@"
 """
 
 SHARED = "../../../conf"
@@ -66,20 +57,19 @@ def main(argv: Sequence[str]) -> None:
         if method not in known:
             raise ConfigError(f"METHOD: {unknown(method, known)}")
     settings = _settings(args.root, args.source, args.target)
-    title = f"{args.source} to {args.target}, k labelled utterances per emotion"
     with replacing(folder) as part:
-        _write(args.root, part, settings, args.methods or known)
+        _write(part, settings, args.methods or known)
         script = part / "run.sh"
-        script.write_text(RUN_SH.format(title=title, source=args.source, target=args.target))
+        script.write_text(RUN_SH)
         script.chmod(0o755)
     print(f"wrote {folder}; look at its conf/, then type: egs/{args.name}/run.sh")
 
 
-def _write(root: Path, folder: Path, settings: dict[str, Any], methods: Sequence[str]) -> None:
+def _write(folder: Path, settings: dict[str, Any], methods: Sequence[str]) -> None:
     """Write a recipe's conf/."""
     conf = folder / "conf"
     conf.mkdir(parents=True)
-    _dump(conf / "protocol.yaml", {"base": f"{SHARED}/protocols/few_shot.yaml", **settings["protocol"]})
+    _dump(conf / "recipe.yaml", settings["recipe"])
     if settings["corpora"]:
         text = "class: the emotions that count as it, as in `happy: [happy, excited]`; the others are dropped"
         (conf / "labels").mkdir()
@@ -88,8 +78,6 @@ def _write(root: Path, folder: Path, settings: dict[str, Any], methods: Sequence
             {"base": f"../{SHARED}/labels/four_class.yaml", "corpora": settings["corpora"]},
             comment=text,
         )
-    for name in (path.name for method in methods for path in sorted((root / "conf" / "methods").glob(f"{method}*"))):
-        _dump(conf / name, {"base": f"{SHARED}/methods/{name}"})
     (conf / "runs.tsv").write_text("".join(f"base\t{SHARED}/rows/{method}.tsv\n" for method in methods))
 
 
@@ -121,7 +109,15 @@ def _settings(root: Path, source: str, target: str) -> dict[str, Any]:
     base = load(root / "conf" / "protocols" / "few_shot.yaml", FewShotProtocol,
                 [f"source={source}", f"target={target}"]).with_own_folds()  # fmt: skip
     return {
-        "protocol": {"source": source, "target": target} | _folds_and_shots(base, utterances, labels),
+        "recipe": {
+            "base": f"{SHARED}/protocols/few_shot.yaml",
+            "title": f"{source} to {target}, k labelled utterances per emotion",
+            "features": ["fbank_no_cmvn", "byol_s"],
+            "source": source,
+            "target": target,
+            **_folds_and_shots(base, utterances, labels),
+            "mini": {"features": ["fbank_no_cmvn"]},
+        },
         "corpora": {n: corpora[n].model_dump(exclude_defaults=True) for n in (source, target)
                     if n not in label_map.corpora},
     }  # fmt: skip

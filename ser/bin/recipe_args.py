@@ -9,6 +9,7 @@ from pathlib import Path
 from ser.errors import ConfigError
 from ser.mistakes.simulate import simulated
 from ser.recipe.recipe import Recipe
+from ser.recipe.settings import read_settings
 from ser.system.files import write_text
 
 
@@ -16,9 +17,8 @@ def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options that `recipe_of` reads."""
     for name in ("recipe", "data", "dump", "splits", "exp"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--features", required=True, help="names, separated by spaces")
-    parser.add_argument("--strict", choices=("true", "false"), default="true",
-                        help="whether a feature without its checkpoint is an error")  # fmt: skip
+    parser.add_argument("--features", default="",
+                        help="names, separated by spaces, none of which may fail; else the recipe's")  # fmt: skip
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--mini", choices=("true", "false"), default="false")
     parser.add_argument("--finetune", choices=("true", "false"), default="false",
@@ -30,16 +30,17 @@ def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
 
 def recipe_of(args: argparse.Namespace) -> Recipe:
     """Build the recipe that the options describe."""
+    mini = args.mini == "true"
     recipe = Recipe(
         folder=args.recipe,
         data=args.data,
         dump=args.dump,
         splits=args.splits,
         exp=args.exp,
-        features=args.features.split(),
-        strict=args.strict == "true",
+        features=args.features.split() or read_settings(args.recipe / "conf" / "recipe.yaml", mini).features,
+        strict=bool(args.features.split()),
         overrides=args.set,
-        mini=args.mini == "true",
+        mini=mini,
         finetune=args.finetune == "true",
     )
     return simulated(recipe, args.simulate_mistake, args.arm) if args.arm else recipe

@@ -1,6 +1,6 @@
 """Write a recipe's table and figures from its scores, and print the table.
 
-usage: python -m ser.bin.results RECIPE_OPTIONS --title TITLE --out RESULTS.md
+usage: python -m ser.bin.results RECIPE_OPTIONS --out RESULTS.md
 
 Beside RESULTS.md stands RESULTS.json, the same as numbers, for the report over all recipes (`ser.bin.report`).
 """
@@ -21,7 +21,6 @@ from ser.recipe.recipe import SIMILARITY, Recipe, Row, code_hash
 from ser.results.page import Page, by_task, corpus_of, is_drawn, listed, probed, record, target_data
 from ser.results.published import Condition, Published, check_sizes, read_published
 from ser.splits.labels import LabelMap
-from ser.splits.protocols import read_protocol
 from ser.system.environment import Environment
 from ser.system.files import fingerprint, read_json, write_text
 
@@ -42,11 +41,10 @@ DECIDED_BY_SPLITS = ("releases", "stamps", "corpus_stamps", ONE_CLASS)
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     add_recipe_arguments(parser)
-    parser.add_argument("--title", required=True)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(argv)
     recipe = recipe_of(args)
-    page = _page(recipe, args.title)
+    page = _page(recipe)
     made_from = fingerprint(
         {
             "scores": {name: [run["made_from"] for run in of_row] for name, of_row in page.runs.items()},
@@ -56,7 +54,7 @@ def main(argv: Sequence[str]) -> None:
             ],
             "published": page.published and page.published.model_dump(),
             "code": code_hash(PAGE_CODE),
-            "title": args.title,
+            "title": page.title,
             "corpora": page.missing
             or [recipe.splits_of(t).about.get(k) for t in recipe.tasks for k in DECIDED_BY_SPLITS],
             "protocol": page.protocol.model_dump(),
@@ -82,10 +80,9 @@ def _is_of(path: Path, made_from: str) -> bool:
         return made_from in file.read(200)
 
 
-def _page(recipe: Recipe, title: str) -> Page:
+def _page(recipe: Recipe) -> Page:
     """Gather what the page is about: from the splits, or without the corpora from the protocol's settings."""
-    path = recipe.folder / "conf" / "protocol.yaml"
-    protocol = read_protocol(path, recipe.mini)
+    path, protocol = recipe.folder / "conf" / "recipe.yaml", recipe.settings.protocol
     missing: list[str] = []
     if not recipe.mini and not (recipe.splits / recipe.tasks[0] / "protocol.json").exists():
         missing = sorted(name for name in protocol.corpora if not (recipe.data / name).exists())
@@ -95,8 +92,7 @@ def _page(recipe: Recipe, title: str) -> Page:
     classes_of: dict[Condition, Sequence[str]] = {}
     for task in recipe.tasks:
         if missing:
-            labels = protocol.tasks[task] if task else protocol.labels
-            classes = load(find("labels", labels, path.parent), LabelMap).classes
+            classes = load(find("labels", protocol.label_maps[task], path.parent), LabelMap).classes
         else:
             classes = recipe.splits_of(task).classes
         if task:
@@ -114,7 +110,7 @@ def _page(recipe: Recipe, title: str) -> Page:
         classes_of |= dict.fromkeys(conditions, classes)
     if published:
         check_sizes(path.with_name("published.yaml"), published, {c: len(names) for c, names in classes_of.items()})
-    return Page(title, classes_of, published, runs, missing, protocol)
+    return Page(recipe.settings.title, classes_of, published, runs, missing, protocol)
 
 
 def _printed(published: Published | None) -> list[Condition]:

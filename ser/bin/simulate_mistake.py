@@ -1,7 +1,7 @@
 """Make one mistake of evaluation on purpose, and tell how much it inflates a recipe's scores.
 
 usage: python -m ser.bin.simulate_mistake splits RECIPE_OPTIONS     write the lists that an arm needs
-       python -m ser.bin.simulate_mistake report RECIPE_OPTIONS --title TITLE --out MISTAKES.md
+       python -m ser.bin.simulate_mistake report RECIPE_OPTIONS --out MISTAKES.md
 
 RECIPE_OPTIONS hold `--simulate_mistake NAME --arm honest|mistaken`; stages 4 and 5 run once with each arm in between.
 The report is exp/mistakes/NAME.md and NAME.json; MISTAKES.md joins those of all mistakes made so far.
@@ -23,7 +23,6 @@ def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("action", choices=("splits", "report"))
     add_recipe_arguments(parser)
-    parser.add_argument("--title", default="")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args(argv)
     if args.simulate_mistake not in MISTAKES:
@@ -35,10 +34,10 @@ def main(argv: Sequence[str]) -> None:
             f"{args.simulate_mistake}, {args.arm}: {', '.join(dict.fromkeys(row.label for row in recipe.compared))}"
         )
     else:
-        report(recipe, args.title, args.out)
+        report(recipe, args.out)
 
 
-def report(mistaken: Simulated, title: str, out: Path) -> None:
+def report(mistaken: Simulated, out: Path) -> None:
     """Write what one mistake is worth, and the page of all."""
     from ser.mistakes import tables
     from ser.results.lines import wrapped
@@ -55,7 +54,7 @@ def report(mistaken: Simulated, title: str, out: Path) -> None:
     )
     parts = [
         "<!-- Written by `run.sh --simulate_mistake`; do not edit. -->",
-        f"# {title}: mistakes",
+        f"# {mistaken.plain.settings.title}: mistakes",
         *(f"**{stamp}**" for stamp in _stamps(mistaken)),
         wrapped(intro),
         _environment(honest if mistaken.mistake != "best_seed" else mistaken),

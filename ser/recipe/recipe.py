@@ -27,6 +27,7 @@ from ser.data.data_dir import check_unchanged, read_audio_parts
 from ser.errors import ConfigError, DataError, unknown
 from ser.features.config import FeatureConfig, made_from_audio
 from ser.methods.base import adaptation_of
+from ser.recipe.settings import RecipeSettings, read_settings
 from ser.splits.lists import Splits
 from ser.system.files import Done, fingerprint, read_json
 
@@ -151,10 +152,14 @@ class Recipe:
     _opened: dict[str, Splits] = dataclasses.field(default_factory=dict)
 
     @cached_property
+    def settings(self) -> RecipeSettings:
+        """Title, features and protocol, as `conf/recipe.yaml` has them."""
+        return read_settings(self.folder / "conf" / "recipe.yaml", self.mini)
+
+    @cached_property
     def tasks(self) -> list[str]:
         """Tasks of the protocol, each with its own classes and splits; one without a name for most protocols."""
-        values, _ = read(self.folder / "conf" / "protocol.yaml", mini=self.mini)
-        return list(values.get("tasks") or [""])
+        return list(self.settings.protocol.label_maps)
 
     @property
     def table(self) -> Path:

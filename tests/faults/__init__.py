@@ -13,7 +13,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 STAGES = ("data_prep", "splits", "features", "train", "score", "results")
-MODULE = ("prepare_corpus", "make_splits", "features run", "train run", "score", "results")
+MODULE = ("data_prep", "make_splits", "features run", "train run", "score", "results")
 """Command line that writes what the stage is for."""
 
 FAULTS = ("kill", "term", "killed", "full")

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def sketch(recipe: str, corpus: str):
-    protocol = read_protocol(ROOT / "egs" / recipe / "conf" / "protocol.yaml")
+    protocol = read_protocol(ROOT / "egs" / recipe / "conf" / "recipe.yaml")
     return protocol.sketch(next(iter(protocol.label_maps)), corpus)
 
 

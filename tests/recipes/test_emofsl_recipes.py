@@ -102,8 +102,8 @@ def test_new_recipe_for_a_table_of_one_s_own_runs(own):
     assert result.returncode == 0, result.stderr
     folder = own.root / "egs" / "ravdess2mylab"
     assert (folder / "conf" / "runs.tsv").read_text() == "base\t../../../conf/rows/emofsl.tsv\n"
-    protocol = yaml.safe_load((folder / "conf" / "protocol.yaml").read_text())
-    assert protocol["folds"] == {"mylab": {"rule": "stratified_speakers", "folds": 5}}
+    recipe = yaml.safe_load((folder / "conf" / "recipe.yaml").read_text())
+    assert recipe["folds"] == {"mylab": {"rule": "stratified_speakers", "folds": 5}}
     labels = yaml.safe_load((folder / "conf" / "labels" / "four_class.yaml").read_text())["corpora"]["mylab"]
     assert labels["map"] == {c: [c] for c in ("angry", "happy", "neutral", "sad")}
     assert labels["drop"] == ["bored", "disgusted", "fearful"]
@@ -111,7 +111,7 @@ def test_new_recipe_for_a_table_of_one_s_own_runs(own):
     rows = (own.root / "conf" / "rows" / "emofsl.tsv").read_text().replace("\t3\t", "\t1\t").splitlines()
     keep = [row for row in rows if row.split("\t")[0] in ("row", "source_only", "btl", "emofsl", "in_domain")]
     (folder / "conf" / "runs.tsv").write_text("\n".join(keep) + "\n")
-    (folder / "conf" / "protocol.yaml").write_text(yaml.safe_dump(protocol | {"draws": 2, "shots": [5]}))
+    (folder / "conf" / "recipe.yaml").write_text(yaml.safe_dump(recipe | {"draws": 2, "shots": [5]}))
     result = own.run("--features", "fbank_no_cmvn", script=folder / "run.sh", mini=False)
     assert result.returncode == 0, result.stdout + result.stderr
     rows = tables((folder / "exp" / "RESULTS.md").read_text())["5 shots"]

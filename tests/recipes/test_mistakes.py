@@ -47,7 +47,7 @@ def make(root, recipe: str, mistake: str, arms=("honest", "mistaken")) -> dict:
             (folder / "jobs_train.tsv").unlink()
         score.main([*own, "--device", "cpu"])
     out = exp / "MISTAKES.md"
-    simulate_mistake.main(["report", *own, "--title", "Recipe", "--out", str(out)])
+    simulate_mistake.main(["report", *own, "--out", str(out)])
     return read_json(exp / "mistakes" / f"{mistake}.json")
 
 
@@ -60,7 +60,7 @@ def classic(tmp_path_factory, one_thread):
     synthetic.make(root / "data_mini" / "corpora", ["emodb"])
     data = root / "data_mini"
     prepare_corpus.main(["emodb", str(data / "emodb"), "--db_root", str(data / "corpora")])
-    config = root / "egs" / "emodb" / "conf" / "protocol.yaml"
+    config = root / "egs" / "emodb" / "conf" / "recipe.yaml"
     config.write_text(config.read_text().replace("  seven_class: seven_class", "  #"))  # one task is enough
     splits = root / "egs" / "emodb" / "exp_mini" / "splits"
     make_splits.main(["--config", str(config), "--data", str(data), "--mini", "true", str(splits)])

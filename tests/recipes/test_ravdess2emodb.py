@@ -145,8 +145,9 @@ def test_another_seed_or_another_parent_reuses_nothing(finished):
 @pytest.mark.parametrize("line", ["seed: 2", "draws: 4", "dev_speakers: 0.2", "shots: [4]",
                                   "folds: {emodb: {rule: consecutive_speakers, size: 2}}"])  # fmt: skip
 def test_another_split_reuses_nothing(own, line):
-    config = own.recipe / "conf" / "protocol.yaml"
-    config.write_text(config.read_text() + ("mini: {draws: 4}\n" if line == "draws: 4" else line + "\n"))
+    config = own.recipe / "conf" / "recipe.yaml"
+    text = config.read_text()
+    config.write_text(text.replace("mini: {", "mini: {draws: 4, ") if line == "draws: 4" else f"{text}{line}\n")
     data = own.root / "data_mini"
     make_splits.main(["--config", str(config), "--data", str(data), "--mini", "true", str(own.exp / "splits")])
     assert not any(recipe(own).train_done(row, 1).holds() for row in recipe(own).rows)
@@ -257,7 +258,7 @@ def uars(tmp_path: Path, shift: float) -> dict[str, float]:
     keep = [line for line in table if line.split("\t")[0] in ("row", "source_only", "btl", "fstl", "emofsl")]
     (out / "conf" / "runs.tsv").write_text("\n".join(keep) + "\n")
     splits = str(out / "splits")
-    make_splits.main(["--config", str(out / "conf" / "protocol.yaml"), "--data", str(data), "--mini", "true", splits])
+    make_splits.main(["--config", str(out / "conf" / "recipe.yaml"), "--data", str(data), "--mini", "true", splits])
     options = ["--recipe", str(out), "--data", str(data), "--dump", str(tmp_path / "dump"), "--splits", splits,
                "--exp", str(out / "exp"), "--features", "fbank_no_cmvn", "--mini", "true"]  # fmt: skip
     features.main(["plan", *options])
@@ -341,7 +342,7 @@ def test_unknown_yaml_key(own):
 
 
 def test_support_size_larger_than_a_class(own):
-    config = own.recipe / "conf" / "protocol.yaml"
+    config = own.recipe / "conf" / "recipe.yaml"
     config.write_text(config.read_text() + "shots: [5, 500]\n")
     before = own.files(own.exp / "splits")
     fails(own.run("--stage", "splits"), "500 support utterances", "class 'angry'", "has 32", "smaller k")

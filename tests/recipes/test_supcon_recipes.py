@@ -67,8 +67,8 @@ def test_a_tiny_checkpoint_is_fine_tuned_in_both_stages(tmp_path):
     (conf / "features" / "tiny.yaml").write_text(f"upstream: hubert_local\nckpt: '{checkout.root / 'tiny.pt'}'\n")
     (conf / "runs.tsv").write_text(FINETUNE)
     (conf / "supcon_finetune.yaml").write_text("base: ../../../conf/methods/supcon_finetune.yaml\n")
-    lines = (conf / "protocol.yaml").read_text().replace("random: four_class, text: four_class, ", "")
-    (conf / "protocol.yaml").write_text(lines)
+    lines = (conf / "recipe.yaml").read_text().replace("random: four_class, text: four_class, ", "")
+    (conf / "recipe.yaml").write_text(lines)
     page = checkout.page("ravdess_emodb", "--finetune", "true")
     rows = tables(page)["speaker: emodb"]
     assert {"ft_paper", "supcon", "supcon_lora", "supcon_zero_shot"} <= rows.keys() and "not run" not in page

@@ -155,8 +155,7 @@ def checkout(tmp_path: Path, recipe: str) -> list[str]:
     shutil.copytree(ROOT / "egs" / recipe / "conf", folder / "conf")
     folders = {"recipe": folder, "data": tmp_path / "data", "dump": tmp_path / "dump", "splits": folder / "splits",
                "exp": folder / "exp", "out": folder / "RESULTS.md"}  # fmt: skip
-    options = [text for name, path in folders.items() for text in (f"--{name}", str(path))]
-    return [*options, "--features", "fbank_no_cmvn", "--strict", "false", "--title", "A to B"]
+    return [text for name, path in folders.items() for text in (f"--{name}", str(path))]
 
 
 @pytest.mark.parametrize("recipe", TABLE_II)

@@ -12,6 +12,9 @@ from ser.config import Origin, build, read
 from ser.errors import ConfigError, unknown
 from ser.splits.protocols.base import Protocol
 
+RECIPE_KEYS = ("title", "features")
+"""Keys of a recipe's file that are not its protocol's and decide no split (`ser.recipe.settings`)."""
+
 
 def known() -> list[str]:
     """List the names of all protocols."""
@@ -19,12 +22,13 @@ def known() -> list[str]:
 
 
 def read_protocol(path: Path, mini: bool = False) -> Protocol:
-    """Read the protocol that a file holds.
+    """Read the protocol that a recipe's file holds.
 
     Raises:
         ConfigError: naming file and key.
     """
     values, origin = read(path, mini=mini)
+    values = {key: value for key, value in values.items() if key not in RECIPE_KEYS}
     return protocol_of(values, path, origin)
 
 

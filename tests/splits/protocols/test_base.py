@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def protocol_of(recipe: str):
-    return read_protocol(ROOT / "egs" / recipe / "conf" / "protocol.yaml")
+    return read_protocol(ROOT / "egs" / recipe / "conf" / "recipe.yaml")
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ def test_the_twin_gives_what_the_design_fixes(tmp_path):
     from ser.splits.protocols import read_protocol
 
     root = Path(ser.__file__).parents[1]
-    found = read_protocol(root / "egs" / "ravdess_emodb" / "conf" / "protocol.yaml")
+    found = read_protocol(root / "egs" / "ravdess_emodb" / "conf" / "recipe.yaml")
     labels_of = build_labels(root, LabelMap)
     data = {}
     for name, fake in (("ravdess", ravdess), ("emodb", emodb)):
