@@ -42,8 +42,10 @@ has_ser() { # from another folder, because the current one counts as installed
   command -v "$1" > /dev/null && (cd / && env -u PYTHONPATH "$1" -c "$2" > /dev/null 2>&1)
 }
 
-pip_install() { # modules are compiled when they are first imported, which most never are
-  PIP_BUILD_CONSTRAINT=$root/constraints.txt python3 -m pip install --disable-pip-version-check --no-compile "$@" |
+pip_install() { # modules are compiled when they are first imported, which most never are, if Python may keep the result
+  local compile=--no-compile
+  if [ -n "${PYTHONDONTWRITEBYTECODE:-}" ]; then compile=--compile; fi
+  PIP_BUILD_CONSTRAINT=$root/constraints.txt python3 -m pip install --disable-pip-version-check "$compile" "$@" |
     sed -u -n -E 's/^(Collecting|Installing|Building|  Downloading|Successfully).*/setup:   &/p' | cut -c -150 >&2
 }
 

@@ -148,6 +148,14 @@ def test_set_up_installs_what_was_tested_and_looks_at_it(setup):
     assert "setup: done in" in ran.stderr
 
 
+@pytest.mark.parametrize(("variable", "option"), [("", "--no-compile"), ("1", "--compile")])
+def test_what_python_may_not_keep_is_compiled_by_pip(variable, option, setup):
+    """Each process would compile all of PyTorch anew."""
+    setup(PYTHONDONTWRITEBYTECODE=variable)
+    (install,) = (line for line in setup.calls().splitlines() if "pip install" in line)
+    assert f" {option} " in install
+
+
 def test_without_such_wheels_it_installs_freely_and_says_so(setup):
     ran = setup(NO_WHEELS="yes")
     assert (ran.returncode, ran.stdout) == (0, "went on\n")
