@@ -120,7 +120,7 @@ def test_version_is_the_same_everywhere():
 
 
 def scripts() -> list[str]:
-    found = [ROOT / "run.sh", ROOT / "tests" / "run.sh", ROOT / ".ci" / "run", ROOT / "conf" / "db.sh"]
+    found = [ROOT / "run.sh", ROOT / "tests" / "run.sh", *(ROOT / ".ci").iterdir(), ROOT / "conf" / "db.sh"]
     return [
         str(p.relative_to(ROOT)) for p in (*found, *(ROOT / "utils").glob("*.sh"), *(ROOT / "egs").glob("*/run.sh"))
     ]

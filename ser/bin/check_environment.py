@@ -11,13 +11,13 @@ import contextlib
 import hashlib
 import importlib
 import os
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ser.errors import SerError, run_cli
+from ser.system.environment import pip_install
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -100,13 +100,11 @@ def _sentence(name: str, reason: str) -> str:
     """Say which package cannot be used, what stands beside it and the command that puts it right."""
     versions = {package: _version(package) for package in (name, *BESIDE)}
     beside = ", ".join(f"{package} {versions[package]}" for package in BESIDE if package != name)
-    pip = f"{shlex.quote(sys.executable)} -m pip install"
     tested = _tested()
     if all(f"{package}=={found}" in tested for package, found in versions.items()):
-        todo = f"install it again: {pip} --force-reinstall --no-deps {name}=={versions[name]}"
+        todo = f"install it again: {pip_install('--force-reinstall', '--no-deps', name)}"
     else:
-        constraints = shlex.quote(str(ROOT / "constraints.txt"))
-        todo = f"install the tested versions: {pip} --constraint {constraints} --editable {shlex.quote(str(ROOT))}"
+        todo = f"install the tested versions: {pip_install('--editable', str(ROOT))}"
     return f"{name} {versions[name]} cannot be used beside {beside} ({reason}); {todo}"
 
 

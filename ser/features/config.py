@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from ser.config import ConfigModel
 from ser.data.audio import RESAMPLER
 from ser.errors import ConfigError, DataError
+from ser.system.environment import pip_install
 from ser.system.files import fingerprint, hash_file
 
 FRONT_END = 1
@@ -182,7 +183,7 @@ def opensmile_version() -> str:
         return version("opensmile")
     except PackageNotFoundError:
         raise ConfigError(
-            "feature needs openSMILE; run pip install '.[egemaps]' (audEERING's licence allows research, no products)"
+            f"feature needs openSMILE (audEERING's licence allows research, no products): {pip_install('opensmile')}"
         ) from None
 
 

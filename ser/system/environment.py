@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import platform
+import shlex
 import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -32,6 +34,16 @@ class Environment:
     def write(self, path: Path) -> None:
         """Write it as JSON."""
         write_json(path, dataclasses.asdict(self))
+
+
+def pip_install(*what: str) -> str:
+    """Give the command that installs something into this Python, in its tested version.
+
+    Args:
+        what: further arguments of pip, packages among them.
+    """
+    constraints = Path(__file__).resolve().parents[2] / "constraints.txt"
+    return shlex.join([sys.executable, "-m", "pip", "install", "--constraint", str(constraints), *what])
 
 
 def environment() -> Environment:

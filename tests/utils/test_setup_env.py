@@ -73,8 +73,8 @@ def test_a_package_that_is_broken_in_its_tested_version_is_installed_again(monke
     tested = dict(line.split(";")[0].strip().split("==") for line in constraints() if "==" in line)
     monkeypatch.setattr(check_environment, "_version", tested.get)
     assert check_environment._sentence("soundfile", "OSError: no libsndfile").endswith(
-        f"(OSError: no libsndfile); install it again: {sys.executable} -m pip install --force-reinstall --no-deps "
-        f"soundfile=={tested['soundfile']}"
+        f"(OSError: no libsndfile); install it again: {sys.executable} -m pip install --constraint "
+        f"{ROOT}/constraints.txt --force-reinstall --no-deps soundfile"
     )
 
 
