@@ -180,7 +180,7 @@ def test_what_names_a_method():
 
 def test_another_method_s_loss_does_not_retrain_a_method():
     """A row's fingerprint holds the code that its method imports, and no other."""
-    from ser.recipe.recipe import imported_code
+    from ser.recipe.code import imported_code
 
     assert "losses/emotion_distance.py" in imported_code("ser.methods.emofsl")
     assert "training/stacked.py" in imported_code("ser.methods.emofsl")
@@ -191,6 +191,6 @@ def test_another_method_s_loss_does_not_retrain_a_method():
     }
     assert through_a_face <= set(imported_code("ser.methods.supcon_finetune"))
     assert imported_code("ser.methods.logistic_regression") == (
-        "adaptation/base.py", "methods/base.py", "methods/logistic_regression.py", "metrics/calibration.py",
-        "training/run_data.py",
+        "adaptation/__init__.py", "adaptation/base.py", "methods/base.py", "methods/logistic_regression.py",
+        "metrics/calibration.py", "training/run_data.py",
     )  # fmt: skip

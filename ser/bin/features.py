@@ -12,10 +12,11 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from ser.bin.recipe_args import add_job_arguments, add_recipe_arguments, read_jobs, recipe_of, write_jobs
+from ser.bin.recipe_args import add_job_arguments, add_recipe_arguments, recipe_of
 from ser.data.data_dir import check_unchanged
 from ser.errors import run_cli
 from ser.features.extract import Job, extract, find_stale
+from ser.recipe.jobs import read_jobs, write_jobs
 from ser.recipe.recipe import Recipe
 
 

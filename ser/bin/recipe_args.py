@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
-from ser.errors import ConfigError
 from ser.mistakes.simulate import simulated
 from ser.recipe.recipe import Recipe
 from ser.recipe.settings import read_settings
-from ser.system.files import write_text
 
 
 def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,33 +44,8 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
 
 
 def add_job_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the action, and the options that `read_jobs` reads."""
+    """Declare the action, and the options that `ser.recipe.jobs.read_jobs` reads."""
     parser.add_argument("action", choices=("plan", "run"))
     parser.add_argument("--jobs", type=Path)
     parser.add_argument("--part", default="1/1", help="which part of the list, as in 2/4")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-
-
-def write_jobs(path: Path, jobs: Sequence[Sequence[str]]) -> None:
-    """Write a list of jobs, a line each; no list where there are none."""
-    if jobs:
-        write_text(path, "".join("\t".join(cells) + "\n" for cells in jobs))
-    else:
-        path.unlink(missing_ok=True)
-
-
-def read_jobs(jobs: Path | None, part: str) -> tuple[list[list[str]], int, int]:
-    """Read a list of jobs, a line each, and which part of it is meant.
-
-    Returns:
-        The cells of every line, the number of the part, and of how many.
-
-    Raises:
-        ConfigError: for a list or a part that is not there.
-    """
-    number, slash, n_parts = part.partition("/")
-    if not (slash and number.isdigit() and n_parts.isdigit() and 1 <= int(number) <= int(n_parts)):
-        raise ConfigError(f"--part '{part}': expected a part of a whole, as in 2/4")
-    if jobs is None or not jobs.exists():
-        raise ConfigError(f"--jobs '{jobs}': no such list; run 'plan' first")
-    return [line.split("\t") for line in jobs.read_text(encoding="utf-8").splitlines()], int(number), int(n_parts)

@@ -17,7 +17,9 @@ from typing import Any
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.config import find, load
 from ser.errors import DataError, run_cli
-from ser.recipe.recipe import SIMILARITY, Recipe, Row, code_hash
+from ser.recipe.code import code_hash
+from ser.recipe.recipe import SIMILARITY, Recipe
+from ser.recipe.rows import Row
 from ser.results.page import Page, by_task, corpus_of, is_drawn, listed, probed, record, target_data
 from ser.results.published import Condition, Published, check_sizes, read_published
 from ser.splits.labels import LabelMap

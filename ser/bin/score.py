@@ -14,7 +14,8 @@ from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.data.data_dir import read_map
 from ser.errors import SerError, run_cli
 from ser.mistakes.simulate import Simulated
-from ser.recipe.recipe import SIMILARITY, Recipe, Row
+from ser.recipe.recipe import SIMILARITY, Recipe
+from ser.recipe.rows import Row
 from ser.system.files import read_json, replacing, write_json, write_text
 
 if TYPE_CHECKING:

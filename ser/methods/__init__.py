@@ -44,7 +44,7 @@ def _file_of(name: str) -> Path:
     return folder if folder.exists() else ROOM / f"{name}.py"
 
 
-def _said(name: str) -> str:
+def said(name: str) -> str:
     """Name a method's file as errors do."""
     return _file_of(name).relative_to(ROOM.parents[1]).as_posix()
 
@@ -58,7 +58,7 @@ def about(name: str) -> About:
     """
     if name not in names():
         raise ConfigError(f"method: {unknown(name, names())}")
-    where = _said(name)
+    where = said(name)
     try:
         tree = ast.parse(_file_of(name).read_text(encoding="utf-8"))
     except SyntaxError as error:
@@ -123,8 +123,8 @@ def load(name: str) -> ModuleType:
     about(name)
     module = importlib.import_module(module_of(name))
     if missing := [text for member, text in REQUIRED.items() if not hasattr(module, member)]:
-        raise ConfigError(f"{_said(name)}: a method has to define {missing[0]}; see ser/methods/base.py")
+        raise ConfigError(f"{said(name)}: a method has to define {missing[0]}; see ser/methods/base.py")
     for key in ("cost", "adaptation"):
         if (setting := getattr(module.ABOUT, key)) not in (None, *module.Config.model_fields):
-            raise ConfigError(f"{_said(name)}: ABOUT: {key}: Config has no setting '{setting}'")
+            raise ConfigError(f"{said(name)}: ABOUT: {key}: Config has no setting '{setting}'")
     return module

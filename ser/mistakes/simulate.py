@@ -19,7 +19,8 @@ from ser.data.data_dir import read_data_dir
 from ser.errors import ConfigError, ProtocolError
 from ser.methods.base import answer
 from ser.randomness import rng
-from ser.recipe.recipe import Recipe, Row
+from ser.recipe.recipe import Recipe
+from ser.recipe.rows import Row
 from ser.splits.audit import audit
 from ser.splits.dev import draw_dev_speakers, recorded_together
 from ser.splits.lists import Split, Splits, write_splits

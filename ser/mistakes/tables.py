@@ -13,7 +13,7 @@ from ser.errors import DataError
 from ser.metrics.classification import uar
 from ser.metrics.statistics import holm
 from ser.mistakes.simulate import DEV, INNER_FOLDS, MISTAKES, STAMPS, Simulated, costs_of, is_searched
-from ser.recipe.recipe import Row
+from ser.recipe.rows import Row
 from ser.results.lines import pipes, wrapped
 from ser.scoring.compare import Paired, counts_of, paired, told
 from ser.scoring.score import by_corpus, by_shots

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ser.recipe import provenance
-from ser.recipe.recipe import SIMILARITY, Recipe, Row
+from ser.recipe.recipe import SIMILARITY, Recipe
+from ser.recipe.rows import Row
 from ser.results.published import Condition, Published
 from ser.splits.protocols.base import Protocol
 from ser.system.files import read_json

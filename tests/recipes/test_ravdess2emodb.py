@@ -15,7 +15,8 @@ from ser.bin import features, make_splits, prepare_corpus, score, train
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.corpora.mini import maker as synthetic
 from ser.errors import ConfigError, SerError
-from ser.recipe.recipe import COLUMNS, Recipe
+from ser.recipe.recipe import Recipe
+from ser.recipe.rows import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 HEADINGS = ["# RAVDESS to EMO-DB, k labelled utterances per emotion", "## Environment", "## 5 shots"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ser.recipe.recipe import COLUMNS
+from ser.recipe.rows import COLUMNS
 from tests.recipes.cluster import cluster, wait_until
 from tests.recipes.conftest import AWKWARD, ROOT, Checkout
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
 
-from ser.bin import train
-from ser.errors import DataError
+from ser.errors import ConfigError, DataError
+from ser.recipe import train
 
 TOGETHER, ALONE = SimpleNamespace(train_together=None), SimpleNamespace()
 
 
 def row(name: str, method: object = TOGETHER, reads: str = "four egemaps") -> SimpleNamespace:
-    return SimpleNamespace(name=name, reads=reads, method=method, values={"method": str(id(method))})
+    about = SimpleNamespace(needs_torch=False)
+    return SimpleNamespace(name=name, reads=reads, method=method, values={"method": str(id(method))}, about=about)
 
 
 def test_runs_of_such_a_method_on_the_same_data_are_trained_together():
@@ -36,6 +39,21 @@ def test_one_that_fails_does_not_stop_those_it_is_trained_beside(tmp_path, monke
     jobs = tmp_path / "jobs.tsv"
     jobs.write_text("good:1\nbad:1\nfine:2\n")
     with pytest.raises(DataError, match="it has no ratings"):
-        train.run(SimpleNamespace(row=rows.__getitem__), jobs, "1/1", "cpu")
+        train.train_part(SimpleNamespace(row=rows.__getitem__), jobs, "1/1", "cpu")
     assert done == [["good"], ["fine"]]
     assert capsys.readouterr().out == "bad seed 1: failed: it has no ratings\n"
+
+
+@pytest.mark.parametrize("needs_torch, value, kind", [
+    (True, np.ones(2), "torch's tensors; train gave 'w' as numpy.ndarray"),
+    (False, torch.ones(2), "numpy's arrays; train gave 'w' as torch.Tensor"),
+    (True, [1.0], "torch's tensors; train gave 'w' as builtins.list"),
+    (False, [1.0], "numpy's arrays; train gave 'w' as builtins.list"),
+])  # fmt: skip
+def test_weights_of_another_kind_than_declared_are_one_sentence(needs_torch, value, kind):
+    about = SimpleNamespace(needs_torch=needs_torch)
+    named = SimpleNamespace(about=about, values={"method": "linear_svc"})
+    said = f"^ser/methods/linear_svc.py: ABOUT: needs_torch={needs_torch} says that weights are {kind}"
+    with pytest.raises(ConfigError, match=said):
+        train._check_weights(named, {"w": value})
+    train._check_weights(named, {"w": torch.ones(2) if needs_torch else np.ones(2)})

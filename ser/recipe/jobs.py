@@ -1,0 +1,88 @@
+"""Lists of jobs, and which runs stage 4 has to do.
+
+A line of stage 4's lists is a family: the runs that start, directly or not, from the weights of one run. A family
+stays in one process, so nobody waits for anybody. Families that fine-tune their encoder have their own list,
+`jobs_finetune.tsv`, because they need other machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ser.errors import ConfigError
+from ser.recipe.recipe import Recipe
+from ser.recipe.rows import Row
+from ser.system.files import write_text
+
+
+def write_jobs(path: Path, jobs: Sequence[Sequence[str]]) -> None:
+    """Write a list of jobs, a line each; no list where there are none."""
+    if jobs:
+        write_text(path, "".join("\t".join(cells) + "\n" for cells in jobs))
+    else:
+        path.unlink(missing_ok=True)
+
+
+def read_jobs(jobs: Path | None, part: str) -> tuple[list[list[str]], int, int]:
+    """Read a list of jobs, a line each, and which part of it is meant.
+
+    Returns:
+        The cells of every line, the number of the part, and of how many.
+
+    Raises:
+        ConfigError: for a list or a part that is not there.
+    """
+    number, slash, n_parts = part.partition("/")
+    if not (slash and number.isdigit() and n_parts.isdigit() and 1 <= int(number) <= int(n_parts)):
+        raise ConfigError(f"--part '{part}': expected a part of a whole, as in 2/4")
+    if jobs is None or not jobs.exists():
+        raise ConfigError(f"--jobs '{jobs}': no such list; run 'plan' first")
+    return [line.split("\t") for line in jobs.read_text(encoding="utf-8").splitlines()], int(number), int(n_parts)
+
+
+def plan_training(recipe: Recipe) -> None:
+    """Write the families of unfinished runs, parents before children, the largest family first."""
+    families: dict[tuple[str, int], list[str]] = {}
+    n_done = 0
+    for row in sorted(recipe.rows, key=lambda row: len(_ancestors(recipe, row))):
+        for seed in row.seeds if recipe.left_out(row) is None else ():
+            done = recipe.train_done(row, seed)
+            if done.holds():
+                n_done += 1
+                continue
+            eldest = (_ancestors(recipe, row) or [row])[-1]
+            families.setdefault((eldest.name, seed), []).append(f"{row.name}:{seed}")
+            if done.path.exists():
+                print(f"{row.name} seed {seed}: trained again, {', '.join(done.changed())} changed")
+    if families:
+        for row in recipe.rows:
+            _ = row.config  # every mistake in a configuration is told before anything is computed
+    by_size = sorted(families.values(), key=len, reverse=True)
+    finetunes = {row.name for row in recipe.rows if row.finetunes}
+    is_long = [any(run_name.rpartition(":")[0] in finetunes for run_name in family) for family in by_size]
+    for kind, chosen in (("train", False), ("finetune", True)):
+        listed = [family for family, long in zip(by_size, is_long, strict=True) if long == chosen]
+        write_jobs(recipe.exp / f"jobs_{kind}.tsv", listed)
+    n_runs = sum(map(len, families.values()))
+    print(f"{n_runs} runs to do, {n_done} done before" if n_runs else "rows: up to date")
+    for name, reason in {row.feature: row.needs for row in recipe.rows if row.needs}.items():
+        print(f"{name}: its rows are left out: {reason}")
+    if asked := [row.label for row in recipe.rows if recipe.left_out(row) and not row.needs]:
+        print(f"rows that fine-tune ({', '.join(asked)}) are left out; ask for them with --finetune true")
+
+
+def _ancestors(recipe: Recipe, row: Row) -> list[Row]:
+    """List the rows whose weights a row starts from, the nearest first."""
+    if row.init is None:
+        return []
+    parent = recipe.row(row.init)
+    return [parent, *_ancestors(recipe, parent)]
+
+
+def share(families: list[list[str]], n_parts: int) -> list[list[list[str]]]:
+    """Deal families out so that parts have about as many runs: the largest first, each to the emptiest part."""
+    parts: list[list[list[str]]] = [[] for _ in range(n_parts)]
+    for family in families:
+        min(parts, key=lambda part: sum(map(len, part))).append(family)
+    return parts

@@ -1,0 +1,139 @@
+"""Training the runs of a part of stage 4's list, and writing their folders."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ser import methods
+from ser.errors import ConfigError, SerError
+from ser.recipe.jobs import read_jobs, share
+from ser.recipe.recipe import Recipe
+from ser.recipe.rows import Row
+from ser.system.devices import is_leader, wait_for_all
+from ser.system.files import fingerprint, replacing, write_text
+
+if TYPE_CHECKING:
+    from ser.methods.base import History, State
+
+Run = tuple[Row, int]
+"""A row and a seed."""
+
+
+def train_part(recipe: Recipe, jobs: Path | None, part: str, device: str) -> None:
+    """Train one part of a list of families; a run that fails does not stop the others.
+
+    Raises:
+        ConfigError: for a list or a part that is not there.
+        SerError: of the first run that failed, after all others were tried.
+    """
+    lines, number, n_parts = read_jobs(jobs, part)
+    failed: list[SerError] = []
+    data: dict[str, object] = {}
+    names = [run_name.rpartition(":") for family in share(lines, n_parts)[number - 1] for run_name in family]
+    runs = [(recipe.row(name), int(seed)) for name, _, seed in names]
+    if any(row.about.needs_torch for row, _ in runs):
+        import torch
+
+        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    todo = _together(runs)
+    while todo:
+        runs = todo.pop(0)
+        try:
+            _train(recipe, runs, device, data)
+        except SerError as error:
+            if len(runs) > 1:  # one of them spoils the others, who go on without it
+                todo = [[run] for run in runs] + todo
+                continue
+            sys.stdout.write(f"{runs[0][0].name} seed {runs[0][1]}: failed: {error}\n")  # in one piece
+            failed.append(error)
+    if failed:
+        raise failed[0]
+
+
+def _together(runs: Sequence[Run]) -> list[list[Run]]:
+    """Gather the runs that one call of their method trains, on the same data; others stay alone, in their order."""
+    groups: dict[object, list[Run]] = {}
+    for row, seed in runs:
+        key = (row.values["method"], row.reads) if hasattr(row.method, "train_together") else (row.name, seed)
+        groups.setdefault(key, []).append((row, seed))
+    return list(groups.values())
+
+
+def _train(recipe: Recipe, runs: Sequence[Run], device: str, data_of: dict[str, object]) -> None:
+    """Train one run, or several by one call, and write folders; `data_of` keeps what rows on one feature share."""
+    import time
+
+    started = time.monotonic()
+    row, seed = runs[0]
+    if row.reads not in data_of:
+        data_of.clear()
+        data_of[row.reads] = recipe.run_data(row, scoring=False)
+    data = data_of[row.reads]
+    for row, seed in runs:
+        recipe.train_done(row, seed).clear()
+    if hasattr(row.method, "train_together"):
+        results = row.method.train_together([(row.config, seed) for row, seed in runs], data, device)
+    else:
+        results = [_train_alone(recipe, row, seed, device, data)]
+    if is_leader():
+        for (row, seed), (state, history) in zip(runs, results, strict=True):
+            _write(recipe, row, seed, state, history)
+    wait_for_all()
+    names = [f"{row.name} seed {seed}" for row, seed in runs]
+    said = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    if is_leader():
+        sys.stdout.write(f"{said}: trained in {time.monotonic() - started:.1f} s\n")  # one write a line
+
+
+def _train_alone(recipe: Recipe, row: Row, seed: int, device: str, data: object) -> tuple[State, History]:
+    """Train one row for one seed, from the weights of the row that it starts from."""
+    from ser.methods.base import Job
+
+    init = None
+    if row.init is not None:
+        if not recipe.train_done(recipe.row(row.init), seed).holds():
+            raise ConfigError(f"row {row.init}, which it starts from, is not trained; see its log and run again")
+        init = recipe.weights(recipe.row(row.init), seed)
+    scratch = recipe.run_dir(row, seed) / f"scratch-{fingerprint(recipe.train_inputs(row, seed))[:10]}"
+    scratch.parent.mkdir(parents=True, exist_ok=True)
+    return row.method.train(row.config, data, seed, init, Job(device, scratch))
+
+
+def _check_weights(row: Row, state: State) -> None:
+    """Raise ConfigError for weights of another kind than the method declares, which could not be read again."""
+    import numpy as np
+
+    for name, value in state.items():
+        needs_torch, kind = row.about.needs_torch, f"{type(value).__module__}.{type(value).__qualname__}"
+        if not (hasattr(value, "cpu") if needs_torch else isinstance(value, np.ndarray)):
+            declared = "torch's tensors" if needs_torch else "numpy's arrays"
+            raise ConfigError(
+                f"{methods.said(row.values['method'])}: ABOUT: needs_torch={needs_torch} says that weights are "
+                f"{declared}; train gave '{name}' as {kind}; correct one of the two"
+            )
+
+
+def _write(recipe: Recipe, row: Row, seed: int, state: State, history: History) -> None:
+    """Write the folder of a trained row, its mark last."""
+    import pandas as pd
+    import yaml
+
+    from ser.system.environment import environment
+    from ser.training.tensor_files import write_tensors
+
+    _check_weights(row, state)
+    folder = recipe.run_dir(row, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_tensors(folder / "model.safetensors", state)
+    with replacing(folder / "history.tsv") as path:
+        pd.DataFrame(history).to_csv(path, sep="\t", index=False, lineterminator="\n")
+    write_text(folder / "conf.yaml", yaml.safe_dump(row.config.model_dump(), sort_keys=False))
+    environment().write(folder / "env.json")
+    recipe.train_done(row, seed).mark()
+    for old in folder.glob("scratch-*"):
+        shutil.rmtree(old)
