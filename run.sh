@@ -102,16 +102,15 @@ run_jobs() { # run_jobs STEP KIND: the jobs that its plan has listed, here or on
   "$root/utils/submit.sh" "$2" "$nj" "$exp/log/$2" "$list" \
     python3 -m "ser.bin.$1" run "${recipe_options[@]}" --device "$device" && rm "$list"
 }
+
 status=0 # of jobs: one that fails leaves a hole in the table and a code that is not zero
 begin() { # begin N: tell whether stage N is to run, and say so
   [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && log "$recipe stage $1: ${stage_names[$1 - 1]}"
 }
 
-[ "$stage" -gt 3 ] || [ "$stop_stage" -lt 3 ] || computed "$dump" "$features" ||
-  step check_features ser.bin.check_features "${recipe_options[@]}"
 if begin 1; then
   step data_prep ser.bin.data_prep --recipe "$folder" --data "$data" --db_root "$db_root" --mini "$mini" \
-    --allow_partial "$allow_partial"
+    --features "$features" --allow_partial "$allow_partial"
 fi
 
 if begin 2; then

@@ -9,11 +9,6 @@ take_lock() { # take_lock FOLDER: no second run works here until this one and al
   python3 -m ser.bin.take_lock "$1/.lock" 9 || exit $?
 }
 
-computed() { # computed DUMP FEATURES: whether each feature was computed once, so nothing is missing for it
-  local name
-  for name in $2; do compgen -G "$1/$name-*" > /dev/null || return 1; done
-}
-
 run_step() { # run_step LOG COMMAND...: what it prints goes to the terminal and, with its errors, to LOG
   local log=$1 code=0 started=$SECONDS broken
   shift
