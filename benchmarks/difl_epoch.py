@@ -28,7 +28,7 @@ from ser.methods.base import Job
 from ser.nn.cnn_blstm import SegmentCnn
 from ser.splits.lists import Split
 from ser.system.files import write_json
-from ser.training.domain_batches import FrameStore
+from ser.training.frames import FrameStore
 from ser.training.run_data import RunData
 
 YAML = Path(__file__).parents[1] / "conf" / "methods" / "difl.yaml"

@@ -28,8 +28,8 @@ from ser.methods.supcon import Network, stage_one
 from ser.methods.supcon_finetune import AudioBase, Config
 from ser.nn import SelfAttentionPooling
 from ser.system.devices import make_fabric
-from ser.training.finetune import Trainer, trainable
 from ser.training.run_data import RunData
+from ser.training.trainer import Trainer, trainable
 
 CONF = Path(__file__).parents[1] / "conf" / "methods" / "supcon_finetune.yaml"
 CLASSES = ("angry", "happy", "neutral", "sad")

@@ -105,7 +105,7 @@ def test_every_dependency_is_imported_somewhere():
 
 @pytest.mark.parametrize(
     ("code", "only"),
-    [(r"import kaldiio", "data/archives.py"), (r"save_file\(", "training/tensor_files.py")],
+    [(r"import kaldiio", "data/archives.py"), (r"save_file\(", "training/checkpoint.py")],
 )
 def test_a_library_stands_behind_one_file(code, only):
     """Another can take its place there, and what it gets wrong is put right there."""

@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> None:
         raise ConfigError(f"{args.dest}: exists; name a folder that does not")
     from ser.features.encoders.checkpoints import flat_checkpoint, read_checkpoint
     from ser.inference.model_folder import ENCODER, Model
-    from ser.training.tensor_files import save
+    from ser.training.checkpoint import save
 
     model = Model.open(args.folder, args.ckpt)
     with replacing(args.dest) as part:

@@ -41,8 +41,8 @@ from ser.recipe.recipe import read_weights
 from ser.splits.lists import Split
 from ser.system.devices import Device
 from ser.system.files import fingerprint, hash_file, read_json, write_json
+from ser.training.checkpoint import read_tensors, write_tensors
 from ser.training.run_data import RunData
-from ser.training.tensor_files import read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -312,9 +312,9 @@ def vectors(method: ModuleType, config: ConfigModel, data: RunData, split: Split
     if data.encoder is None:
         return np.stack([data.frames[utt].float().flatten(0, -2).mean(0).numpy() for utt in utts])
     from ser.features.encoders import load_trainable
-    from ser.training.finetune import Frames
+    from ser.training.frames import FrontEndFrames
 
-    frames = Frames(load_trainable(data.encoder.upstream, data.encoder.ckpt_file()), data.audio, max_bytes=0)
+    frames = FrontEndFrames(load_trainable(data.encoder.upstream, data.encoder.ckpt_file()), data.audio, max_bytes=0)
     return np.stack([frames.of(utt, None).float().mean(0).numpy() for utt in utts])
 
 

@@ -34,8 +34,8 @@ from ser.randomness import seed_of
 from ser.splits.lists import Split
 from ser.system.devices import Device, make_fabric
 from ser.training.linear_svc import fit_linear_svc, votes
-from ser.training.lockstep import Params, train_in_lockstep
 from ser.training.run_data import RunData
+from ser.training.stacked import Params, train_in_lockstep
 
 ABOUT = About(paper="Das et al. 2022", needs_torch=True, adaptation="normalization", takes_statistics=True)
 

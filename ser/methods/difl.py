@@ -42,23 +42,17 @@ from ser.splits.lists import Split
 from ser.system.devices import Device, Precision, make_fabric
 from ser.system.files import remove
 from ser.system.progress import progress
-from ser.training.domain_batches import (
-    UNKNOWN,
-    DomainBatches,
-    DomainLabels,
-    FrameStore,
-    pools_of,
-    prefetched,
-)
-from ser.training.run_data import RunData, class_weight
-from ser.training.tensor_files import (
+from ser.training.checkpoint import (
     below,
-    optimizer_tensors,
+    load_unfinished,
     prefixed,
     read_tensors,
-    set_optimizer_tensors,
+    save_unfinished,
     write_tensors,
 )
+from ser.training.domain_batches import UNKNOWN, DomainBatches, DomainLabels, pools_of
+from ser.training.frames import FrameStore, prefetched
+from ser.training.run_data import RunData, class_weight
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -514,18 +508,14 @@ class _Training:
         parts = {"loss": loss, **{f"loss_{name}": value for name, value in (emotion | domain).items()}}
         return {name: value.detach() for name, value in parts.items()}
 
-    # The checkpoint: weights and centers now and of the best epoch, Adadelta's averages, and what is done.
-
     def _save(self, path: Path, done: _Done) -> None:
-        tensors = prefixed(self.model.module.state_dict(), "now.") | prefixed(done.best, "best.")
-        tensors |= prefixed(optimizer_tensors(self.optimizer), "adadelta.")
-        write_tensors(path, tensors, {name: value for name, value in vars(done).items() if name != "best"})
+        about = {name: value for name, value in vars(done).items() if name != "best"}
+        save_unfinished(path, self.model.module.state_dict(), done.best, self.optimizer, about)
 
     def _load(self, path: Path) -> _Done:
-        tensors, about = read_tensors(path)
-        self.model.module.load_state_dict(below(tensors, "now."))
-        set_optimizer_tensors(self.optimizer, below(tensors, "adadelta."))
-        return _Done(**about, best=below(tensors, "best."))
+        now, best, about = load_unfinished(path, self.optimizer)
+        self.model.module.load_state_dict(now)
+        return _Done(**about, best=best)
 
 
 def _deterministic() -> AbstractContextManager[None]:

@@ -34,9 +34,9 @@ from ser.nn.embedding_classifier import EmbeddingClassifier
 from ser.randomness import seed_of
 from ser.splits.lists import Split
 from ser.system.devices import Device, make_fabric
+from ser.training.checkpoint import below
 from ser.training.run_data import RunData, class_weight
 from ser.training.stacked import Params, repeat, train_stacked
-from ser.training.tensor_files import below
 
 ABOUT = About(
     paper="Yue et al. 2023",

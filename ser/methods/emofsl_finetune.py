@@ -31,9 +31,11 @@ from ser.randomness import seed_of
 from ser.splits.lists import Split
 from ser.system.devices import Device, Precision, count_devices, launch, make_fabric
 from ser.system.progress import progress
-from ser.training.finetune import Frames, MaskConfig, Schedule, Trainer, copy_weights, set_weights
+from ser.training.checkpoint import below, prefixed, read_tensors, write_tensors
+from ser.training.frames import FrontEndFrames
 from ser.training.run_data import RunData, class_weight
-from ser.training.tensor_files import below, prefixed, read_tensors, write_tensors
+from ser.training.schedule import Schedule
+from ser.training.trainer import MaskConfig, Trainer, copy_weights, set_weights
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -144,7 +146,7 @@ def _trainer(fabric: Fabric, config: Config, data: RunData, seed: int, shared: b
         data.encoder.upstream, data.encoder.ckpt_file(), config.encoder.dropout, config.encoder.layerdrop
     )
     model = fabric.to_device(Network(encoder, config.model, len(data.classes), seed_of("init", seed)))
-    return Trainer(fabric, model, Frames(encoder, data.audio), config.micro_batch_seconds, shared)
+    return Trainer(fabric, model, FrontEndFrames(encoder, data.audio), config.micro_batch_seconds, shared)
 
 
 # ---- 2. Training and adaptation (Sec. III, Eqs. 1 and 2, Table I) ---------------------------------------------
@@ -219,7 +221,7 @@ def _adapt_all(fabric: Fabric, config: Config, data: RunData, seed: int, scratch
     fold = None
     for split, k, draw in todo:
         if split.name != fold:  # frames of the last fold make room
-            fold, trainer = split.name, replace(trainer, frames=Frames(trainer.model.encoder, data.audio))
+            fold, trainer = split.name, replace(trainer, frames=FrontEndFrames(trainer.model.encoder, data.audio))
         set_weights(trainer.model, below(init, f"source{source_of_split[fold]}."))
         support = split.support[k, draw]
         losses = _adapt(trainer, config, data, support, seed_of("adapt", seed, fold, k, draw))

@@ -36,11 +36,12 @@ from ser.nn.self_attention_pooling import SelfAttentionPooling
 from ser.randomness import seed_of
 from ser.splits.lists import Split
 from ser.system.devices import Device, make_fabric
-from ser.training.domain_batches import FrameStore
+from ser.training.checkpoint import below, read_tensors, write_tensors
 from ser.training.emotion_batches import EmotionBatches, EmotionPool
-from ser.training.finetune import FRAME_BYTES, Crop, Schedule, Trainer, copy_weights, set_weights
+from ser.training.frames import COMPUTED_BYTES, FrameStore, KeptFrames
 from ser.training.run_data import RunData, class_weight
-from ser.training.tensor_files import below, read_tensors, write_tensors
+from ser.training.schedule import Schedule
+from ser.training.trainer import Crop, Trainer, copy_weights, set_weights
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -406,32 +407,27 @@ class Encoded:
         max_bytes: what is kept at most.
     """
 
-    def __init__(self, encoder: nn.Module, frames: FrameSource, fabric: Fabric, max_bytes: int = FRAME_BYTES):
-        self.encoder, self.frames, self.fabric, self.room = encoder.eval(), frames, fabric, max_bytes
-        self._kept: dict[str, Tensor] = {}
+    def __init__(self, encoder: nn.Module, frames: FrameSource, fabric: Fabric, max_bytes: int = COMPUTED_BYTES):
+        self.encoder, self.frames, self.fabric = encoder.eval(), frames, fabric
+        self._kept = KeptFrames(max_bytes)
 
     def seconds(self, utt: str) -> float:
         """As the frames'."""
         return self.frames.seconds(utt)
 
-    @torch.no_grad()
     def of(self, utt: str, max_seconds: float | None) -> Tensor:
         """Give the frames of a whole utterance, or as many as its beginning has, (T, D) float32 on the CPU."""
-        if utt not in self._kept:
-            frames = self.fabric.to_device(self.frames.of(utt, None).unsqueeze(0))
-            with self.fabric.autocast():
-                out = self.encoder(frames, self.fabric.to_device(torch.tensor([frames.shape[1]])))
-            out = out.squeeze(0).float().cpu()
-            if out.nbytes > self.room:
-                return self._beginning(utt, out, max_seconds)
-            self.room -= out.nbytes
-            self._kept[utt] = out
-        return self._beginning(utt, self._kept[utt], max_seconds)
-
-    def _beginning(self, utt: str, frames: Tensor, max_seconds: float | None) -> Tensor:
+        frames = self._kept.get(utt, lambda: self._encoded(utt))
         if max_seconds is None or self.seconds(utt) <= max_seconds:
             return frames
         return frames[: max(1, round(len(frames) * max_seconds / self.seconds(utt)))]
+
+    @torch.no_grad()
+    def _encoded(self, utt: str) -> Tensor:
+        frames = self.fabric.to_device(self.frames.of(utt, None).unsqueeze(0))
+        with self.fabric.autocast():
+            out = self.encoder(frames, self.fabric.to_device(torch.tensor([frames.shape[1]])))
+        return out.squeeze(0).float().cpu()
 
 
 @dataclass(frozen=True)

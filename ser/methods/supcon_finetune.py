@@ -29,8 +29,9 @@ from ser.randomness import seed_of
 from ser.splits.lists import Split
 from ser.system.devices import Device, Precision, count_devices, launch, make_fabric
 from ser.training.emotion_batches import EmotionBatches
-from ser.training.finetune import Crop, Frames
+from ser.training.frames import FrontEndFrames
 from ser.training.run_data import RunData
+from ser.training.trainer import Crop
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -123,7 +124,7 @@ class AudioBase:
     seed: int
     shared: bool = True
     crop: Crop = "random"
-    _frames: Frames | None = field(default=None)
+    _frames: FrontEndFrames | None = field(default=None)
 
     @property
     def micro_batch_seconds(self) -> float:
@@ -148,10 +149,10 @@ class AudioBase:
         if c.tuning == "lora":
             add_lora(encoder.encoder, **c.lora.model_dump(), seed=seed_of("lora", self.seed))
         encoder = self.fabric.to_device(encoder)
-        self._frames = self._frames or Frames(encoder, self.data.audio)
+        self._frames = self._frames or FrontEndFrames(encoder, self.data.audio)
         return encoder
 
-    def frames(self) -> Frames:
+    def frames(self) -> FrontEndFrames:
         """Give the front end's frames."""
         if self._frames is None:
             self.encoder({})

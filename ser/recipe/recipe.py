@@ -195,7 +195,7 @@ class Recipe:
 
 def read_weights(run_dir: Path, method: str) -> State:
     """Read the weights in a run's folder, as the method of that name takes them."""
-    from ser.training.tensor_files import read_tensors
+    from ser.training.checkpoint import read_tensors
 
     return read_tensors(run_dir / "model.safetensors", "pt" if methods.about(method).needs_torch else "numpy")[0]
 

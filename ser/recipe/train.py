@@ -124,7 +124,7 @@ def _write(recipe: Recipe, row: Row, seed: int, state: State, history: History) 
     import yaml
 
     from ser.system.environment import environment
-    from ser.training.tensor_files import write_tensors
+    from ser.training.checkpoint import write_tensors
 
     _check_weights(row, state)
     folder = recipe.run_dir(row, seed)

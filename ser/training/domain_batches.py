@@ -1,5 +1,4 @@
-"""Training on several corpora at once: which utterances a mini-batch holds, the domains that they belong to, and
-their frames, read while the batch before is computed.
+"""Training on several corpora at once: which utterances a mini-batch holds, and the domains that they belong to.
 
 A batch is a function of its epoch and number, so a killed training goes on with the one that it would have had.
 Not here: any loss or model.
@@ -7,28 +6,16 @@ Not here: any loss or model.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor
 
-from ser.errors import DataError
 from ser.randomness import seed_of
-
-if TYPE_CHECKING:
-    from ser.features.frames import Frames
-
-FRAME_BYTES = 3 << 27
-"""Frames that one process keeps in memory: all of a few hours of speech for most upstreams, part for spectrograms."""
 
 UNKNOWN = -1
 """Domain of an utterance that no label is known for."""
-
-Item = TypeVar("Item")
-
 
 # ---- Which utterances come when -------------------------------------------------------------------------------
 
@@ -158,60 +145,3 @@ class DomainLabels:
             )
             for factor, names in self.domains.items()
         }
-
-
-# ---- Frames ---------------------------------------------------------------------------------------------------
-
-
-class FrameStore:
-    """Frames of utterances: kept in memory while there is room, and read anew for each use after that.
-
-    Args:
-        frames: of all utterances.
-        max_bytes: what is kept at most.
-    """
-
-    def __init__(self, frames: Frames, max_bytes: int = FRAME_BYTES):
-        self.frames, self.room = frames, max_bytes
-        self._kept: dict[str, Tensor] = {}
-
-    def length(self, utt: str) -> int:
-        """Tell how many frames an utterance has, without reading them."""
-        try:
-            return self.frames.lengths[utt]
-        except KeyError:
-            raise _missing(utt) from None
-
-    def of(self, utt: str) -> Tensor:
-        """Give the frames of an utterance as they are stored.
-
-        Raises:
-            DataError: if it has none.
-        """
-        if utt in self._kept:
-            return self._kept[utt]
-        try:
-            frames = self.frames[utt]
-        except KeyError:
-            raise _missing(utt) from None
-        if frames.nbytes <= self.room:
-            self.room -= frames.nbytes
-            self._kept[utt] = frames
-        return frames
-
-
-def _missing(utt: str) -> DataError:
-    return DataError(f"no frames of '{utt}'; run stages 2 and 3 again")
-
-
-def prefetched(make: Callable[[int], Item], numbers: Iterable[int]) -> Iterator[Item]:
-    """Make items in a thread, each while the one before is used."""
-    with ThreadPoolExecutor(1) as pool:
-        made: Future[Item] | None = None
-        for number in numbers:
-            coming = pool.submit(make, number)
-            if made is not None:
-                yield made.result()
-            made = coming
-        if made is not None:
-            yield made.result()

@@ -19,8 +19,8 @@ from ser.features.config import FeatureConfig
 from ser.inference import model_folder
 from ser.inference.model_folder import Model, NewUtterance, held_out_dev, training_data, write_model
 from ser.methods.base import Job, Prediction
+from ser.training.checkpoint import write_tensors
 from ser.training.run_data import RunData
-from ser.training.tensor_files import write_tensors
 from tests.methods import test_continuous_metric as metric
 from tests.methods import test_difl as difl
 from tests.methods import test_emofsl as emofsl

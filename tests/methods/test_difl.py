@@ -24,7 +24,7 @@ from ser.metrics.domain import domain_probe
 from ser.nn.cnn_blstm import CnnBlstmOutput
 from ser.splits.lists import Split
 from ser.system.devices import make_fabric
-from ser.training.domain_batches import FrameStore
+from ser.training.frames import FrameStore
 from ser.training.run_data import RunData
 from ser.types import TARGET_DATA
 

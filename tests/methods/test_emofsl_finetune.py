@@ -22,9 +22,9 @@ from ser.methods.base import Job
 from ser.methods.emofsl_finetune import Config, Network
 from ser.nn.embedding_classifier import EmbeddingClassifier
 from ser.system.devices import launch, make_fabric
-from ser.training import finetune
-from ser.training.finetune import Frames
-from ser.training.tensor_files import write_tensors
+from ser.training import trainer
+from ser.training.checkpoint import write_tensors
+from ser.training.frames import FrontEndFrames
 from tests.fakes.checkpoints import DIM
 from tests.training.run_data import CLASSES, make_run_data
 
@@ -266,8 +266,8 @@ def test_bf16_is_near_fp32(data, source, tmp_path):
 
 def test_training_hears_the_beginning_and_tests_the_whole(data, source, tmp_path, monkeypatch):
     asked = set()
-    of = Frames.of
-    monkeypatch.setattr(Frames, "of", lambda self, utt, cap: asked.add((utt, cap)) or of(self, utt, cap))
+    of = FrontEndFrames.of
+    monkeypatch.setattr(FrontEndFrames, "of", lambda self, utt, cap: asked.add((utt, cap)) or of(self, utt, cap))
     split = data.splits[0]
     fold = dataclasses.replace(data, splits=[split])
     train(config("source_only", "max_seconds=0.3"), fold, tmp_path / "source")
@@ -302,8 +302,8 @@ def test_a_killed_adaptation_loses_one_episode_at_most(data, source, tmp_path, m
 
 
 def test_a_killed_source_training_goes_on(data, source, tmp_path, monkeypatch):
-    monkeypatch.setattr(finetune, "SAVE_EVERY_S", -1)
-    gradients, calls = finetune.Trainer._gradients, []
+    monkeypatch.setattr(trainer, "SAVE_EVERY_S", -1)
+    gradients, calls = trainer.Trainer._gradients, []
 
     def killing(*args):
         calls.append(1)
@@ -311,7 +311,7 @@ def test_a_killed_source_training_goes_on(data, source, tmp_path, monkeypatch):
             raise Killed
         return gradients(*args)
 
-    monkeypatch.setattr(finetune.Trainer, "_gradients", killing)
+    monkeypatch.setattr(trainer.Trainer, "_gradients", killing)
     with pytest.raises(Killed):
         train(config("source_only"), data, tmp_path)
     state, history = train(config("source_only"), data, tmp_path)

@@ -19,7 +19,7 @@ from ser.methods.supcon import Adapter, Config, Encoded, Network, Unit, mean_cos
 from ser.metrics.classification import uar
 from ser.nn import EmbeddingClassifier, SelfAttentionPooling
 from ser.system.devices import make_fabric
-from ser.training import finetune
+from ser.training import trainer
 from tests.training.paired_data import SHARED, blind, make_paired_data
 
 CONF = Path(__file__).parents[2] / "conf" / "methods"
@@ -195,7 +195,7 @@ def rates(stage: str, *overrides: str) -> dict[int, tuple[float, float]]:
     c = load_config(CONF / "supcon_finetune.yaml", supcon_finetune.Config, overrides)
     schedule = getattr(c, stage).schedule()
     model = Network(Adapter(DIM, 4, 0), SelfAttentionPooling(DIM), EmbeddingClassifier(DIM, 4, 2, 0))
-    groups = schedule.groups(finetune.trainable(model))
+    groups = schedule.groups(trainer.trainable(model))
     of_params = {id(p): g["factor"] for g in groups for p in g["params"]}
     factors = [of_params[id(p)] for p in (model.pool.weight.weight, model.encoder.down.weight)]
     assert len({of_params[id(p)] for p in (*model.pool.parameters(), *model.head.parameters())}) == 1
@@ -355,9 +355,9 @@ class Killed(Exception):
 
 @pytest.mark.parametrize("after", [1, 5, 14])
 def test_a_killed_row_goes_on_to_the_same_weights(data, after, tmp_path, monkeypatch):
-    monkeypatch.setattr(finetune, "SAVE_EVERY_S", -1)
+    monkeypatch.setattr(trainer, "SAVE_EVERY_S", -1)
     expected, history = train(config(), data, tmp_path / "undisturbed")
-    gradients, calls = finetune.Trainer._gradients, []
+    gradients, calls = trainer.Trainer._gradients, []
 
     def killing(*args):
         calls.append(1)
@@ -365,7 +365,7 @@ def test_a_killed_row_goes_on_to_the_same_weights(data, after, tmp_path, monkeyp
             raise Killed
         return gradients(*args)
 
-    monkeypatch.setattr(finetune.Trainer, "_gradients", killing)
+    monkeypatch.setattr(trainer.Trainer, "_gradients", killing)
     with pytest.raises(Killed):
         train(config(), data, tmp_path / "killed")
     state, again = train(config(), data, tmp_path / "killed")

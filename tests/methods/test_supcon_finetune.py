@@ -27,7 +27,7 @@ from ser.methods.supcon_finetune import AudioBase, Config
 from ser.metrics.classification import uar
 from ser.nn.lora import add_lora
 from ser.system.devices import launch, make_fabric
-from ser.training import finetune
+from ser.training import frames, trainer
 from tests.fakes.checkpoints import DIM, N_LAYERS
 from tests.training.paired_data import SHARED, blind, make_paired_data
 
@@ -185,7 +185,7 @@ def test_adapters_get_a_gradient_and_change_the_output(name, encoders):
     torch.testing.assert_close(
         encoder(frames, lengths)[:, :6], before[:, :6], rtol=0, atol=1e-6
     )  # B is zero at first
-    params = finetune.trainable(encoder)
+    params = trainer.trainable(encoder)
     assert len(params) == N_LAYERS * 2 * 2 and all("lora_" in key for key in params)
     optimizer = torch.optim.SGD(params.values(), lr=0.5)
     for _ in range(2):  # A has no gradient while B is zero
@@ -262,10 +262,10 @@ torch.set_num_threads(1)
 from pathlib import Path
 from ser.methods import supcon_finetune
 from ser.methods.base import Job
-from ser.training import finetune
+from ser.training import frames, trainer
 
-finetune.SAVE_EVERY_S = -1
-gradients, calls = finetune.Trainer._gradients, []
+trainer.SAVE_EVERY_S = -1
+gradients, calls = trainer.Trainer._gradients, []
 
 def killing(*args):
     calls.append(1)
@@ -273,7 +273,7 @@ def killing(*args):
         os.kill(os.getpid(), signal.SIGKILL)
     return gradients(*args)
 
-finetune.Trainer._gradients = killing
+trainer.Trainer._gradients = killing
 c, data, folder = pickle.loads(Path(sys.argv[1]).read_bytes())
 supcon_finetune.train(c, data, 1, None, Job("cpu", folder))
 """
@@ -287,8 +287,8 @@ def test_a_training_killed_by_sigkill_goes_on_to_the_same_weights(data, trained,
     killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "task")], env=env, capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert (tmp_path / "scratch" / "fold1.one+two.unfinished").exists()
-    gradients, calls = finetune.Trainer._gradients, []
-    monkeypatch.setattr(finetune.Trainer, "_gradients", lambda *args: calls.append(args[5]) or gradients(*args))
+    gradients, calls = trainer.Trainer._gradients, []
+    monkeypatch.setattr(trainer.Trainer, "_gradients", lambda *args: calls.append(args[5]) or gradients(*args))
     state, history = train(config(), data, tmp_path / "scratch")
     assert calls[0][2] == 2  # of stage one's three steps two were done
     assert_equal(state, trained[0])
@@ -369,11 +369,11 @@ def test_rows_without_stage_one_have_no_figure(data):
 
 
 def test_long_utterances_are_cut_at_random_in_training_and_at_their_end_in_tests(data, tmp_path, monkeypatch):
-    asked, of = [], finetune.Frames.of
-    monkeypatch.setattr(finetune.Frames, "of", lambda self, utt, cap: asked.append(cap) or of(self, utt, cap))
-    lengths, apply = [], finetune.Trainer._apply
+    asked, of = [], frames.FrontEndFrames.of
+    monkeypatch.setattr(frames.FrontEndFrames, "of", lambda self, utt, cap: asked.append(cap) or of(self, utt, cap))
+    lengths, apply = [], trainer.Trainer._apply
     monkeypatch.setattr(
-        finetune.Trainer, "_apply",
+        trainer.Trainer, "_apply",
         lambda self, frames, masks=(): lengths.append([len(f) for f in frames]) or apply(self, frames, masks),
     )  # fmt: skip
     c = config("max_seconds=0.15", "test_seconds=0.3")
@@ -387,7 +387,7 @@ def test_long_utterances_are_cut_at_random_in_training_and_at_their_end_in_tests
 def test_crops_are_parts_of_an_utterance_and_others_in_every_step(data):
     base = AudioBase(make_fabric("cpu"), config(), data, 1, shared=False)
     frames = base.frames()
-    t = finetune.Trainer(base.fabric, None, frames, 4.0, False)
+    t = trainer.Trainer(base.fabric, None, frames, 4.0, False)
     utt = max(data.audio, key=frames.seconds)
     whole = frames.of(utt, None)
     crops = [t._cut(utt, 0.1, "random", (1, 0, step)) for step in range(30)]
@@ -424,7 +424,7 @@ from pathlib import Path
 from ser.system.devices import is_leader, wait_for_all
 from ser.methods import supcon_finetune
 from ser.methods.base import Job
-from ser.training.tensor_files import write_tensors
+from ser.training.checkpoint import write_tensors
 
 if __name__ == "__main__":
     c, data, folder = pickle.loads(Path(sys.argv[1]).read_bytes())

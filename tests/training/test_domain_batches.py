@@ -1,25 +1,18 @@
-"""Mini-batches over several corpora: shares and passes, domains, streaming statistics, and what stays in memory."""
+"""Mini-batches over several corpora: shares and passes, and domains."""
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 
-import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser.errors import DataError
-from ser.training import domain_batches
 from ser.training.domain_batches import (
     UNKNOWN,
     DomainBatches,
     DomainLabels,
-    FrameStore,
     deal,
     pools_of,
-    prefetched,
 )
 
 # ---- Which utterances come when -------------------------------------------------------------------------------
@@ -105,64 +98,3 @@ def test_domains_have_the_order_of_their_names_and_may_be_unknown():
     assert labels.left_out == {"language": "en alone", "speaker": "not known"}
     indices = labels.of(["1", "2", "3", "1"])
     assert indices["gender"].tolist() == [1, UNKNOWN, 0, 1] and indices["corpus"].tolist() == [2, 0, 1, 2]
-
-
-# ---- Frames ---------------------------------------------------------------------------------------------------
-
-
-class Disk(dict):
-    """Frames that count how often they are read."""
-
-    def __init__(self, frames):
-        super().__init__(frames)
-        self.lengths = {utt: len(x) for utt, x in frames.items()}
-        self.reads = Counter()
-
-    def __getitem__(self, utt):
-        self.reads[utt] += 1
-        return super().__getitem__(utt)
-
-
-def random_frames(shape=(3,), n=5, shift=0.0) -> dict[str, torch.Tensor]:
-    g = torch.Generator().manual_seed(0)
-    return {f"u{i}": torch.randn(i + 1, *shape, generator=g) + shift for i in range(n)}
-
-
-def test_frames_are_read_once_while_there_is_room():
-    disk = Disk(random_frames())  # 12, 24, 36, 48 and 60 bytes
-    store = FrameStore(disk, max_bytes=12 + 24 + 48)
-    for _ in range(3):
-        for utt in disk:
-            assert torch.equal(store.of(utt), dict(disk)[utt])
-    assert disk.reads == {"u0": 1, "u1": 1, "u2": 1, "u3": 3, "u4": 3}
-    assert store.length("u4") == 5 and disk.reads["u4"] == 3
-
-
-def test_missing_frames_name_the_utterance():
-    store = FrameStore(Disk({}))
-    for call in (store.of, store.length):
-        with pytest.raises(DataError, match="no frames of 'u7'; run stages 2 and 3 again"):
-            call("u7")
-
-
-def test_prefetching_is_one_ahead_in_another_thread_and_keeps_the_order():
-    made, threads = [], set()
-
-    def make(number: int) -> int:
-        made.append(number)
-        threads.add(threading.current_thread())
-        return number
-
-    for n, item in enumerate(prefetched(make, range(6))):
-        assert item == n and len(made) <= n + 3  # used, waiting, and being made
-    assert made == list(range(6)) and threads.isdisjoint({threading.main_thread()})
-    assert list(prefetched(make, [])) == []
-
-
-def test_an_error_in_the_thread_comes_out():
-    with pytest.raises(ZeroDivisionError):
-        list(prefetched(lambda number: 1 // (1 - number), range(3)))
-
-
-def test_frames_of_a_few_hours_stay_in_memory():
-    assert domain_batches.FRAME_BYTES >= 4 * 512 * 18 * 10_000  # 10 hours of BYOL-S

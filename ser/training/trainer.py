@@ -12,43 +12,29 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
-import soundfile
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from ser.config import ConfigModel
-from ser.data import audio
-from ser.data.audio import RATE_HZ
-from ser.data.data_dir import AudioPart
 from ser.errors import DataError
-from ser.features.encoders.transformer import TransformerEncoder
 from ser.features.micro_batches import micro_batches
 from ser.nn.span_mask import span_mask
 from ser.randomness import seed_of
 from ser.system.progress import progress
-from ser.training.tensor_files import (
-    below,
-    optimizer_tensors,
-    prefixed,
-    read_tensors,
-    set_optimizer_tensors,
-    write_tensors,
-)
+from ser.training.checkpoint import load_unfinished, save_unfinished
+from ser.training.frames import FrontEndFrames
+from ser.training.schedule import Batches, Schedule, Shuffled
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-FRAME_BYTES = 4 << 30
-"""Front-end outputs that one process keeps in memory: those of about 7 hours of audio for a base model."""
 
 SAVE_EVERY_S = 300
 """Seconds of work that a killed training may lose."""
@@ -73,109 +59,6 @@ class MaskConfig(ConfigModel):
     feature_length: int = Field(gt=0)
     feature_prob: float = Field(ge=0, le=1)
     feature_min_spans: int = Field(ge=0)
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast is trained.
-
-    Attributes:
-        lr: learning rate of Adam at first.
-        epochs: passes over the utterances.
-        batch_size: utterances of one step; None takes all of them.
-        lr_decay: factor on the rate after each epoch or step.
-        decay_per: which of the two.
-        decay_from: the first epoch, counted from 1, whose rate has the factor, if it is one per epoch.
-        decay_every: epochs from there to each further factor; None for no further.
-        factors: beginning of a weight's name -> factor on its rate.
-        clip: length to which a gradient is cut; None leaves it.
-    """
-
-    lr: float
-    epochs: int
-    batch_size: int | None
-    lr_decay: float = 1.0
-    decay_per: Literal["epoch", "step"] = "epoch"
-    decay_from: int = 2
-    decay_every: int | None = 1
-    factors: Mapping[str, float] = field(default_factory=dict)
-    clip: float | None = None
-
-    def lr_at(self, epoch: int, step: int) -> float:
-        """Give the rate of a step; epochs and steps count from 0."""
-        if self.decay_per == "step":
-            return self.lr * self.lr_decay**step
-        past = epoch + 1 - self.decay_from
-        n = 0 if past < 0 else 1 if self.decay_every is None else 1 + past // self.decay_every
-        return self.lr * self.lr_decay**n
-
-    def groups(self, params: Mapping[str, nn.Parameter]) -> list[dict[str, object]]:
-        """Part weights by the factors on their rates, as an optimizer takes them."""
-        found: dict[float, list[nn.Parameter]] = {}
-        for name, param in params.items():
-            factor = next((f for start, f in self.factors.items() if name.startswith(start)), 1.0)
-            found.setdefault(factor, []).append(param)
-        return [{"params": members, "factor": factor} for factor, members in found.items()]
-
-
-class Batches(Protocol):
-    """Batches of a training that does not simply go through all utterances."""
-
-    n_batches: int
-
-    def rows(self, epoch: int, number: int) -> Tensor:
-        """List the rows of the utterances in a batch, (B,) int64; epochs and numbers count from 0."""
-
-
-class Frames:
-    """Front-end outputs of utterances, in fp32: computed once while memory lasts, and anew for each use after that.
-
-    Args:
-        encoder: of which the frozen front end is used.
-        parts: utterance -> where its audio is.
-        max_bytes: what is kept at most.
-    """
-
-    def __init__(self, encoder: TransformerEncoder, parts: Mapping[str, AudioPart], max_bytes: int = FRAME_BYTES):
-        self.encoder, self.parts, self.room = encoder, parts, max_bytes
-        self._kept: dict[tuple[str, float | None], Tensor] = {}
-        self._seconds: dict[str, float] = {}
-
-    def seconds(self, utt: str) -> float:
-        """Read how long an utterance is.
-
-        Raises:
-            DataError: if its file cannot be read.
-        """
-        if utt not in self._seconds:
-            part = self.parts[utt]
-            try:
-                duration = soundfile.info(os.fsencode(part.path)).duration
-            except soundfile.LibsndfileError as error:
-                raise DataError(f"{part.path}: cannot be decoded ({error}); run stage 1 again") from None
-            self._seconds[utt] = min(part.end or duration, duration) - (part.start or 0)
-        return self._seconds[utt]
-
-    def of(self, utt: str, max_seconds: float | None) -> Tensor:
-        """Give the frames of an utterance, or of its beginning, (T', D) float32 on the CPU.
-
-        Raises:
-            DataError: if its audio cannot be decoded.
-        """
-        if max_seconds is not None and self.seconds(utt) <= max_seconds:
-            max_seconds = None
-        key = utt, max_seconds
-        if key in self._kept:
-            return self._kept[key]
-        part = self.parts[utt]
-        wav = audio.load(part.path, start=part.start, end=part.end)
-        if max_seconds is not None:
-            wav = wav[: round(max_seconds * RATE_HZ)]
-        frames = self.encoder.front_end(wav).cpu()
-        if frames.nbytes <= self.room:
-            self.room -= frames.nbytes
-            self._kept[key] = frames
-        return frames
 
 
 def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -208,6 +91,21 @@ class _Progress:
     best: float = -math.inf
     best_weights: Weights = field(default_factory=dict)
 
+    def save(self, path: Path, params: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
+        """Write it with the weights as they are now."""
+        now = {name: param.detach() for name, param in params.items()}
+        done = {name: value for name, value in vars(self).items() if name != "best_weights"}
+        save_unfinished(path, now, self.best_weights, optimizer, done)
+
+    @classmethod
+    @torch.no_grad()
+    def load(cls, path: Path, params: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> _Progress:
+        """Read it, and set weights and optimizer."""
+        now, best, done = load_unfinished(path, optimizer)
+        for name, param in params.items():
+            param.copy_(now[name])
+        return cls(**done, best_weights=best)
+
 
 @dataclass(frozen=True)
 class Trainer:
@@ -225,7 +123,7 @@ class Trainer:
 
     fabric: Fabric
     model: nn.Module
-    frames: Frames
+    frames: FrontEndFrames
     micro_batch_seconds: float
     shared: bool
 
@@ -294,8 +192,9 @@ class Trainer:
         """
         params = trainable(self.model)
         optimizer = torch.optim.Adam(schedule.groups(params), lr=schedule.lr)
-        done = _load(checkpoint, params, optimizer) if checkpoint and checkpoint.exists() else _Progress()
-        batches = batches or _Shuffled(len(utts), schedule.batch_size, seed)
+        is_begun = checkpoint is not None and checkpoint.exists()
+        done = _Progress.load(checkpoint, params, optimizer) if is_begun else _Progress()
+        batches = batches or Shuffled(len(utts), schedule.batch_size, seed)
         n_batches = batches.n_batches
         n_steps = schedule.epochs * n_batches
         saved = time.monotonic()
@@ -321,7 +220,7 @@ class Trainer:
                 done.history.append(row)
                 done.loss = {}
             if checkpoint and self._leads and (batch + 1 == n_batches or time.monotonic() - saved > SAVE_EVERY_S):
-                _save(checkpoint, params, optimizer, done)
+                done.save(checkpoint, params, optimizer)
                 saved = time.monotonic()
         if done.best_weights:
             set_weights(self.model, done.best_weights)
@@ -454,29 +353,6 @@ class Trainer:
             yield
 
 
-@dataclass(frozen=True)
-class _Shuffled:
-    """All n utterances in each epoch, in an order of its own."""
-
-    n: int
-    batch_size: int | None
-    seed: int
-
-    @property
-    def n_batches(self) -> int:
-        return -(-self.n // (self.batch_size or self.n))
-
-    def rows(self, epoch: int, number: int) -> Tensor:
-        return _order(self.n, self.batch_size, self.seed, epoch).split(self.batch_size or self.n)[number]
-
-
-def _order(n: int, batch_size: int | None, seed: int, epoch: int) -> Tensor:
-    """Shuffle the rows of an epoch; the whole set as one batch has no order."""
-    if batch_size is None:
-        return torch.arange(n)
-    return torch.randperm(n, generator=torch.Generator().manual_seed(seed_of("order", seed, epoch)))
-
-
 def _masks(config: MaskConfig, frames: Tensor, seed: int, epoch: int, utt: str) -> tuple[Tensor, Tensor]:
     """Draw the masks of an utterance (T', D), which no other utterance and no padding changes: (T',) and (D,)."""
     c, generator = config, torch.Generator().manual_seed(seed_of("mask", seed, epoch, utt))
@@ -485,21 +361,3 @@ def _masks(config: MaskConfig, frames: Tensor, seed: int, epoch: int, utt: str) 
         span_mask(n, c.time_length, c.time_prob, c.time_min_spans, generator),
         span_mask(dim, c.feature_length, c.feature_prob, c.feature_min_spans, generator),
     )
-
-
-# ---- The checkpoint of an unfinished training: weights, the best weights, Adam's moments and what is done ---------
-
-
-def _save(path: Path, params: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer, done: _Progress) -> None:
-    tensors = prefixed({name: p.detach() for name, p in params.items()}, "now.")
-    tensors |= prefixed(done.best_weights, "best.") | prefixed(optimizer_tensors(optimizer), "adam.")
-    write_tensors(path, tensors, {key: value for key, value in vars(done).items() if key != "best_weights"})
-
-
-def _load(path: Path, params: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> _Progress:
-    tensors, about = read_tensors(path)
-    with torch.no_grad():
-        for name, param in params.items():
-            param.copy_(tensors[f"now.{name}"])
-    set_optimizer_tensors(optimizer, below(tensors, "adam."))
-    return _Progress(**about, best_weights=below(tensors, "best."))

@@ -81,3 +81,25 @@ def set_optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: Mapping[str
         number, _, key = name.partition(".")
         averages.setdefault(int(number), {})[key] = value
     optimizer.load_state_dict({"state": averages, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+# ---- Unfinished training: weights now and of the best epoch, an optimizer's averages, and what is done -------------
+
+
+def save_unfinished(
+    path: Path,
+    weights: Mapping[str, Tensor],
+    best: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    done: object,
+) -> None:
+    """Write what a killed training goes on from; `done` is a JSON value."""
+    tensors = prefixed(weights, "now.") | prefixed(best, "best.")
+    write_tensors(path, tensors | prefixed(optimizer_tensors(optimizer), "optimizer."), done)
+
+
+def load_unfinished(path: Path, optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Tensor], Any]:
+    """Read weights, those of the best epoch and `done` of `save_unfinished`, and set the optimizer's averages."""
+    tensors, done = read_tensors(path)
+    set_optimizer_tensors(optimizer, below(tensors, "optimizer."))
+    return below(tensors, "now."), below(tensors, "best."), done

@@ -6,18 +6,17 @@ import random
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ser.data.audio import RATE_HZ
-from ser.data.data_dir import AudioPart
 from ser.errors import DataError
 from ser.features.micro_batches import micro_batches
 from ser.system.devices import make_fabric
-from ser.training import finetune
-from ser.training.finetune import Frames, MaskConfig, Schedule, Trainer, copy_weights, set_weights
+from ser.training import trainer as engine
+from ser.training.schedule import Schedule
+from ser.training.schedule import order as order_of
+from ser.training.trainer import MaskConfig, Trainer, copy_weights, set_weights
 
 D, H, C = 6, 4, 3
 UTTS = [f"u{i}" for i in range(10)]
@@ -116,7 +115,7 @@ def plain(batch_size: int, epochs: int, lrs) -> tuple[Toy, list[float]]:
     lrs, losses = iter(lrs), []
     for epoch in range(epochs):
         total = 0.0
-        for rows in finetune._order(len(UTTS), batch_size, 1, epoch).split(batch_size or len(UTTS)):
+        for rows in order_of(len(UTTS), batch_size, 1, epoch).split(batch_size or len(UTTS)):
             utts = [UTTS[r] for r in rows]
             padded = nn.utils.rnn.pad_sequence([frames.all[utt] for utt in utts], batch_first=True)
             value = loss(rows, *model(padded, torch.tensor([len(frames.all[utt]) for utt in utts])))
@@ -161,10 +160,10 @@ def test_without_a_batch_size_every_step_sees_all_utterances_in_their_order():
 
 
 def test_every_epoch_has_its_own_order_and_holds_every_utterance():
-    orders = [finetune._order(10, 4, 1, epoch).tolist() for epoch in range(3)]
+    orders = [order_of(10, 4, 1, epoch).tolist() for epoch in range(3)]
     assert all(sorted(order) == list(range(10)) for order in orders)
     assert len({tuple(order) for order in orders}) == 3
-    assert finetune._order(10, 4, 2, 0).tolist() != orders[0]
+    assert order_of(10, 4, 2, 0).tolist() != orders[0]
 
 
 def test_utterances_are_cut_in_training_and_whole_afterwards():
@@ -241,7 +240,7 @@ class Killed(Exception):
 @pytest.mark.parametrize("after", [1, 3, 5, 8])
 def test_a_killed_training_goes_on_to_the_same_weights(after, tmp_path, monkeypatch):
     """9 steps of 3 epochs; dev is best in the second, so that also the best weights have to be kept."""
-    monkeypatch.setattr(finetune, "SAVE_EVERY_S", -1)  # after every step
+    monkeypatch.setattr(engine, "SAVE_EVERY_S", -1)  # after every step
 
     def train(checkpoint, kill_after=None):
         t, steps = trainer(2.0, dropout=0.3), []
@@ -269,10 +268,10 @@ def test_a_killed_training_goes_on_to_the_same_weights(after, tmp_path, monkeypa
 
 def test_between_epochs_a_checkpoint_is_written_now_and_then(tmp_path, monkeypatch):
     saved = []
-    monkeypatch.setattr(finetune, "_save", lambda path, params, optimizer, done: saved.append(done.step))
+    monkeypatch.setattr(engine._Progress, "save", lambda done, *_: saved.append(done.step))
     fit(trainer(), checkpoint=tmp_path / "x")
     assert saved == [3, 6, 9]
-    monkeypatch.setattr(finetune, "SAVE_EVERY_S", -1)
+    monkeypatch.setattr(engine, "SAVE_EVERY_S", -1)
     fit(trainer(), checkpoint=tmp_path / "x")
     assert saved[3:] == list(range(1, 10))
 
@@ -307,7 +306,7 @@ def test_a_loss_that_is_not_finite_stops_with_its_utterances():
         return loss(rows, z, logits) * (torch.inf if 7 in rows else 1)
 
     t = trainer()
-    order = finetune._order(10, 4, 1, 0).split(4)
+    order = order_of(10, 4, 1, 0).split(4)
     number = next(i for i, rows in enumerate(order) if 7 in rows)
     with pytest.raises(DataError) as error:
         fit(t, broken)
@@ -350,62 +349,6 @@ def test_bf16_is_near_fp32():
         assert rounded.dtype == torch.float32
         assert not torch.equal(exact, rounded)
         torch.testing.assert_close(exact, rounded, rtol=0, atol=0.05)
-
-
-# ---- Frames of files ------------------------------------------------------------------------------------------
-
-
-class ToyEncoder:
-    """Frames of 20 ms: level and place."""
-
-    def __init__(self):
-        self.lengths = []
-
-    def front_end(self, wav):
-        self.lengths.append(len(wav))
-        return wav[: len(wav) // 320 * 320].view(-1, 320)[:, :2]
-
-
-@pytest.fixture
-def files(tmp_path) -> dict[str, AudioPart]:
-    ramp = torch.linspace(-0.9, 0.9, 2 * RATE_HZ)
-    path = str(tmp_path / "a.wav")
-    soundfile.write(path, ramp.numpy(), RATE_HZ)
-    return {"whole": AudioPart(path), "piece": AudioPart(path, 0.5, 1.25), "overlong": AudioPart(path, 1.5, 9.0)}
-
-
-def test_seconds_are_those_of_the_part(files):
-    frames = Frames(ToyEncoder(), files)
-    assert [frames.seconds(utt) for utt in files] == pytest.approx([2.0, 0.75, 0.5])
-
-
-def test_the_cap_keeps_the_beginning(files):
-    encoder = ToyEncoder()
-    frames = Frames(encoder, files)
-    whole, first = frames.of("whole", None), frames.of("whole", 0.5)
-    assert (len(whole), len(first)) == (100, 25)
-    assert torch.equal(first, whole[:25])
-    assert torch.equal(frames.of("piece", None), whole[25:62])
-    assert frames.of("piece", 0.5).shape == (25, 2)
-    assert encoder.lengths == [32_000, 8000, 12_000, 8000]
-
-
-def test_frames_are_computed_once_while_memory_lasts(files):
-    encoder = ToyEncoder()
-    frames = Frames(encoder, files, max_bytes=100 * 2 * 4 + 8)
-    for _ in range(3):
-        for utt in ("whole", "piece"):
-            kept = frames.of(utt, None)
-    assert encoder.lengths == [32_000, 12_000, 12_000, 12_000]
-    assert torch.equal(frames.of("whole", 2.0), frames.of("whole", None))  # nothing to cut: the same frames
-    assert len(encoder.lengths) == 4
-    assert kept.dtype == torch.float32
-
-
-def test_a_file_that_is_gone_is_named(tmp_path):
-    frames = Frames(ToyEncoder(), {"u": AudioPart(str(tmp_path / "gone.wav"))})
-    with pytest.raises(DataError, match=r"gone\.wav: cannot be decoded .*; run stage 1 again"):
-        frames.of("u", 10.0)
 
 
 # ---- Rates by group, clipping, and batches of one's own -----------------------------------------------------------

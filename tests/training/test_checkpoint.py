@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ser.errors import DataError
-from ser.training.tensor_files import (
+from ser.training.checkpoint import (
     below,
     optimizer_tensors,
     prefixed,
