@@ -39,6 +39,9 @@ class KeptFrames:
         self._room = max_bytes
         self._kept: dict[Hashable, Tensor] = {}
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
     def get(self, key: Hashable, make: Callable[[], Tensor]) -> Tensor:
         """Give the frames of a key, made once or, without room, each time."""
         if key in self._kept:
