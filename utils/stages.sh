@@ -9,10 +9,19 @@ take_lock() { # take_lock FOLDER: no second run works here until this one and al
   python3 -m ser.bin.take_lock "$1/.lock" 9 || exit $?
 }
 
+is_log() { # is_log FILE: whether it is absent, empty, or begins as `run_step` begins it; links are followed by nobody
+  [ ! -L "$1" ] && { [ ! -e "$1" ] ||
+    ! sed -n -e '1{/^# /!s/^/x/p;}' -e '2{/^# Started at /!s/^/x/p;q;}' "$1" | grep -q '^x'; }
+}
+
 run_step() { # run_step LOG COMMAND...: what it prints goes to the terminal and, with its errors, to LOG
   local log=$1 code=0 started=$SECONDS broken
   shift
   mkdir -p "$(dirname "$log")"
+  is_log "$log" || {
+    echo "error: $log: is not a log of an earlier run, and stays as it is; move it away and run again" >&2
+    return 2
+  }
   {
     printf '#'
     printf ' %q' "$@"

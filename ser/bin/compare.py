@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ser.errors import run_cli
-from ser.system.files import replacing
+from ser.system.files import holding, replacing
 
 FIRST = 5
 """Changed utterances of each kind that are printed."""
@@ -81,7 +81,7 @@ def _write(path: Path, changes: dict) -> None:
     import pandas as pd
 
     table = pd.concat([table.assign(condition=name) for name, table in changes.items()])
-    with replacing(path) as part:
+    with replacing(path, holding("condition\tutt_id\ttrue\t")) as part:
         table.to_csv(part, sep="\t", index=False, float_format="%.4g", lineterminator="\n",
                      columns=["condition", *table.columns.drop("condition")])  # fmt: skip
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ser.data.tools import BACKUP, ORDERS, choose, combine_data, fix_data_dir, listed, spk2utt_of, subset_data_dir
+from ser.data.tools import ORDERS, choose, combine_data, fix_data_dir, listed, spk2utt_of, subset_data_dir
 from ser.errors import ConfigError, run_cli
 
 
@@ -31,7 +31,7 @@ def _fix(args: argparse.Namespace) -> None:
         print(f"{args.data_dir}: nothing to fix, {fixed.n_kept} utterances")
     else:
         total = fixed.n_kept + len(fixed.lost)
-        where = f"former files in {args.data_dir / BACKUP}"
+        where = f"former files in {args.data_dir / fixed.backup}"
         print(f"{args.data_dir}: kept {fixed.n_kept} of {total} utterances; {where}")
 
 

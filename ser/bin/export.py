@@ -10,12 +10,14 @@ it.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from ser.errors import ConfigError, run_cli
-from ser.system.files import hash_file, replacing, write_json
+from ser.system.files import hash_file, write_json
+from ser.system.folders import check_place, replacing_folder
 
 FILES = (
     "conf.yaml",
@@ -36,15 +38,15 @@ def main(argv: Sequence[str]) -> None:
         "--ckpt", type=Path, metavar="FILE", help="checkpoint of the encoder, if its variable is not set"
     )
     args = parser.parse_args(argv)
-    if args.dest.exists():
+    if os.path.lexists(args.dest):
         raise ConfigError(f"{args.dest}: exists; name a folder that does not")
+    check_place(args.dest, {"the trained row": args.folder})
     from ser.features.encoders.checkpoints import flat_checkpoint, read_checkpoint
     from ser.inference.model_folder import ENCODER, Model
     from ser.training.checkpoint import save
 
     model = Model.open(args.folder, args.ckpt)
-    with replacing(args.dest) as part:
-        part.mkdir()
+    with replacing_folder(args.dest, None) as part:
         for name in FILES:
             shutil.copyfile(args.folder / name, part / name)  # not its permissions
         if model.feature.ckpt is not None:

@@ -10,6 +10,7 @@ folds) is decided here and written into the recipe's conf/, to be looked at and 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -24,7 +25,8 @@ from ser.data.data_dir import read_data_dir
 from ser.errors import ConfigError, DataError, ProtocolError, run_cli, unknown
 from ser.splits.labels import CorpusLabels, LabelMap
 from ser.splits.protocols.few_shot import FewShotProtocol
-from ser.system.files import read_json, replacing
+from ser.system.files import read_json
+from ser.system.folders import replacing_folder
 from ser.types import Utterance
 
 RUN_SH = """#!/usr/bin/env bash
@@ -47,7 +49,7 @@ def main(argv: Sequence[str]) -> None:
     for name in (args.name, args.source, args.target):
         if not re.fullmatch(r"[A-Za-z0-9_]+", name):
             raise ConfigError(f"'{name}': a recipe or corpus is named by letters, digits and '_'")
-    if folder.exists():
+    if os.path.lexists(folder):
         raise ConfigError(f"{folder} exists already; choose another NAME")
     if args.source == args.target:
         raise ConfigError(f"SOURCE and TARGET are both '{args.source}'; a few-shot recipe needs two corpora")
@@ -57,7 +59,7 @@ def main(argv: Sequence[str]) -> None:
         if method not in known:
             raise ConfigError(f"METHOD: {unknown(method, known)}")
     settings = _settings(args.root, args.source, args.target)
-    with replacing(folder) as part:
+    with replacing_folder(folder, None) as part:
         _write(part, settings, args.methods or known)
         script = part / "run.sh"
         script.write_text(RUN_SH)

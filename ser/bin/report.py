@@ -16,7 +16,10 @@ from ser.errors import run_cli
 from ser.report.collect import find_results, systems_of
 from ser.report.markdown import EMPTY, markdown
 from ser.report.page import page
-from ser.system.files import write_text
+from ser.system.files import holding, is_generated, write_text
+
+TITLE = "<title>Results: cross-corpus speech emotion recognition</title>"
+"""Of the page in HTML: what shows that a file of its name is one."""
 
 
 def main(argv: Sequence[str]) -> None:
@@ -32,8 +35,8 @@ def main(argv: Sequence[str]) -> None:
     systems = systems_of([recipe.record for recipe in found if recipe.record])
     text, html = (args.egs / name for name in (("report_mini.md", "report_mini.html") if mini else
                                                ("RESULTS.md", "report.html")))  # fmt: skip
-    write_text(text, markdown(found, systems))
-    write_text(html, page(found, systems))
+    write_text(text, markdown(found, systems), is_generated)
+    write_text(html, page(found, systems), holding(TITLE))
     old = ", ".join(recipe.name for recipe in found if recipe.is_old)
     if old:
         print(f"left out, for want of a RESULTS.json (run stage 6 again): {old}")

@@ -24,7 +24,7 @@ from ser.results.page import Page, by_task, corpus_of, is_drawn, listed, probed,
 from ser.results.published import Condition, Published, check_sizes, read_published
 from ser.splits.labels import LabelMap
 from ser.system.environment import Environment
-from ser.system.files import fingerprint, read_json, write_text
+from ser.system.files import fingerprint, holding, is_generated, read_json, write_text
 
 SEED = 1
 """Of bootstrap and permutations."""
@@ -189,8 +189,8 @@ def _write(recipe: Recipe, page: Page, made_from: str, out: Path) -> str:
     )
     about = {"stamps": stamps, "environment": environment and dataclasses.asdict(environment), "features": features}
     numbers = record(recipe, page, made_from, about, tables, fits, planes)
-    write_text(out, text)
-    write_text(out.with_suffix(".json"), results_json.text_of(numbers))
+    write_text(out, text, is_generated)
+    write_text(out.with_suffix(".json"), results_json.text_of(numbers), holding('"made_from": "'))
     if not scored:
         return f"{page.title}: not run, needs {listed(page.missing)}\n"
     parts = [

@@ -16,7 +16,7 @@ from pathlib import Path
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.errors import ConfigError, run_cli, unknown
 from ser.mistakes.simulate import MISTAKES, Simulated, simulated
-from ser.system.files import read_json, write_json, write_text
+from ser.system.files import is_generated, read_json, write_json, write_text
 
 
 def main(argv: Sequence[str]) -> None:
@@ -61,7 +61,7 @@ def report(mistaken: Simulated, out: Path) -> None:
         *(section.rstrip() for section in sections),
         wrapped(tables.DEFINITIONS),
     ]
-    write_text(out, "\n\n".join(part for part in parts if part) + "\n")
+    write_text(out, "\n\n".join(part for part in parts if part) + "\n", is_generated)
     print(tables.text_table(mistaken.mistake, lines), end="")
     for reason, labels in left_out.items():
         print(f"left out: {labels}: {reason}")

@@ -17,9 +17,10 @@ from typing import Any
 from ser.corpora import das_ratings
 from ser.corpora.folds import Folds
 from ser.data.audio import AudioInfo, probe
-from ser.data.data_dir import check_unchanged, summary, write_data_dir
+from ser.data.data_dir import check_unchanged, made_from, prepared, summary, write_data_dir
 from ser.errors import DataError
 from ser.system.files import alone, fingerprint, hash_file, read_json
+from ser.system.folders import check_free, check_place
 from ser.types import Utterance
 
 
@@ -126,8 +127,10 @@ def prepare(corpus: Corpus, release: Path, data_dir: Path, allow_partial: bool =
         False if the directory was up to date and nothing was done.
 
     Raises:
-        DataError: for a name that breaks the grammar, an unusable file, or counts that differ.
+        DataError: for a name that breaks the grammar, an unusable file, counts that differ, or a `data_dir` that
+            holds anything but what this function wrote.
     """
+    check_place(data_dir, {"the release": release})
     release = release.resolve()  # the folder only: a linked file keeps the name that tells its label
     listing = _listing(release)
     _check_utf8(corpus, release, [name for name, _, _ in listing])
@@ -138,9 +141,10 @@ def prepare(corpus: Corpus, release: Path, data_dir: Path, allow_partial: bool =
         "allow_partial": allow_partial,
         "parser": corpus.version,
     }
-    if _made_from(data_dir) == mark:
+    if made_from(data_dir) == mark:
         check_unchanged(data_dir)
         return False
+    check_free(data_dir, prepared(corpus.name))
     parsed = corpus.parse(release)
     parsed = dataclasses.replace(parsed, utterances=das_ratings.join(corpus.name, parsed.utterances, release))
     usable, unusable = _check_audio(parsed.utterances)
@@ -167,7 +171,7 @@ def prepare(corpus: Corpus, release: Path, data_dir: Path, allow_partial: bool =
         **summary(utterances := [_with_audio(u, info) for u, info in usable.items()]),
     }
     with alone(data_dir):  # recipes share it
-        write_data_dir(data_dir, utterances, info)
+        write_data_dir(data_dir, utterances, info, prepared(corpus.name))
     return True
 
 
@@ -189,14 +193,6 @@ def _check_utf8(corpus: Corpus, release: Path, names: list[str]) -> None:
                 f"{corpus.name}: {os.fsencode(path)!r} is not UTF-8; rename it, as with "
                 "'convmv -r -f latin1 -t utf8 --notest'"
             )
-
-
-def _made_from(data_dir: Path) -> dict[str, Any] | None:
-    """Read what a data directory was made from; None if there is none, or a damaged one."""
-    try:
-        return read_json(data_dir / "corpus.json")["made_from"]
-    except (FileNotFoundError, KeyError, DataError):
-        return None
 
 
 def _check_audio(utterances: list[Utterance]) -> tuple[dict[Utterance, AudioInfo], dict[str, str]]:

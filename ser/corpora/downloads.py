@@ -33,7 +33,8 @@ from typing import NamedTuple
 from ser.corpora import aesdd, cafe, casia, emodb, iemocap, msp_improv, ravdess, savee, urdu
 from ser.corpora.base import Corpus
 from ser.errors import ConfigError, DataError, unknown
-from ser.system.files import fingerprint, read_json, remove, replacing, write_json
+from ser.system.files import fingerprint, read_json, remove, write_json
+from ser.system.folders import Kind, check_free, remove_folder, replacing_folder
 from ser.system.progress import progress
 
 MIB = 1 << 20
@@ -228,9 +229,9 @@ def _download_archive(name: str, root: Path, url: str | None, checksum: str | No
         try:
             n = unpack(whole, target, source.most)
         except DataError:  # a damaged or hostile archive: nothing that a later call would go on with
-            remove(work)
+            remove_folder(work, WORK)
             raise
-        remove(work)
+        remove_folder(work, WORK)
     print(f"{name}: {n} files in {target}; find it with --db_root {root} or {corpus.variable} in conf/db.sh")
 
 
@@ -244,7 +245,7 @@ def _download_ratings(root: Path, url: str) -> bool:
         for file, checksum in RATINGS.items():
             if not _is_published(root / file, checksum):
                 os.replace(fetch(f"{url.rstrip('/')}/{file}", work, file, checksum, most=MIB), root / file)
-        remove(work)
+        remove_folder(work, WORK)
     print(f"{RATINGS_NAME}: {', '.join(RATINGS)} in {root}")
     return True
 
@@ -256,10 +257,21 @@ def _is_published(path: Path, checksum: str) -> bool:
     return True
 
 
+WORK_FILES = (("", ""), ("", ".part"), ("", ".json"), (".", ".json.ser-part"))
+WORK = Kind(
+    name="folder of unfinished downloads",
+    mark="",
+    is_ours=lambda _: True,
+    holds=lambda _: [f"{start}{16 * '[0-9a-f]'}{end}" for start, end in WORK_FILES],
+)
+"""What `fetch` writes: files named by the hash of an address."""
+
+
 @contextlib.contextmanager
 def _working(root: Path, name: str) -> Iterator[Path]:
     """Hold the folder of unfinished downloads for this call alone."""
     work = root / f".download-{name}"
+    check_free(work, WORK)
     try:
         work.mkdir(parents=True, exist_ok=True)
         handle = os.open(work, os.O_RDONLY)
@@ -495,20 +507,15 @@ def unpack(archive: Path, folder: Path, most: int) -> int:
         DataError: for a member that would leave the folder, is neither file nor folder, stands twice, or goes
             beyond `most`; for a damaged archive, and one without audio.
     """
-    with replacing(folder) as part:
+    with replacing_folder(folder, None) as part:
         try:
-            part.mkdir()
             n = _unpack(archive, part, most)
             if not any(name.lower().endswith(AUDIO) for _, _, names in os.walk(part) for name in names):
                 raise DataError(f"'{archive}': holds no audio among {n} files; it is not the release")
         except DAMAGE as error:
-            remove(part)
             if isinstance(error, OSError) and error.errno in DISK:  # not the archive's fault: that one is kept
                 raise ConfigError(f"'{folder}': {error.strerror}; make room or name another folder") from None
             raise DataError(f"'{archive}': damaged ({error}); get it again") from None
-        except BaseException:
-            remove(part)
-            raise
     return n
 
 

@@ -17,9 +17,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ser.data.audio import probe
-from ser.data.data_dir import check_unchanged, summary, write_data_dir
+from ser.data.data_dir import check_unchanged, made_from, prepared, summary, write_data_dir
 from ser.errors import DataError, unknown
-from ser.system.files import alone, fingerprint, hash_file, read_json
+from ser.system.files import alone, fingerprint, hash_file
+from ser.system.folders import check_free, check_place
 from ser.types import EMOTIONS, Utterance, ids
 
 REQUIRED = ("path", "speaker", "emotion")
@@ -58,11 +59,13 @@ def prepare_table(table: Path, data_dir: Path, allow_partial: bool = False) -> b
         "parser": VERSION,
     }
     rows = _rows(table)
+    audio = {path.parent: path for row in rows.values() if (path := table.parent / row["path"])}  # one of each folder
+    check_place(data_dir, {"the table": table, **{f"audio of {table.name}": path for path in audio.values()}})
     mark["audio"] = fingerprint([_stamp(table.parent / row["path"]) for row in rows.values()])
-    info_path = data_dir / "corpus.json"
-    if info_path.exists() and read_json(info_path).get("made_from") == mark:
+    if made_from(data_dir) == mark:
         check_unchanged(data_dir)
         return False
+    check_free(data_dir, prepared(corpus))
     utterances, unusable = {}, {}
     for where, row in rows.items():
         utterance = _utterance(corpus, table, where, row)
@@ -91,7 +94,7 @@ def prepare_table(table: Path, data_dir: Path, allow_partial: bool = False) -> b
         **summary(list(utterances.values())),
     }
     with alone(data_dir):  # recipes share it
-        write_data_dir(data_dir, utterances.values(), info)
+        write_data_dir(data_dir, utterances.values(), info, prepared(corpus))
     print(f"  {len(utterances)} utterances of {info['n_speakers']} speakers: {info['emotions']}")
     return True
 

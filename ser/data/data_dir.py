@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from ser.data.audio import probe
 from ser.errors import DataError, unknown
 from ser.system.files import changed_files, fingerprint, hash_files, read_json, replacing, write_json
+from ser.system.folders import Kind, replacing_folder
 from ser.types import EMOTIONS, Utterance
 
 UTT_FILES = {
@@ -40,6 +41,24 @@ SEGMENTS = "segments"
 REQUIRED = ("wav.scp", "utt2spk", "spk2utt", "utt2dur", "utt2emo", "utt2emo_native", "utt2lang", "utt2hash")
 PARTIAL = ("utt2text_id", "utt2aro", "utt2val", "utt2dom")
 """Files that may lack ids: a rating or a text can be missing where its turn is not."""
+
+BACKUP = ".backup"
+"""Folder below a data directory with its files from before `fix_data_dir`; the next ones are `.backup.2`, ..."""
+
+OWN_FILES = (*UTT_FILES, SEGMENTS, "spk2utt", "spk2gender", "corpus.json")
+
+DATA_DIR = Kind(
+    name="data directory",
+    mark="corpus.json",
+    is_ours=lambda info: "utt2spk" in info["files"],  # the record of `write_data_dir`
+    holds=lambda info: [
+        *OWN_FILES,
+        *info.get("others", ()),
+        *(f"{BACKUP}{number}/{name}" for number in ("", ".*") for name in (*OWN_FILES, *info.get("others", ()))),
+    ],
+)
+"""What `write_data_dir` and the tools of Kaldi's names write; `others` in `corpus.json` are files of other tools that
+went from one directory into another."""
 
 _NUMBERS = {"duration", "arousal", "valence", "dominance"}
 
@@ -91,21 +110,23 @@ def _lines(path: Path) -> list[str]:
     return text.removesuffix("\n").split("\n") if text else []  # not splitlines: ids may hold U+2028
 
 
-def write_data_dir(path: Path, utterances: Iterable[Utterance], info: Mapping[str, Any]) -> None:
-    """Write a data directory whole or not at all; an older one is replaced.
+def write_data_dir(
+    path: Path, utterances: Iterable[Utterance], info: Mapping[str, Any], kind: Kind = DATA_DIR
+) -> None:
+    """Write a data directory whole or not at all.
 
     Args:
         path: `data/<corpus>`.
         utterances: at least one; a file is written for each field that any of them has.
         info: content of `corpus.json`, which also records the files as they are now.
+        kind: of an older directory that may be replaced.
 
     Raises:
-        DataError: for an id that stands twice, or whatever `validate_data_dir` finds.
+        DataError: for an id that stands twice, whatever `validate_data_dir` finds, or anything in the way.
     """
     utterances = sorted(utterances, key=lambda u: u.utt_id)
     _check_unique(path, utterances)
-    with replacing(path) as part:
-        part.mkdir()
+    with replacing_folder(path, kind) as part:
         for name, field in UTT_FILES.items():
             values = {u.utt_id: getattr(u, field) for u in utterances}
             present = {utt: value for utt, value in values.items() if value is not None}
@@ -122,6 +143,26 @@ def write_data_dir(path: Path, utterances: Iterable[Utterance], info: Mapping[st
         write_json(part / "corpus.json", {**info, "files": record(part)})
         if violations := validate_data_dir(part):
             raise DataError(f"{path}: {len(violations)} violations, first: {violations[0]}")
+
+
+def made_from(path: Path) -> dict[str, Any] | None:
+    """Read what a data directory was made from; None if there is none, or a damaged one."""
+    try:
+        return read_json(path / "corpus.json")["made_from"]
+    except (OSError, KeyError, TypeError, DataError):
+        return None
+
+
+def prepared(corpus: str) -> Kind:
+    """Describe the data directory that stage 1 writes of one corpus, and may replace."""
+    return dataclasses.replace(
+        DATA_DIR,
+        name=f"data directory of {corpus}",
+        # Notes are of `fix_data_dir`, which keeps what was changed by hand.
+        is_ours=lambda info: (
+            DATA_DIR.is_ours(info) and info["corpus"] == corpus and "made_from" in info and not info.get("notes")
+        ),
+    )
 
 
 def record(path: Path) -> dict[str, str]:

@@ -7,14 +7,18 @@ Not here: the file formats and their rules (`ser.data.data_dir`), or copying aud
 from __future__ import annotations
 
 import codecs
-import contextlib
 import dataclasses
+import itertools
+import os
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ser.data.data_dir import (
+    BACKUP,
+    DATA_DIR,
+    OWN_FILES,
     PARTIAL,
     REQUIRED,
     SEGMENTS,
@@ -29,12 +33,19 @@ from ser.data.data_dir import (
 )
 from ser.errors import ConfigError, DataError
 from ser.randomness import seed_of
-from ser.system.files import changed_files, read_json, remove, replacing, write_json
+from ser.system.files import changed_files, read_json, remove, write_json
+from ser.system.folders import check_free, check_place, replacing_copy, replacing_folder
 
 KALDI_UTT_FILES = ("text", "feats.scp", "vad.scp")
 """Files with one line per utterance that other tools add beside `utt2*`; they follow and decide nothing."""
 
-BACKUP = ".backup"
+DERIVED = dataclasses.replace(
+    DATA_DIR,
+    name="subset or combination",
+    is_ours=lambda info: DATA_DIR.is_ours(info) and not {"parts", "subset_of"}.isdisjoint(info),
+)
+"""What `subset_data_dir` and `combine_data` write, and may replace."""
+
 ORDERS = ("random", "first", "last", "shortest")
 
 LEFT_OUT = ", so it is left out"
@@ -50,11 +61,13 @@ class Fixed:
         n_kept: utterances in the directory now.
         lost: utterances that are not in it any more, sorted.
         report: one sentence per file and reason; empty if nothing had to change.
+        backup: folder below the directory with its former files; empty if nothing had to change.
     """
 
     n_kept: int
     lost: tuple[str, ...]
     report: tuple[str, ...]
+    backup: str = ""
 
 
 def invert(utt2spk: Mapping[str, str]) -> dict[str, str]:
@@ -93,8 +106,8 @@ def spk2utt_of(path: Path) -> dict[str, str]:
 def fix_data_dir(path: Path, allow_pipes: bool = False) -> Fixed:
     """Sort all files, keep what stands in all of them, and rebuild `spk2utt` and `spk2gender`.
 
-    The directory is replaced whole, with its former files in `.backup`; files that are not about utterances stay
-    as they are. `corpus.json` is stamped `subset` if utterances were lost.
+    The directory is replaced whole, with its former files in `.backup` (or `.backup.2`, ...); files that are not
+    about utterances stay as they are. `corpus.json` is stamped `subset` if utterances were lost.
 
     Raises:
         DataError: where sorting and leaving out cannot help (a missing file, one id with two values, a value that
@@ -111,11 +124,10 @@ def fix_data_dir(path: Path, allow_pipes: bool = False) -> Fixed:
     if not report:
         edited = changed_files(path, _info(path).get("files", {}))
         report = [f"{name}: is not what stage 1 wrote, and stays as it is" for name in edited]
-    if report:
-        _write_fixed(path, new, lost, allow_pipes)
-    elif violations := validate_data_dir(path, allow_pipes):
+    backup = _write_fixed(path, new, lost, allow_pipes) if report else ""
+    if not report and (violations := validate_data_dir(path, allow_pipes)):
         raise _unfixable(path, violations)
-    return Fixed(len(kept), lost, tuple(report))
+    return Fixed(len(kept), lost, tuple(report), backup)
 
 
 def _salvage_all(path: Path) -> tuple[Columns, list[str]]:
@@ -201,15 +213,14 @@ def _changes(path: Path, old: Columns, new: Columns) -> list[str]:
     return report
 
 
-def _write_fixed(path: Path, columns: Columns, lost: Sequence[str], allow_pipes: bool) -> None:
-    """Put a fixed copy in the directory's place, the former files beside it in `.backup`."""
-    with _replacing(path) as part:
-        shutil.copytree(path, part, symlinks=True)
-        remove(part / BACKUP)
-        (part / BACKUP).mkdir()
+def _write_fixed(path: Path, columns: Columns, lost: Sequence[str], allow_pipes: bool) -> str:
+    """Put a fixed copy in the directory's place, with the former files in a folder whose name is returned."""
+    with replacing_copy(path) as part:
+        backup = _next_backup(part)
+        (part / backup).mkdir()
         for file in sorted(path.iterdir()):
             if file.is_file():
-                shutil.copy2(file, part / BACKUP / file.name)
+                shutil.copy2(file, part / backup / file.name)
         for name, entries in columns.items():
             remove(part / name)
             if entries:
@@ -219,12 +230,19 @@ def _write_fixed(path: Path, columns: Columns, lost: Sequence[str], allow_pipes:
             raise _unfixable(path, violations)
         info = _info(path)
         edited = changed_files(part, info.get("files", {}))
-        note = f"{_some(lost, 'utterances')} went, see {BACKUP}" if lost else f"{', '.join(edited)} changed by hand"
+        note = f"{_some(lost, 'utterances')} went, see {backup}" if lost else f"{', '.join(edited)} changed by hand"
         if lost or edited:
             notes = [*info.get("notes", []), f"fix_data_dir: {note}"]
             info |= {**summary(read_data_dir(part)), "notes": notes, "files": record(part)}
             info |= {"release": "subset"} if lost else {}
             write_json(part / "corpus.json", info)
+    return backup
+
+
+def _next_backup(path: Path) -> str:
+    """Name a folder for former files that is not there yet: what an earlier call kept is kept."""
+    numbered = (f"{BACKUP}.{number}" for number in itertools.count(2))
+    return next(name for name in itertools.chain([BACKUP], numbered) if not os.path.lexists(path / name))
 
 
 def _unfixable(path: Path, violations: Sequence[str]) -> DataError:
@@ -425,17 +443,6 @@ def _files(path: Path) -> list[str]:
     ]
 
 
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Do as `replacing` does, and leave nothing behind when the block raises."""
-    with replacing(path) as part:
-        try:
-            yield part
-        except BaseException:
-            remove(part)
-            raise
-
-
 def _read_valid(path: Path, allow_pipes: bool) -> Columns:
     """Read every map of a valid data directory but `spk2utt`."""
     if violations := validate_data_dir(_data_dir(path), allow_pipes):
@@ -454,20 +461,13 @@ def _only(columns: Columns, kept: Collection[str]) -> Columns:
 
 def _check_dest(dest: Path, sources: Sequence[Path]) -> None:
     """Refuse to replace anything but what these tools made."""
-    if dest.resolve() in [source.resolve() for source in sources]:
-        raise DataError(f"{dest}: is read and written at once; give another destination")
-    if dest.is_dir() and not any(dest.iterdir()):
-        return
-    if dest.exists() and not {"parts", "subset_of"} & (_info(dest) if dest.is_dir() else {}).keys():
-        raise DataError(
-            f"{dest}: exists and was not made by subset or combine; remove it or give another destination"
-        )
+    check_place(dest, {f"the source {source.name}": source for source in sources})
+    check_free(dest, DERIVED)
 
 
 def _write(dest: Path, columns: Columns, info: Mapping[str, Any], allow_pipes: bool) -> None:
     """Write a data directory whole or not at all."""
-    with _replacing(dest) as part:
-        part.mkdir()
+    with replacing_folder(dest, DERIVED) as part:
         for name, entries in columns.items():
             if entries:
                 write_map(part / name, entries)
@@ -475,7 +475,9 @@ def _write(dest: Path, columns: Columns, info: Mapping[str, Any], allow_pipes: b
         if violations := validate_data_dir(part, allow_pipes):
             first = violations[0].replace(str(part), str(dest))
             raise DataError(f"{dest}: {len(violations)} violations, first: {first}")
-        write_json(part / "corpus.json", {**info, **summary(read_data_dir(part)), "files": record(part)})
+        others = sorted(path.name for path in part.iterdir() if path.name not in OWN_FILES)
+        counted = {**summary(read_data_dir(part)), "files": record(part), "others": others}
+        write_json(part / "corpus.json", {**info, **counted})
 
 
 def _invert_or_refuse(path: Path, utt2spk: Mapping[str, str]) -> dict[str, str]:

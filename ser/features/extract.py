@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,7 +22,7 @@ from ser.errors import DataError
 from ser.features.compute import Mapped, Part, step_of, workers
 from ser.features.config import FeatureConfig, made_from_audio
 from ser.system.devices import Device, device_of, fast_precision
-from ser.system.files import alone, changed_files, hash_file, naming, read_json, write_json, write_text
+from ser.system.files import alone, changed_files, hash_file, naming, read_json, remove, write_json, write_text
 from ser.system.progress import progress
 
 if TYPE_CHECKING:
@@ -165,6 +166,7 @@ def _write_archive(
     ark_path.parent.mkdir(parents=True, exist_ok=True)
     part, part_info = _part(ark_path), _part_info(ark_path)
     if not (part_info.exists() and read_json(part_info) == begun):
+        _check_ours(ark_path, part)
         for old in (ark_path.with_name("feats.json"), ark_path, part):  # which would be taken for this one
             old.unlink(missing_ok=True)
         write_json(part_info, begun)
@@ -185,6 +187,18 @@ def _write_archive(
         ark.flush()
         os.fsync(ark.fileno())
     part.rename(ark_path)
+
+
+def _check_ours(ark_path: Path, part: Path) -> None:
+    """Refuse to write over files that no record of stage 3 stands beside."""
+    index, info = ark_path.with_name("feats.scp"), ark_path.with_name("feats.json")
+    records = [info, *ark_path.parent.glob("feats*.ark.part.json")]
+    if any(record.exists() and "made_from" in read_json(record) for record in records):
+        return
+    if index.exists() and re.match(r"\S+ .*/feats(\.\d+)?\.ark:\d+\n", index.read_text(encoding="utf-8")):
+        return  # killed between removing an old record and writing the new one
+    if there := [path for path in (*records, index, ark_path, part) if path.exists()]:
+        raise DataError(f"{there[0]}: was not written by stage 3, and stays as it is; move it away and run again")
 
 
 def _part(ark_path: Path) -> Path:
@@ -231,9 +245,9 @@ def _finish(config: FeatureConfig, begun: dict[str, Any], parts: Sequence[Part],
     write_json(dump_dir / "feats.json", info)
     for ark in arks:
         _part_info(ark).unlink()
-    for old in dump_dir.glob("feats*.ark*"):
-        if old.name not in names:  # of a corpus that was larger or smaller
-            old.unlink()
+    for old in dump_dir.iterdir():  # of a corpus that was larger or smaller
+        if re.fullmatch(r"feats(\.\d+)?\.ark(\.part(\.json)?)?", old.name) and old.name not in names:
+            remove(old)
     return True
 
 

@@ -7,21 +7,26 @@ stays in one process, so nobody waits for anybody. Families that fine-tune their
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from ser.errors import ConfigError
 from ser.recipe.recipe import Recipe
 from ser.recipe.rows import Row
-from ser.system.files import write_text
+from ser.system.files import remove, write_text
 
 
 def write_jobs(path: Path, jobs: Sequence[Sequence[str]]) -> None:
     """Write a list of jobs, a line each; no list where there are none."""
-    if jobs:
-        write_text(path, "".join("\t".join(cells) + "\n" for cells in jobs))
-    else:
-        path.unlink(missing_ok=True)
+    write_text(path, "".join("\t".join(cells) + "\n" for cells in jobs), _lists_jobs)
+    if not jobs:
+        remove(path)
+
+
+def _lists_jobs(path: Path) -> bool:
+    """Tell whether every line is of a list of jobs: words between tabs, the last of which ends in a number."""
+    return all(re.fullmatch(r"(\S+\t)*(\S+:)?\d+", line) for line in path.read_text(errors="replace").splitlines())
 
 
 def read_jobs(jobs: Path | None, part: str) -> tuple[list[list[str]], int, int]:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser import methods
-from ser.errors import ConfigError, SerError
+from ser.errors import ConfigError, DataError, SerError
 from ser.recipe.jobs import read_jobs, share
 from ser.recipe.recipe import Recipe
 from ser.recipe.rows import Row
 from ser.system.devices import is_leader, wait_for_all
+from ser.system.environment import is_environment
 from ser.system.files import fingerprint, replacing, write_text
+from ser.system.folders import Kind, remove_folder
 
 if TYPE_CHECKING:
     from ser.methods.base import History, State
 
 Run = tuple[Row, int]
 """A row and a seed."""
+
+RUN_FILES = ("model.safetensors", "history.tsv", "conf.yaml", "predictions.tsv", "metrics.json", "README.md")
+"""Of those that stages 4 and 5 write into a run's folder."""
+
+SCRATCH = Kind("unfinished training", "", lambda _: True, lambda _: ["*.safetensors", "*.unfinished", "*.ser-part"])
 
 
 def train_part(recipe: Recipe, jobs: Path | None, part: str, device: str) -> None:
@@ -75,6 +82,7 @@ def _train(recipe: Recipe, runs: Sequence[Run], device: str, data_of: dict[str, 
         data_of[row.reads] = recipe.run_data(row, scoring=False)
     data = data_of[row.reads]
     for row, seed in runs:
+        _check_ours(recipe.run_dir(row, seed))
         recipe.train_done(row, seed).clear()
     if hasattr(row.method, "train_together"):
         results = row.method.train_together([(row.config, seed) for row, seed in runs], data, device)
@@ -88,6 +96,15 @@ def _train(recipe: Recipe, runs: Sequence[Run], device: str, data_of: dict[str, 
     said = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     if is_leader():
         sys.stdout.write(f"{said}: trained in {time.monotonic() - started:.1f} s\n")  # one write a line
+
+
+def _check_ours(folder: Path) -> None:
+    """Refuse to write over files in a run's folder that no training has left its `env.json` with."""
+    if is_environment(folder / "env.json"):
+        return
+    if there := [name for name in (*RUN_FILES, "env.json") if (folder / name).exists()]:
+        raise DataError(f"{folder / there[0]}: was not written by stages 4 and 5, and stays as it is; move it away "
+                        "and run again")  # fmt: skip
 
 
 def _train_alone(recipe: Recipe, row: Row, seed: int, device: str, data: object) -> tuple[State, History]:
@@ -129,11 +146,12 @@ def _write(recipe: Recipe, row: Row, seed: int, state: State, history: History) 
     _check_weights(row, state)
     folder = recipe.run_dir(row, seed)
     folder.mkdir(parents=True, exist_ok=True)
+    environment().write(folder / "env.json")  # first: it marks the folder, also when this is killed
     write_tensors(folder / "model.safetensors", state)
     with replacing(folder / "history.tsv") as path:
         pd.DataFrame(history).to_csv(path, sep="\t", index=False, lineterminator="\n")
     write_text(folder / "conf.yaml", yaml.safe_dump(row.config.model_dump(), sort_keys=False))
-    environment().write(folder / "env.json")
     recipe.train_done(row, seed).mark()
-    for old in folder.glob("scratch-*"):
-        shutil.rmtree(old)
+    for old in folder.glob(f"scratch-{10 * '[0-9a-f]'}"):
+        with contextlib.suppress(DataError):  # somebody has put something there
+            remove_folder(old, SCRATCH)

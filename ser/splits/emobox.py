@@ -25,7 +25,8 @@ from ser.corpora import CORPORA
 from ser.data.data_dir import read_data_dir
 from ser.errors import DataError, SerError, unknown
 from ser.splits.lists import Split, Splits
-from ser.system.files import read_json, replacing, write_json
+from ser.system.files import hash_files, read_json, write_json
+from ser.system.folders import Kind, check_free, check_place, replacing_folder
 from ser.types import Utterance
 
 NAME = re.compile(r"(?P<dataset>.+)_(?P<part>train|valid|test)_fold_?(?P<fold>\d+)\.jsonl")
@@ -224,24 +225,35 @@ def leaks_of(fold: Fold, told: Mapping[str, Told]) -> Leaks:
 # ---- Writing --------------------------------------------------------------------------------------------------
 
 
+FOLDS = Kind(
+    name="folder of folds",
+    mark="written_by_ser.json",
+    is_ours=lambda about: "label_map.json" in about["files"],
+    holds=lambda about: about["files"],
+)
+"""What `write_folds` writes; EmoBox's own folders have the same names but no such mark."""
+
+
 def write_folds(splits: Splits, data_root: Path, folder: Path) -> list[str]:
     """Write splits of one task as EmoBox's folds, dev as valid; labels are the task's classes.
 
     Args:
         splits: of one task.
         data_root: folder that holds the data directories.
-        folder: replaced as a whole.
+        folder: absent, empty, or of an earlier call, which is replaced as a whole.
 
     Returns:
         What has been left out, as EmoBox has no place for it.
     """
     corpora = sorted(splits.about["releases"])
+    check_place(folder, {"the splits": splits.folder, **{f"data of {name}": data_root / name for name in corpora}})
+    check_free(folder, FOLDS)
     entries = {}
     for corpus in corpora:
         info = read_json(data_root / corpus / "corpus.json")
         entries |= {u.utt_id: _entry(u, corpus, info) for u in read_data_dir(data_root / corpus)}
     dataset, listed = "_".join(corpora), splits.for_scoring()
-    with replacing(folder) as part:
+    with replacing_folder(folder, FOLDS) as part:
         used: dict[str, str] = {}
         for number, split in enumerate(listed, start=1):
             parts = {"train": split.train or split.labelled, "valid": split.dev, "test": split.test}
@@ -252,6 +264,8 @@ def write_folds(splits: Splits, data_root: Path, folder: Path) -> list[str]:
                     used |= labelled
         _write(part / f"{dataset}.jsonl", [{**entries[utt], "emo": used[utt]} for utt in sorted(used)])
         write_json(part / "label_map.json", {name: name for name in splits.classes})
+        names = [path.relative_to(part).as_posix() for path in part.rglob("*") if path.is_file()]
+        write_json(part / FOLDS.mark, {"splits": splits.fingerprint, "files": hash_files(part, names)})
     return _not_told(listed)
 
 

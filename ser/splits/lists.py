@@ -7,14 +7,15 @@ alone, `test.ref` the classes of the test utterances. Only stage 5 opens `test.l
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ser.data.data_dir import read_list, read_map
 from ser.errors import DataError
-from ser.system.files import changed_files, fingerprint, hash_files, read_json, replacing, write_json
+from ser.system.files import changed_files, fingerprint, hash_files, read_json, remove, write_json
+from ser.system.folders import Kind, is_made_here, remove_folder, replacing_folder
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,28 @@ class Split:
     about: Mapping[str, Any] = field(default_factory=dict)
 
 
+SPLIT = Kind(
+    name="split",
+    mark="split.json",
+    is_ours=lambda about: "counts" in about and "test.lst" in about["files"],
+    holds=lambda about: about["files"],
+)
+SPLITS = Kind(
+    name="folder of splits",
+    mark="protocol.json",
+    is_ours=lambda about: "made_from" in about and bool(about["splits"]),
+    holds=lambda about: (
+        [
+            f"{place}/{file}"
+            for split in about["splits"]
+            for place in (split, f".dev/{split}")  # those with dev speakers, for a simulated mistake
+            for file in ("split.json", "test.ref", "*.lst")
+        ]
+        + [".dev/protocol.json"]
+    ),
+)
+
+
 def write_splits(folder: Path, splits: Sequence[Split], about: Mapping[str, Any]) -> None:
     """Write all splits of a recipe whole or not at all.
 
@@ -50,7 +73,7 @@ def write_splits(folder: Path, splits: Sequence[Split], about: Mapping[str, Any]
         splits: at least one.
         about: content of `protocol.json`, without the key `made_from` that decides whether it is up to date.
     """
-    with replacing(folder) as part:
+    with replacing_folder(folder, SPLITS) as part:
         for split in splits:
             _write_split(part / split.name, split)
         write_json(part / "protocol.json", {**about, "splits": [split.name for split in splits]})
@@ -68,6 +91,17 @@ def _write_split(folder: Path, split: Split) -> None:
     counts = {name: len(entries) for name, entries in with_class.items() if not name.startswith("support")}
     files = hash_files(folder, [path.name for path in folder.iterdir()])
     write_json(folder / "split.json", {"name": split.name, "counts": counts, **split.about, "files": files})
+
+
+def remove_splits(folder: Path, keep: Collection[str] = ()) -> None:
+    """Remove what an earlier protocol left in a recipe's `splits/`, but for the tasks to keep; others' files stay."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        kind = next((kind for kind in (SPLITS, SPLIT) if is_made_here(path, kind)), None)
+        if kind and path.name not in keep:
+            remove_folder(path, kind)
+    mark = folder / SPLITS.mark
+    if mark.exists() and SPLITS.is_ours(read_json(mark)):
+        remove(mark)
 
 
 def changed_lists(folder: Path) -> list[Path]:

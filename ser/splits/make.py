@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
 
 from ser.config import find, load
@@ -10,10 +9,10 @@ from ser.data.data_dir import check_unchanged, read_data_dir
 from ser.errors import DataError
 from ser.splits.audit import one_class_speakers
 from ser.splits.labels import LabelMap
-from ser.splits.lists import changed_lists, write_splits
+from ser.splits.lists import SPLITS, changed_lists, remove_splits, write_splits
 from ser.splits.protocols import read_protocol
 from ser.splits.protocols.base import Protocol
-from ser.system.files import fingerprint, hash_file, read_json, remove
+from ser.system.files import fingerprint, hash_file, read_json
 
 VERSION = 2
 """Raise it when the same settings would give other lists."""
@@ -37,11 +36,13 @@ def make_splits(config: Path, data: Path, folder: Path, mini: bool = False) -> N
         ProtocolError: for splits that would break the protocol.
     """
     protocol = read_protocol(config, mini)
+    if "" in protocol.label_maps and not (folder / SPLITS.mark).exists():
+        remove_splits(folder)  # of tasks that an earlier protocol had
     for task, labels in protocol.label_maps.items():
         label_map = load(find("labels", labels, config.parent), LabelMap)
         _make(protocol.of_task(task), task, label_map, data, folder / task)
     if "" not in protocol.label_maps:
-        _remove_others(folder, protocol.label_maps)
+        remove_splits(folder, keep=protocol.label_maps)
 
 
 def _make(protocol: Protocol, task: str, label_map: LabelMap, data: Path, folder: Path) -> None:
@@ -81,14 +82,6 @@ def _make(protocol: Protocol, task: str, label_map: LabelMap, data: Path, folder
     for stamp in protocol.stamps:
         print(stamp)
     print(f"no {protocol.looked_for} is shared; fingerprint {fingerprint(made_from)[:8]}")
-
-
-def _remove_others(folder: Path, tasks: Collection[str]) -> None:
-    """Remove what an earlier protocol left: splits of tasks that are no longer named, and splits without a task."""
-    for path in folder.iterdir():
-        made_here = path.name == "protocol.json" or any((path / f"{n}.json").exists() for n in ("protocol", "split"))
-        if made_here and path.name not in tasks:
-            remove(path)
 
 
 def _data_hash(data_dir: Path, label_map: LabelMap, protocol: Protocol) -> str:

@@ -12,7 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ser import __version__
-from ser.system.files import write_json
+from ser.errors import DataError
+from ser.system.files import read_json, write_json
 
 PACKAGES = ("torch", "torchaudio", "s3prl", "numpy", "scipy", "scikit-learn")
 
@@ -56,6 +57,15 @@ def environment() -> Environment:
         commit=_commit(),
         packages={name: _version(name) for name in PACKAGES},
     )
+
+
+def is_environment(path: Path) -> bool:
+    """Tell whether a file is what `Environment.write` wrote: the mark of a trained row's folder."""
+    try:
+        about = read_json(path)
+    except (OSError, DataError):
+        return False
+    return isinstance(about, dict) and {"ser", "packages", "machine"} <= about.keys()
 
 
 def _version(name: str) -> str:

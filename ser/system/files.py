@@ -11,8 +11,7 @@ import hashlib
 import json
 import os
 import re
-import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,30 +19,56 @@ from ser.errors import DISK_ERRORS, DataError
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that takes its place when the block ends well.
+def replacing(path: Path, ours: Callable[[Path], bool] | None = None) -> Iterator[Path]:
+    """Yield a temporary path beside the file `path` that takes its place when the block ends well.
 
-    Works for a file and for a folder; a reader sees the old content or the new, never a part. What an
-    interrupted run left is overwritten by the next.
+    A reader sees the old content or the new, never a part. What an interrupted run left is overwritten by the next
+    one. Folders: `ser.system.folders.replacing_folder`.
+
+    Args:
+        path: of a file; its folder is made if need be.
+        ours: whether a file that is there was written by this project. Needed wherever a user may name the file or
+            keep one of the same name; without it, a file of this name in its folder can be nobody else's.
 
     Raises:
-        OSError: with the name of `path` also where the system tells none, as when the disk is full.
+        DataError: if a folder is there, or a file that is not ours.
+        OSError: with the name of `path` also where the system gives none, as when the disk is full.
     """
     path = Path(path)
-    part, old = (path.with_name(f".{path.name}.{ending}") for ending in ("part", "old"))
+    part = path.with_name(f".{path.name}.ser-part")
     with naming(path):
+        _check_file(path, ours)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if old.exists() and not path.exists():  # killed between the two renames below
-            old.rename(path)
         remove(part)
         yield part
-        if part.is_dir() and path.exists():  # a folder cannot be renamed onto a full one
-            remove(old)
-            path.rename(old)
-            part.rename(path)
-            remove(old)
-        else:
-            os.replace(part, path)
+        if part.is_dir():
+            raise TypeError("a folder was made; call replacing_folder")
+        _check_file(path, ours)
+        os.replace(part, path)
+
+
+def _check_file(path: Path, ours: Callable[[Path], bool] | None) -> None:
+    """Refuse to write over what is not ours; an empty file is nobody's."""
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder, where a file is to be written; move it away, or name another file")
+    if ours is not None and path.exists() and path.stat().st_size and not ours(path):
+        raise DataError(
+            f"{path}: was not written by this project, and stays as it is; move it away, or name another file"
+        )
+
+
+def holding(text: str) -> Callable[[Path], bool]:
+    """Make a test for `replacing`: whether a text that this project writes stands in a file's first kilobyte."""
+
+    def holds(path: Path) -> bool:
+        with open(path, "rb") as file:
+            return text.encode() in file.read(1000)
+
+    return holds
+
+
+is_generated = holding("<!-- Written by `")
+"""Whether a page says that this project wrote it."""
 
 
 @contextlib.contextmanager
@@ -74,16 +99,13 @@ def alone(path: Path) -> Iterator[None]:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder with all it holds, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    """Remove a file or a link, if it is there. Folders: `ser.system.folders.remove_folder`."""
+    path.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text with Unix line ends, whole or not at all."""
-    with replacing(path) as part:
+def write_text(path: Path, text: str, ours: Callable[[Path], bool] | None = None) -> None:
+    """Write UTF-8 text with Unix line ends, whole or not at all; `ours` as in `replacing`."""
+    with replacing(path, ours) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
 
 

@@ -23,7 +23,8 @@ from pydantic import AfterValidator, Field
 
 from ser.config import ConfigModel
 from ser.errors import ConfigError
-from ser.system.files import remove, write_text
+from ser.system import folders
+from ser.system.files import write_text
 
 Kind = Literal["features", "train", "finetune"]
 
@@ -85,6 +86,16 @@ PAUSE_S = (0.3, 10.0)
 """First and longest time between two looks at the queue."""
 
 
+DIGIT = "[0-9]"
+PART_FILES = [name for n in range(1, 6) for name in (f"{n * DIGIT}.txt", f"{n * DIGIT}.code", f".{n * DIGIT}.code")]
+ARRAY = folders.Kind(
+    name="folder of a job array",
+    mark="",
+    is_ours=lambda _: True,
+    holds=lambda _: ["job", "jobs.tsv", ".job.ser-part", ".jobs.tsv.ser-part", *PART_FILES],
+)
+
+
 def run_array(kind: Kind, config: SlurmConfig, jobs: Path, nj: int, log: Path, command: Sequence[str]) -> int:
     """Submit a list of jobs as an array and wait until all parts have ended.
 
@@ -114,7 +125,7 @@ def run_array(kind: Kind, config: SlurmConfig, jobs: Path, nj: int, log: Path, c
         job = job_file.read_text()
         raise ConfigError(f"{folder}: {sum(live.values())} parts of an earlier call, job {job}, are still in Slurm's "
                           f"queue; wait for them, or end them with: scancel {job}")  # fmt: skip
-    remove(folder)
+    folders.remove_folder(folder, ARRAY)
     own_jobs = folder / "jobs.tsv"  # which no later plan changes
     write_text(own_jobs, jobs.read_text(encoding="utf-8"))
     n_parts = min(nj, len(own_jobs.read_text(encoding="utf-8").splitlines()))

@@ -85,5 +85,7 @@ def test_a_real_release_is_never_overwritten(tmp_path, call, few):
     recording.write_bytes(b"real")
     code, _, err = call(tmp_path, "emodb")
     assert code == 2
-    assert err.startswith(f"error: {tmp_path / 'EMO-DB'}: holds 1 files that are not of a mini corpus (first: wav/")
+    assert err.startswith(
+        f"error: {tmp_path / 'EMO-DB'}: is not a miniature of emodb that was made here, but holds 'wav/"
+    )
     assert recording.read_bytes() == b"real"

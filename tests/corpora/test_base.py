@@ -96,9 +96,7 @@ def test_second_call_does_nothing(release, data_dir, capsys):
     assert content(data_dir) == before
 
 
-@pytest.mark.parametrize(
-    "change", ["file less", "other samples", "file more", "label file", "parser", "option", "mark"]
-)
+@pytest.mark.parametrize("change", ["file less", "other samples", "file more", "label file", "parser", "option"])
 def test_whatever_decides_the_content_prepares_again(release, data_dir, change):
     corpus, allow_partial = TOY, True
     prepare(corpus, release, data_dir, allow_partial)
@@ -112,10 +110,8 @@ def test_whatever_decides_the_content_prepares_again(release, data_dir, change):
         (release / "labels.txt").write_text("x")
     elif change == "parser":
         corpus = dataclasses.replace(TOY, version=2)
-    elif change == "option":
-        allow_partial = False
     else:
-        (data_dir / "corpus.json").write_text('{"made_from": {"rele')
+        allow_partial = False
     old_hash = read_map(data_dir / "utt2hash")
     assert prepare(corpus, release, data_dir, allow_partial)
     assert not prepare(corpus, release, data_dir, allow_partial)
@@ -197,6 +193,15 @@ def test_right_counts_with_an_unusable_file_are_no_full_release(release, data_di
     """A parser that counts names only finds nothing wrong."""
     (release / "audio/ann_sad1.wav").write_bytes(b"")
     with pytest.raises(DataError, match="1 unusable files"):
+        prepare(TOY, release, data_dir)
+
+
+def test_a_directory_whose_mark_is_damaged_may_be_anybodys(release, data_dir):
+    prepare(TOY, release, data_dir)
+    (data_dir / "corpus.json").write_text('{"made_from": {"rele')
+    with pytest.raises(
+        DataError, match="toy: is not a data directory of toy that was made here, but holds 'corpus.json'"
+    ):
         prepare(TOY, release, data_dir)
 
 

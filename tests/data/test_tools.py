@@ -322,15 +322,15 @@ def test_an_invalid_source_is_refused(data, tmp_path):
 
 
 def test_nothing_but_own_products_is_replaced(data, tmp_path):
-    with pytest.raises(DataError, match="is read and written at once"):
+    with pytest.raises(ConfigError, match="data': is the source data"):
         subset_data_dir(data, IDS[:1], data.parent / "data" / ".", "x")
     other = write(tmp_path / "other", SIX)
-    with pytest.raises(DataError, match="other: exists and was not made by subset or combine; remove it"):
+    with pytest.raises(DataError, match="other: is not a subset or combination that was made here"):
         subset_data_dir(data, IDS[:1], other, "x")
     assert read_data_dir(other) == SIX
     file = tmp_path / "file"
     file.write_text("mine")
-    with pytest.raises(DataError, match="file: exists"):
+    with pytest.raises(DataError, match="file: is a file, where a folder is needed"):
         combine_data(file, [data])
     assert file.read_text() == "mine"
     for n in (1, 2):  # its own product it does replace

@@ -109,6 +109,6 @@ def test_hit_by_faults_it_ends_in_the_same_files(shared, tmp_path):
         shared.root,
         "ravdess2emodb_urdu",
         "baseline",
-        [(4, "kill", "model.safetensors"), (5, "full", ".metrics.json.part")],
+        [(4, "kill", "model.safetensors"), (5, "full", ".metrics.json.ser-part")],
         tmp_path,
     )

@@ -25,11 +25,11 @@ def test_hit_in_every_stage_it_ends_in_the_same_files(finished, own, tmp_path):
     shutil.rmtree(own.exp / ROW)
     (own.exp / "RESULTS.md").unlink()
     faults = [
-        (1, "full", ".utt2spk.part"),
+        (1, "full", ".utt2spk.ser-part"),
         (2, "term", "split.json"),
         (3, "full", "feats.ark.part"),
         (4, "killed", ".done"),
-        (5, "full", ".predictions.tsv.part"),
+        (5, "full", ".predictions.tsv.ser-part"),
         (6, "kill", "RESULTS.md"),
     ]
     begin = 1

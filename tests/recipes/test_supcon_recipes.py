@@ -99,6 +99,6 @@ def test_hit_by_faults_it_ends_in_the_same_files(shared, tmp_path):
         shared.root,
         "ravdess_emodb",
         "supcon_lite",
-        [(4, "full", ".history.tsv.part"), (5, "term", "metrics.json")],
+        [(4, "full", ".history.tsv.ser-part"), (5, "term", "metrics.json")],
         tmp_path,
     )

@@ -141,7 +141,9 @@ def written(tmp_path: Path, **fields: object) -> tuple[Path, list[Split]]:
     a, b, c = ({u.utt_id: u.emotion for u in utterances if u.speaker == speaker} for speaker in speakers)
     splits = [Split("fold1", a, b, [], c, **fields), Split("fold2", {**b, **c}, {}, [], a)]
     classes = ["angry", "happy", "neutral", "sad"]
-    write_splits(tmp_path / "splits", splits, {"releases": {"emodb": "own"}, "labels": {"classes": classes}})
+    write_splits(
+        tmp_path / "splits", splits, {"made_from": {}, "releases": {"emodb": "own"}, "labels": {"classes": classes}}
+    )
     return tmp_path / "splits", splits
 
 
@@ -153,6 +155,7 @@ def test_our_splits_are_written_and_read_back(tmp_path, capsys):
         *(f"fold_1/emodb_{part}_fold_1.jsonl" for part in ("test", "train", "valid")),
         *(f"fold_2/emodb_{part}_fold_2.jsonl" for part in ("test", "train")),
         "label_map.json",
+        "written_by_ser.json",
     ]
     folds = emobox.read_folds([tmp_path / "out"])
     for fold, split in zip(folds, splits, strict=True):

@@ -15,12 +15,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ser.corpora.mini import layouts
 from ser.corpora.mini.layouts import Conditions, Labels, Prompt, Rate, Ratings
-from ser.errors import ConfigError, DataError, unknown
-from ser.system.files import alone, read_json, replacing, write_json
+from ser.errors import ConfigError, unknown
+from ser.system.files import alone, write_json
+from ser.system.folders import Kind, check_free, check_place, mark_of, replacing_folder
 
 MAKER_VERSION = 2  # raise it whenever the same seed and shift would give other files: releases are rewritten
 MAX_SHIFT = 3.0  # further out the conditions leave their ranges
@@ -133,20 +133,33 @@ def _make_release(dest: Path, name: str, seed: int, shift: float) -> Path:
         "total": len(prompts),
         "label_files": sorted(labels),
     }
-    if _is_made(root, summary, {prompt.path for prompt in prompts}):
+    kind = _kind(name, {prompt.path for prompt in prompts})
+    if mark_of(root, kind) == summary and all((root / file).is_file() for file in kind.holds(summary)):
         return root
+    check_place(root)
+    check_free(root, kind)
     from ser.corpora.mini.voice import synthesize, write_wav
 
     conditions = release.conditions.at(shift)
-    with alone(root), replacing(root) as part:  # recipes share it
+    with alone(root), replacing_folder(root, kind) as part:  # recipes share it
         for prompt in prompts:
             samples = synthesize(name, prompt, conditions, rate_hz=release.rate_hz, seed=seed)
             write_wav(part / prompt.path, samples, release.rate_hz, prompt.n_channels)
         for path, text in labels.items():
             (part / path).parent.mkdir(parents=True, exist_ok=True)
             (part / path).write_text("".join(text), encoding="latin-1", newline="")
-        write_json(part / "mini.json", summary)
+        write_json(part / kind.mark, summary)
     return root
+
+
+def _kind(name: str, wavs: set[str]) -> Kind:
+    """Describe a miniature release of one corpus, which alone may be replaced."""
+    return Kind(
+        name=f"miniature of {name}",
+        mark="mini.json",
+        is_ours=lambda made: made["release"] == "mini" and made["corpus"] == name and "maker" in made,
+        holds=lambda made: [*wavs, *made["label_files"]],
+    )
 
 
 def _rate(name: str, seed: int) -> Rate:
@@ -156,27 +169,3 @@ def _rate(name: str, seed: int) -> Rate:
         return voice.rate(name, prompt, seed=seed)
 
     return rate
-
-
-def _is_made(root: Path, summary: dict[str, Any], wavs: set[str]) -> bool:
-    """Tell whether exactly this release is there; refuse a place whose content was not made here."""
-    if not root.exists():
-        return False
-    found = {p.relative_to(root).as_posix() for p in root.rglob("*") if not p.is_dir()}
-    made = _read_summary(root) if "mini.json" in found else {}
-    ours = {"mini.json", *wavs, *made.get("label_files", ())} if made.get("corpus") == summary["corpus"] else set()
-    if made == summary and ours <= found:
-        return True
-    if foreign := sorted(found - ours) or ([] if root.is_dir() else [root.name]):
-        raise DataError(
-            f"{root}: holds {len(foreign)} files that are not of a mini corpus (first: {foreign[0]}), "
-            "and it would be overwritten; move them away, or choose another folder"
-        )
-    return False
-
-
-def _read_summary(root: Path) -> dict[str, Any]:
-    try:
-        return dict(read_json(root / "mini.json"))
-    except (TypeError, ValueError, DataError):  # not ours, then
-        return {}
