@@ -37,7 +37,7 @@ COLUMNS = {
 
 TESTS = (
     "test_faults, test_take_lock",
-    "test_faults, test_make_splits, test_lists",
+    "test_faults, test_make, test_lists",
     "test_faults, test_extract",
     "test_faults, test_\\*_recipes, test_submit",
     "test_faults, test_\\*_recipes, test_lists",

@@ -9,7 +9,8 @@ import pytest
 
 from ser.corpora import CORPORA
 from ser.errors import ConfigError
-from ser.recipe.settings import read_settings
+from ser.recipe.settings import _Own, read_settings
+from ser.splits.protocols import RECIPE_KEYS
 from tests.recipes.conftest import copy_tree
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +38,10 @@ def test_a_recipe_says_its_features_once_for_real_and_once_for_miniature_corpora
     assert real.title == mini.title and real.protocol.corpora == mini.protocol.corpora
     for name in (*real.features, *mini.features):
         assert (ROOT / "conf" / "features" / f"{name}.yaml").exists()
+
+
+def test_stage_2_passes_over_what_is_not_the_protocol_s():
+    assert set(RECIPE_KEYS) == set(_Own.model_fields)
 
 
 @pytest.mark.parametrize(

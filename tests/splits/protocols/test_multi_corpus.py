@@ -1,99 +1,35 @@
-"""Splits of several corpora: whom they hold out, that nothing leaks, and what full releases give."""
+"""Multi-corpus splits: whom they hold out, that nothing leaks, and what full releases give."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-import ser
 from ser.config import build, load
-from ser.corpora import CORPORA
 from ser.errors import ConfigError, ProtocolError
-from ser.splits.audit import one_class_speakers
 from ser.splits.labels import LabelMap
 from ser.splits.lists import Split
-from ser.splits.protocols.base import DevProtocol
 from ser.splits.protocols.cross_corpus import CrossCorpusProtocol
 from ser.splits.protocols.multi_corpus import MultiCorpusProtocol
-from ser.types import Utterance
-from tests.fakes import emodb, iemocap, msp_improv, ravdess, savee, urdu
-from tests.splits.people import corpus, utterance
-
-CONF = Path(ser.__file__).parents[1] / "conf"
-CORPUS_OF = {"a": corpus("a", 6, 2), "b": corpus("b", 4, 3), "c": corpus("c", 10, 1)}
-"""Folds of two speakers give 3, 2 and 5."""
-PAIRS = {"rule": "consecutive_speakers", "size": 2}
-COMMON = {"tasks": {"mood": "four"}, "dev_speakers": 0.1, "seed": 1}
-CROSS = COMMON | {"protocol": "cross_corpus", "sources": ["a"], "targets": ["b", "c"], "adapt": "unlabelled-test"}
-MULTI = COMMON | {
-    "protocol": "multi_corpus",
-    "corpora": ["a", "b", "c"],
-    "folds": {name: PAIRS for name in CORPUS_OF},
-    "held_out": {"a": 3, "b": 1, "c": 4},
-}
-
-Data = dict[str, list[Utterance]]
-
-
-def made(values: dict, model: type[DevProtocol], data: Data) -> list[Split]:
-    protocol = build(model, values, "protocol.yaml")
-    labels = {u.utt_id: u.emotion for utterances in data.values() for u in utterances}
-    return protocol.splits(data, labels)
-
-
-def cross(data: Data = CORPUS_OF, **changes: object) -> Split:
-    (split,) = made(CROSS | changes, CrossCorpusProtocol, data)
-    return split
-
-
-def multi(data: Data = CORPUS_OF, **changes: object) -> list[Split]:
-    return made(MULTI | changes, MultiCorpusProtocol, data)
-
-
-def with_(name: str, utterances: list[Utterance]) -> Data:
-    return CORPUS_OF | {name: sorted(utterances, key=lambda u: u.utt_id)}
-
-
-def speakers(utts) -> set[str]:
-    return {"-".join(utt.split("-")[:2]) for utt in utts}
-
-
-def ids(*corpora: str) -> list[str]:
-    return [u.utt_id for name in corpora for u in CORPUS_OF[name]]
-
-
-# Cross-corpus
-
-
-def test_targets_are_tested_in_full_and_sources_trained_on():
-    split = cross()
-    assert split.name == "all"
-    assert list(split.test) == split.adapt == ids("b", "c")
-    assert sorted([*split.train, *split.dev]) == ids("a")
-    assert speakers(split.train).isdisjoint(speakers(split.dev))
-    assert split.about["dev_speakers"] == sorted(speakers(split.dev)) and len(speakers(split.dev)) == 1
-    assert split.about["test_speakers"] == sorted(speakers(ids("b", "c")))
-    assert (split.support, split.labelled) == ({}, {})
-    assert all(f"-{label}" in utt for part in (split.train, split.dev, split.test) for utt, label in part.items())
-
-
-def test_each_source_spares_dev_speakers():
-    split = cross(sources=["a", "c"], targets=["b"], dev_speakers=0.3)
-    of_dev = Counter(speaker[0] for speaker in speakers(split.dev))
-    assert of_dev == {"a": 2, "c": 3}  # of 6 and of 10
-    assert sorted([*split.train, *split.dev]) == ids("a", "c")
-
-
-def test_without_the_declaration_nothing_of_the_target_may_be_adapted_to():
-    split = cross(adapt="none")
-    assert split.adapt == []
-    assert dataclasses.replace(split, adapt=cross().adapt) == cross()  # nothing else differs
-
-
-# Multi-corpus
+from tests.splits.people import utterance
+from tests.splits.protocols.several import (
+    CONF,
+    CORPUS_OF,
+    CROSS,
+    MULTI,
+    PAIRS,
+    SINGLE,
+    copied,
+    cross,
+    ids,
+    in_sessions,
+    multi,
+    shipped,
+    speakers,
+    with_,
+)
 
 
 def test_the_canonical_split_holds_out_the_named_folds():
@@ -161,10 +97,6 @@ def test_dev_speakers_depend_on_the_seed_and_the_held_out_fold_alone():
     assert dataclasses.replace(same[0], name="rotation4") == same[4]
 
 
-def in_sessions(name: str, n_sessions: int) -> list[Utterance]:
-    return [dataclasses.replace(u, session=str((int(u.speaker[-2:]) - 1) // 2 % n_sessions)) for u in CORPUS_OF[name]]
-
-
 def test_sessions_stay_whole_in_train_dev_and_test():
     for split in multi(with_("c", in_sessions("c", 5)), folds=MULTI["folds"] | {"c": {"rule": "sessions"}}):
         for part in (split.train, split.dev, split.test):
@@ -200,19 +132,6 @@ def test_tested_audio_is_adapted_to_only_where_the_protocol_says_so():
 # Leaks
 
 
-def copied(name: str, copy: str, original: str) -> Data:
-    return with_(
-        name,
-        [
-            dataclasses.replace(u, audio_hash=f"hash of {original}") if u.utt_id == copy else u
-            for u in CORPUS_OF[name]
-        ],
-    )
-
-
-SINGLE = {"rule": "consecutive_speakers", "size": 1}
-
-
 @pytest.mark.parametrize(
     ("data", "changes", "message"),
     [
@@ -231,35 +150,6 @@ SINGLE = {"rule": "consecutive_speakers", "size": 1}
 def test_leaks_of_a_multi_corpus_split_are_refused(data, changes, message):
     with pytest.raises(ProtocolError, match=message):
         multi(data, **changes)
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (
-            with_("a", [*CORPUS_OF["a"], utterance("b-02-extra", "sad")]),
-            "split all: speaker in both (training|dev) and test: b-02$",
-        ),
-        (
-            copied("a", "a-01-sad0", "c-01-sad0"),
-            "split all: identical audio in both (training|dev) and test: a-01-sad0 and c-01-sad0$",
-        ),
-        (
-            with_("a", [*CORPUS_OF["a"], CORPUS_OF["b"][0]]),
-            "split all: utterances in both (training|dev) and test: b-01-angry0$",
-        ),
-    ],
-)
-def test_leaks_of_a_cross_corpus_split_are_refused(data, message):
-    with pytest.raises(ProtocolError, match=message):
-        cross(data)
-
-
-def test_a_leak_between_train_and_dev_is_refused():
-    """All six speakers share one recording; one of them is kept for dev."""
-    shared = [dataclasses.replace(u, audio_hash="same") if "sad0" in u.utt_id else u for u in CORPUS_OF["a"]]
-    with pytest.raises(ProtocolError, match="split all: identical audio in both training and dev: a-0"):
-        cross(with_("a", shared))
 
 
 def test_a_speaker_of_two_corpora_is_held_out_of_both():
@@ -288,17 +178,6 @@ def test_training_speakers_who_cannot_be_parted_are_named():
         multi(with_("b", three), folds=MULTI["folds"] | {"b": SINGLE})
     with pytest.raises(ProtocolError, match=r"split all: .* of 'a' \(a-01, a-02, a-03, a-04, a-05, a-06\) cannot be"):
         cross(with_("a", in_sessions("a", 1)))
-
-
-@pytest.mark.parametrize(("part", "n"), [("train", 5), ("dev", 1)])
-def test_a_class_that_is_not_trained_on_or_chosen_by_is_refused(part, n):
-    """Sadness comes from one speaker alone, who is in one part or the other."""
-    (dev_speaker,) = cross().about["dev_speakers"]
-    sad_speaker = dev_speaker if part == "train" else min(speakers(cross().train))
-    corpora = with_("a", [u for u in CORPUS_OF["a"] if u.emotion != "sad" or u.speaker == sad_speaker])
-    with pytest.raises(ProtocolError, match=f"split all: {part}: class 'sad' has no utterance; choose another seed"):
-        cross(corpora)
-    assert len(speakers(getattr(cross(), part))) == n
 
 
 @pytest.mark.parametrize(
@@ -341,14 +220,6 @@ def test_a_wrong_setting_is_named(values, changes, message):
 
 # Full releases
 
-WRITE_RELEASE = {
-    "iemocap": lambda root: iemocap.write_release(root, iemocap.full_release()),
-    "msp_improv": lambda root: msp_improv.write_release(root, msp_improv.full_release()),
-    "savee": savee.write_release,
-    "emodb": emodb.write_release,
-    "ravdess": ravdess.write_release,
-    "urdu": urdu.write_release,
-}
 PAPER, TWIN = ("iemocap", "msp_improv", "savee", "emodb"), ("ravdess", "emodb", "urdu")
 HELD_OUT = {
     "iemocap": ["Ses05F", "Ses05M"],
@@ -370,34 +241,6 @@ SHARES = {  # of the task's first class, of its second, and of both in the corpu
 MSP_IMPROV = {"binary_arousal": (1622, 8438), "binary_valence": (1622, 8438),
               "binary_arousal_consensus": (1495, 7798), "binary_valence_consensus": (1495, 7798)}  # fmt: skip
 """Turns of session 6 and of all sessions; how many of each class are in a session, nobody tells."""
-
-
-@pytest.fixture(scope="module")
-def full(tmp_path_factory) -> Data:
-    """Parse full releases of empty files, with the names and labels of the real ones, or at least their counts."""
-
-    def touch(path: Path, *_: object, **__: object) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-
-    with pytest.MonkeyPatch.context() as patch:
-        for fake in (emodb, iemocap, msp_improv, ravdess, savee, urdu):
-            patch.setattr(fake, "write_wav", touch)
-        root = tmp_path_factory.mktemp("releases")
-        return {
-            name: sorted(CORPORA[name].parse(write(root / name)).utterances, key=lambda u: u.utt_id)
-            for name, write in WRITE_RELEASE.items()
-        }
-
-
-def shipped(kind: str, full: Data, task: str, *overrides: str) -> tuple[list[Split], Data, dict[str, str]]:
-    """Make the splits of the shipped protocol; labels of full releases have to meet the counts of the map."""
-    model = {"cross_corpus": CrossCorpusProtocol, "multi_corpus": MultiCorpusProtocol}[kind]
-    protocol = load(CONF / "protocols" / f"{kind}.yaml", model, overrides).with_own_folds()
-    label_map = load(CONF / "labels" / f"{task}.yaml", LabelMap)
-    labels = {k: v for name in protocol.corpora for k, v in label_map.apply(name, full[name], "full").items()}
-    utterances = {name: [u for u in full[name] if u.utt_id in labels] for name in protocol.corpora}
-    return protocol.splits(utterances, labels), utterances, labels
 
 
 def test_shipped_tasks_are_arousal_and_valence():
@@ -453,25 +296,3 @@ def test_dev_of_full_releases_are_whole_sessions_or_a_tenth_of_the_speakers(full
         }  # fmt: skip
         assert len({s[-3:-1] for s in dev if s.startswith("iemocap")}) == 1
         assert len({s[-2:] for s in dev if s.startswith("msp_improv")}) == 1
-
-
-@pytest.mark.parametrize(
-    ("sources", "targets", "sizes"),
-    [
-        (["iemocap"], ["msp_improv", "savee", "emodb"], {"msp_improv": 8438, "savee": 480, "emodb": 535}),
-        (["ravdess"], ["emodb", "urdu"], {"emodb": 535, "urdu": 400}),
-    ],
-)
-@pytest.mark.parametrize("task", ["binary_arousal", "binary_valence"])
-def test_cross_corpus_tests_full_releases(sources, targets, sizes, task, full):
-    (split,), utterances, labels = shipped(
-        "cross_corpus", full, task, f"sources=[{', '.join(sources)}]", f"targets=[{', '.join(targets)}]"
-    )
-    assert Counter(utt.split("-")[0] for utt in split.test) == sizes
-    assert split.adapt == list(split.test)
-    assert len(split.train) + len(split.dev) == {"iemocap": 5531, "ravdess": 1440}[sources[0]]
-    assert len(split.about["dev_speakers"]) == 2  # a session, or two of 24
-    if "urdu" in targets:  # a table has to say that whoever knows the speaker knows the class
-        assert one_class_speakers(utterances["urdu"], labels) == [
-            {"binary_arousal": 26, "binary_valence": 27}[task], 29,
-        ]  # fmt: skip
