@@ -170,8 +170,9 @@ def prepare(corpus: Corpus, release: Path, data_dir: Path, allow_partial: bool =
         "formats": _formats(usable.values()),
         **summary(utterances := [_with_audio(u, info) for u, info in usable.items()]),
     }
-    with alone(data_dir):  # recipes share it
-        write_data_dir(data_dir, utterances, info, prepared(corpus.name))
+    with alone(data_dir):  # recipes share it, and the second finds what the first has written
+        if made_from(data_dir) != mark:
+            write_data_dir(data_dir, utterances, info, prepared(corpus.name))
     return True
 
 

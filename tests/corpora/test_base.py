@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from ser.corpora import CORPORA
+from ser.corpora import CORPORA, base
 from ser.corpora.base import Corpus, Parsed, find_release, match_name, prepare, wav_files
 from ser.data.data_dir import read_data_dir, read_map, validate_data_dir
 from ser.errors import DataError
-from ser.system.files import read_json, write_json
+from ser.system.files import alone, read_json, write_json
 from ser.types import EMOTIONS, Utterance, ids
 from tests.fakes.emodb import write_release
 from tests.fakes.wav import write_wav
@@ -94,6 +95,23 @@ def test_second_call_does_nothing(release, data_dir, capsys):
     assert not prepare(TOY, Path(os.path.relpath(release)), data_dir)  # the same folder under another name
     assert capsys.readouterr().out == ""
     assert content(data_dir) == before
+
+
+def test_what_another_run_prepared_in_the_meantime_is_left_as_it_is(release, data_dir, monkeypatch):
+    """That run may be reading it."""
+    prepared = {}
+
+    @contextmanager
+    def after_another_run(path):
+        monkeypatch.setattr(base, "alone", alone)
+        prepare(TOY, release, data_dir)
+        prepared.update(content(data_dir))
+        with alone(path):
+            yield
+
+    monkeypatch.setattr(base, "alone", after_another_run)
+    prepare(TOY, release, data_dir)
+    assert prepared and content(data_dir) == prepared
 
 
 @pytest.mark.parametrize("change", ["file less", "other samples", "file more", "label file", "parser", "option"])

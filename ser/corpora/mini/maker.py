@@ -12,7 +12,7 @@ runs and nothing about people.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,14 +134,29 @@ def _make_release(dest: Path, name: str, seed: int, shift: float) -> Path:
         "label_files": sorted(labels),
     }
     kind = _kind(name, {prompt.path for prompt in prompts})
-    if mark_of(root, kind) == summary and all((root / file).is_file() for file in kind.holds(summary)):
+    if _is_made(root, kind, summary):
         return root
     check_place(root)
     check_free(root, kind)
+    with alone(root):  # recipes share it, and the second finds what the first has made
+        if not _is_made(root, kind, summary):
+            _write_release(root, kind, prompts, labels, summary)
+    return root
+
+
+def _is_made(root: Path, kind: Kind, summary: Mapping[str, object]) -> bool:
+    return mark_of(root, kind) == summary and all((root / file).is_file() for file in kind.holds(summary))
+
+
+def _write_release(
+    root: Path, kind: Kind, prompts: Sequence[Prompt], labels: Labels, summary: Mapping[str, object]
+) -> None:
     from ser.corpora.mini.voice import synthesize, write_wav
 
+    name, seed, shift = (summary[key] for key in ("corpus", "seed", "shift"))
+    release = CORPORA[name]
     conditions = release.conditions.at(shift)
-    with alone(root), replacing_folder(root, kind) as part:  # recipes share it
+    with replacing_folder(root, kind) as part:
         for prompt in prompts:
             samples = synthesize(name, prompt, conditions, rate_hz=release.rate_hz, seed=seed)
             write_wav(part / prompt.path, samples, release.rate_hz, prompt.n_channels)
@@ -149,7 +164,6 @@ def _make_release(dest: Path, name: str, seed: int, shift: float) -> Path:
             (part / path).parent.mkdir(parents=True, exist_ok=True)
             (part / path).write_text("".join(text), encoding="latin-1", newline="")
         write_json(part / kind.mark, summary)
-    return root
 
 
 def _kind(name: str, wavs: set[str]) -> Kind:

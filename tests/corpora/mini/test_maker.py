@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from ser.corpora.mini.maker import CORPORA, Conditions
 from ser.corpora.mini.voice import synthesize
 from ser.data.audio import probe
 from ser.errors import ConfigError, DataError
-from ser.system.files import read_json
+from ser.system.files import alone, read_json
 
 RATED = ("iemocap", "msp_improv", "emodb", "cafe", "urdu", "aesdd")
 FOUR = ("angry", "happy", "neutral", "sad")
@@ -486,6 +487,22 @@ def test_a_release_is_made_once_and_again_when_asked_for_another(few, tmp_path):
     assert content(root).keys() == made.keys() and content(root) != made
     synthetic.make(tmp_path, ["emodb"])
     assert content(root) == made
+
+
+def test_what_another_run_made_in_the_meantime_is_left_as_it_is(few, tmp_path, monkeypatch):
+    """That run may be reading it."""
+    made = {}
+
+    @contextmanager
+    def after_another_run(path):
+        monkeypatch.setattr(synthetic, "alone", alone)
+        made.update(inodes(synthetic.make(tmp_path, ["emodb"])["emodb"]))
+        with alone(path):
+            yield
+
+    monkeypatch.setattr(synthetic, "alone", after_another_run)
+    root = synthetic.make(tmp_path, ["emodb"])["emodb"]
+    assert len(made) > 3 and inodes(root) == made
 
 
 @pytest.mark.parametrize("pattern", ["*.wav", "*.csv"])
