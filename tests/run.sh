@@ -9,4 +9,5 @@ setup_env test pytest xdist hypothesis
 cd "$root"
 python3 -m ruff check ser tests benchmarks setup.py
 python3 -m ruff format --check --quiet ser tests benchmarks setup.py
-exec python3 -m pytest -n 2 "$@"
+# A file's tests stay in one worker, which builds their fixtures once; files begin in the order of tests/conftest.py.
+exec python3 -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"

@@ -6,15 +6,21 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from ser.system.files import alone
+
 ROOT = Path(__file__).parents[2]
 TREE = ("run.sh", "utils", "conf", "egs", "ser")
 AWKWARD = "Räume mit 'Leer' $(touch executed); x"
 RECIPE = "ravdess2emodb"
+
+LARGE = (".ark", ".safetensors", ".wav")
+"""Endings of files that nobody changes in place: copies of a checkout share them."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +48,13 @@ class Checkout:
         )
 
     def page(self, recipe: str, *options: str) -> str:
-        """Run a recipe on miniature corpora, and read its table."""
+        """Run a recipe on miniature corpora, one run at a time, and read its table.
+
+        One process: pytest's workers keep all cores busy, and a process spends most of its time on imports.
+        """
         script = self.root / "egs" / recipe / "run.sh"
-        result = self.run(*options, script=script)
+        with alone(self.root / recipe):
+            result = self.run("--nj", "1", *options, script=script)
         assert result.returncode == 0, result.stdout + result.stderr
         return (script.parent / "exp_mini" / "RESULTS.md").read_text()
 
@@ -56,6 +66,15 @@ class Checkout:
             for path in folder.rglob("*")
             if path.is_file() and "log" not in path.parts and path.name != ".lock"
         }
+
+    def copy(self, root: Path) -> Checkout:
+        """Copy it; large files are hard links."""
+
+        def copy_or_link(source: str, target: str) -> None:
+            (os.link if source.endswith(LARGE) else shutil.copy2)(source, target)
+
+        shutil.copytree(self.root, root, copy_function=copy_or_link)
+        return Checkout(root)
 
 
 def tables(page: str) -> dict[str, dict[str, dict[str, str]]]:
@@ -88,23 +107,49 @@ def copy_tree(root: Path) -> Checkout:
     return Checkout(root)
 
 
-@pytest.fixture(scope="module")
+def keep_rows(recipe: Path, *labels: str) -> None:
+    """Cut down the table that a recipe's own rows are added to."""
+    conf = recipe / "conf"
+    base, *own = (conf / "runs.tsv").read_text().splitlines()
+    lines = (conf / base.split("\t")[1]).read_text().splitlines()
+    kept = [line for line in lines if line.split("\t")[0] in ("row", *labels)]
+    assert len(kept) == 1 + len(labels)
+    (conf / "few.tsv").write_text("\n".join(kept) + "\n")
+    (conf / "runs.tsv").write_text("\n".join(["base\tfew.tsv", *own]) + "\n")
+
+
+def once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
+    """Build a folder once for all of pytest's workers: the first one builds, the others wait."""
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    built = base / f"{name}.built"
+    with alone(base / name):
+        if not built.exists():
+            shutil.rmtree(base / name, ignore_errors=True)  # of a worker that failed
+            build(base / name)
+            built.touch()
+    return base / name
+
+
+@pytest.fixture(scope="session")
 def shared(tmp_path_factory) -> Checkout:
-    """A checkout in which several recipes run one after another."""
-    return copy_tree(tmp_path_factory.mktemp("shared") / "checkout")
+    """A checkout in which several recipes run, also side by side."""
+    return Checkout(once(tmp_path_factory, "shared", copy_tree))
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Checkout:
-    """The recipe has run once; tests leave it as it is."""
-    checkout = copy_tree(tmp_path_factory.mktemp("checkout") / AWKWARD)
-    result = checkout.run()
-    assert result.returncode == 0, result.stdout + result.stderr
-    return checkout
+    """The recipe has run once, with all its rows and on all cores; tests leave it as it is."""
+
+    def build(folder: Path) -> None:
+        result = copy_tree(folder / AWKWARD).run()
+        assert result.returncode == 0, result.stdout + result.stderr
+
+    return Checkout(once(tmp_path_factory, "finished", build) / AWKWARD)
 
 
 @pytest.fixture
 def own(finished, tmp_path) -> Checkout:
-    """A copy of the finished checkout that a test may change."""
-    shutil.copytree(finished.root, tmp_path / "own", copy_function=shutil.copy2)
-    return Checkout(tmp_path / "own")
+    """A copy of the finished checkout that a test may change; it unlinks a large file before it writes another."""
+    return finished.copy(tmp_path / "own")

@@ -47,17 +47,17 @@ def test_hit_in_every_stage_it_ends_in_the_same_files(finished, own, tmp_path):
     assert [name for name in arks[0] if name.endswith(".ark") and arks[0][name] != arks[1][name]] == []
 
 
-def test_a_second_run_is_refused(finished):
+def test_a_second_run_is_refused(own):
     """This process holds the lock as a run does; what `take_lock` makes of it stands in `tests/bin`."""
-    lock = finished.exp / ".lock"
+    lock = own.exp / ".lock"
     with open(lock, "r+") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         lock.write_text(f"{os.getpid()} on {socket.gethostname()} since now\n")
-        before = finished.files(finished.root)
-        result = finished.run()
+        before = own.files(own.root)
+        result = own.run()
     assert result.returncode == 2
     assert f"error: {lock}: another run works here, process {os.getpid()} on " in result.stderr
-    assert result.stdout == "" and finished.files(finished.root) == before
+    assert result.stdout == "" and own.files(own.root) == before
 
 
 @pytest.mark.parametrize(

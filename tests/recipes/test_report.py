@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes.conftest import Checkout, copy_tree
+from tests.recipes.conftest import copy_tree
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (pip install '.[test]')")
 from selenium.webdriver.chrome.service import Service  # noqa: E402
@@ -72,8 +72,7 @@ def browser(tmp_path_factory) -> Iterator[webdriver.Chrome]:
 @pytest.fixture(scope="module")
 def mini(finished, tmp_path_factory) -> Path:
     """The report on the recipe that has run."""
-    checkout = Checkout(tmp_path_factory.mktemp("mini") / "it's <mini> & Räume")
-    shutil.copytree(finished.root, checkout.root, copy_function=shutil.copy2)
+    checkout = finished.copy(tmp_path_factory.mktemp("mini") / "it's <mini> & Räume")
     result = checkout.run("--report", script=checkout.root / "run.sh")
     assert result.returncode == 0, result.stderr
     return checkout.root / "egs" / "report_mini.html"
