@@ -16,7 +16,7 @@ setup(
     package_data={"ser.report": ["report.html.j2", "style.css", "script.js"]},
     # The oldest of each is tested (.ci/run), and constraints.txt names the newest that were.
     install_requires=[
-        "torch>=2.13",  # torchaudio 2.11.1 accepts 2.11 too, where it cannot be loaded
+        "torch>=2.14.1",  # torchaudio 2.11.1 accepts 2.11 too, but cannot be loaded before 2.13
         "torchaudio>=2.11.1",
         "s3prl>=0.4.18",
         "numpy>=1.26",
@@ -30,7 +30,7 @@ setup(
         "pydantic>=2.10",
         "PyYAML>=6.0.2",
         "tqdm>=4.67",
-        "safetensors>=0.5",
+        "safetensors>=0.8",
         "lightning-fabric>=2.5",
         "peft>=0.19",
         "Jinja2>=3.1.5",
@@ -38,6 +38,13 @@ setup(
     ],
     extras_require={
         "egemaps": ["opensmile>=2.6"],  # audEERING's licence: research, no products
-        "test": ["pytest>=8", "pytest-xdist", "hypothesis", "ruff", "opensmile>=2.6", "selenium>=4"],
+        "test": [
+            "pytest>=8.3",
+            "pytest-xdist>=3.6",
+            "hypothesis>=6.115",
+            "ruff>=0.9",
+            "opensmile>=2.6",
+            "selenium>=4.25",
+        ],
     },
 )

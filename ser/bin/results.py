@@ -20,6 +20,7 @@ from ser.errors import DataError, run_cli
 from ser.recipe.code import code_hash
 from ser.recipe.recipe import SIMILARITY, Recipe
 from ser.recipe.rows import Row
+from ser.results.keep import page_of
 from ser.results.page import Page, by_task, corpus_of, is_drawn, listed, probed, record, target_data
 from ser.results.published import Condition, Published, check_sizes, read_published
 from ser.splits.labels import LabelMap
@@ -65,13 +66,17 @@ def main(argv: Sequence[str]) -> None:
         }
     )
     printed = recipe.exp / "results.txt"
-    if printed.exists() and all(_is_of(path, made_from) for path in (args.out, args.out.with_suffix(".json"))):
-        print(f"results: up to date in {args.out}")
-        return
+    for out in (args.out, recipe.exp / args.out.name):  # a page that lacks rows of the former one lies below exp/
+        if printed.exists() and all(_is_of(path, made_from) for path in (out, out.with_suffix(".json"))):
+            print(f"results: up to date in {out}")
+            return
     _refuse_without_scores(recipe, page, args.out)
-    write_text(printed, _write(recipe, page, made_from, args.out))
-    print(printed.read_text(encoding="utf-8"), end="")
-    print(f"wrote {args.out} and {recipe.exp / 'figures'}" if any(page.runs.values()) else f"wrote {args.out}")
+    text, out, why_there = _write(recipe, page, made_from, args.out)
+    write_text(printed, text)
+    print(text, end="")
+    print(f"wrote {out} and {recipe.exp / 'figures'}" if any(page.runs.values()) else f"wrote {out}")
+    if why_there:
+        print(why_there)
 
 
 def _is_of(path: Path, made_from: str) -> bool:
@@ -153,8 +158,8 @@ def _runs(recipe: Recipe, row: Row) -> list[dict]:
     return runs if all(fresh) else []
 
 
-def _write(recipe: Recipe, page: Page, made_from: str, out: Path) -> str:
-    """Write RESULTS.md and the figures; return the text for the terminal."""
+def _write(recipe: Recipe, page: Page, made_from: str, out: Path) -> tuple[str, Path, str | None]:
+    """Write RESULTS.md and the figures; return the text for the terminal, and what `page_of` chose."""
     from ser.results import lines as results
     from ser.results import record as results_json
 
@@ -189,15 +194,16 @@ def _write(recipe: Recipe, page: Page, made_from: str, out: Path) -> str:
     )
     about = {"stamps": stamps, "environment": environment and dataclasses.asdict(environment), "features": features}
     numbers = record(recipe, page, made_from, about, tables, fits, planes)
+    out, why_there = page_of(out, numbers, recipe.exp)
     write_text(out, text, is_generated)
     write_text(out.with_suffix(".json"), results_json.text_of(numbers), holding('"made_from": "'))
     if not scored:
-        return f"{page.title}: not run, needs {listed(page.missing)}\n"
+        return f"{page.title}: not run, needs {listed(page.missing)}\n", out, why_there
     parts = [
         f"{page.title}: {results.heading(c)}\n{results.text_table(entries, page.classes_of[c], page.published)}\n"
         for c, entries in tables.items()
     ]
-    return "".join(f"{stamp}\n" for stamp in stamps) + "\n".join(parts)
+    return "".join(f"{stamp}\n" for stamp in stamps) + "\n".join(parts), out, why_there
 
 
 def _probes(recipe: Recipe, page: Page) -> dict[str, list[str]]:

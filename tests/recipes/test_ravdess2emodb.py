@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -441,3 +443,27 @@ def test_scores_of_untrained_rows_are_an_error(own):
     options += ["--features", "fbank_no_cmvn", "--mini", "true"]
     with pytest.raises(SerError, match=r"1 runs are not trained \(emofsl-fbank_no_cmvn\); run stage 4"):
         score.main([str(o) for o in options])
+
+
+def test_a_page_keeps_what_a_run_lacks(finished, tmp_path):
+    """A run without openSMILE replaced the committed page of EMO-DB by one of holes."""
+    numbers = json.loads((finished.exp / "RESULTS.json").read_text())
+    rows = numbers["tables"][0]["rows"]
+    rows.append(next(row for row in rows if row["kind"] == "paper") | {"label": "of_a_gpu"})
+    (tmp_path / "RESULTS.json").write_text(json.dumps(numbers))
+    (tmp_path / "RESULTS.md").write_text("the page with all rows")
+    exp = shutil.copytree(finished.exp, tmp_path / "exp")
+    for name in ("RESULTS.md", "RESULTS.json"):
+        (exp / name).unlink()
+    options = {"recipe": finished.recipe, "data": finished.root / "data_mini", "dump": finished.root / "dump_mini",
+               "splits": exp / "splits", "exp": exp, "mini": "true", "out": tmp_path / "RESULTS.md"}  # fmt: skip
+    command = [sys.executable, "-m", "ser.bin.results"]
+    command += [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    env = os.environ | {"PYTHONPATH": str(finished.root)}
+    for said in ("RESULTS.md stays: it has scores that this run lacks (of_a_gpu, fbank_no_cmvn);", "up to date"):
+        ran = subprocess.run(command, env=env, capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
+        assert said in ran.stdout and str(exp / "RESULTS.md") in ran.stdout
+        assert json.loads((tmp_path / "RESULTS.json").read_text()) == numbers
+        assert (tmp_path / "RESULTS.md").read_text() == "the page with all rows"
+        assert (exp / "RESULTS.md").exists()
