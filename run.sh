@@ -4,6 +4,7 @@
 # usage: ./run.sh                        set up if need be; every finished paper's recipe on miniature corpora
 #        egs/<recipe>/run.sh [options]   one recipe on real corpora
 #        ./run.sh --report [--mini true] egs/RESULTS.md and egs/report.html: all recipes' results side by side
+#        ./run.sh --render [--mini true] the same, after every recipe's RESULTS.md and MISTAKES.md; no corpora needed
 #
 # options:
 #   --stage N|NAME        first stage: 1 data_prep, 2 splits, 3 features, 4 train, 5 score, 6 results
@@ -33,15 +34,15 @@ folder=""
 if [ "${1:-}" = --recipe ]; then folder=$(cd "$2" && pwd) && shift 2; fi # by a recipe's run.sh
 if [ "${1:-}" = --arm ]; then arm=$2 && shift 2; fi # by this script, for a simulated mistake
 help_from="$root/run.sh"
-report=false arguments=()
+report="" arguments=()
 for argument in "$@"; do
-  if [ "$argument" = --report ]; then report=true options=mini; else arguments+=("$argument"); fi
+  case $argument in --report | --render) report=${argument#--} options=mini ;; *) arguments+=("$argument") ;; esac
 done
 if [ ${#arguments[@]} -gt 0 ]; then parse_options "${arguments[@]}"; fi
-[ "$report" = false ] || [ -z "$folder" ] || usage_error "'--report' is about all recipes: ./run.sh --report"
+[ -z "$report" ] || [ -z "$folder" ] || usage_error "'--$report' is about all recipes: ./run.sh --$report"
 
 . "$root/utils/path.sh"
-if [ "$report" = true ]; then exec python3 -m ser.bin.report "$root/egs" --mini "$mini"; fi
+if [ -n "$report" ]; then exec python3 -m ser.bin.report "$root/egs" --mini "$mini" --pages "$report"; fi
 if [ -z "$folder" ]; then
   [ $# -eq 0 ] || usage_error "options belong to a recipe: egs/<recipe>/run.sh $*"
   for name in $demo; do "$root/egs/$name/run.sh" --mini true; done

@@ -6,7 +6,8 @@ Not here: how they are stored (`ser.data.data_dir`) or which classes a protocol 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 EMOTIONS = (
     "angry", "happy", "sad", "neutral", "excited", "frustrated", "fearful",
@@ -43,6 +44,76 @@ class Utterance:
     emotion_acted: str | None = None
     start: float | None = None  # seconds into the file, for a segment of it
     end: float | None = None
+
+
+ROTATION = "rotation"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a system was tested on; one table of results is about one condition.
+
+    Its text is a heading, `5 shots` or `four_class: emodb, rotation`. Its `key` names it in metrics.json, where the
+    task is known, in published.yaml and in draws. `parse` reads both.
+
+    Attributes:
+        task: of the recipe, "" where it has one set of classes.
+        corpus: the tested one, "" where it is not known, as in a key `5`.
+        shots: labelled utterances per class of the target; 0 of a system that uses none; None in a recipe without.
+        rotation: whether every fold of the corpus was held out in turn.
+    """
+
+    task: str = ""
+    corpus: str = ""
+    shots: int | None = None
+    rotation: bool = False
+
+    def __str__(self) -> str:
+        shots = {None: "", 0: "no shots"}.get(self.shots, f"{self.shots} shots")
+        return self._text(shots)
+
+    @property
+    def key(self) -> str:
+        """Short form: `5`, `emodb`, `four_class: emodb, rotation`."""
+        return self._text("" if self.shots is None else str(self.shots))
+
+    def _text(self, shots: str) -> str:
+        place = f"{self.task}: {self.corpus}" if self.task else self.corpus
+        if shots and not self.task:  # a recipe with shots and without tasks has one target
+            place = ""
+        return ", ".join(filter(None, (place, shots, ROTATION if self.rotation else "")))
+
+    @classmethod
+    def parse(cls, text: str | int, task: str = "", corpus: str = "") -> Condition:
+        """Read a text or a key.
+
+        Args:
+            text: `5`, `5 shots`, `emodb`, `four_class: emodb`, `emodb, rotation`.
+            task, corpus: where the text names none.
+
+        Raises:
+            ValueError: for anything else.
+
+        Example:
+            >>> Condition.parse("four_class: emodb, rotation")
+            Condition(task='four_class', corpus='emodb', shots=None, rotation=True)
+            >>> str(Condition.parse(5, corpus="emodb"))
+            '5 shots'
+        """
+        own_task, _, rest = str(text).rpartition(": ")
+        found: dict[str, Any] = {}
+        for part in rest.split(", "):
+            shots = re.fullmatch(r"(no|[0-9]+) shots|([0-9]+)", part)
+            name = "shots" if shots else ROTATION if part == ROTATION else "corpus"
+            if not part or name in found:
+                raise ValueError(f"found '{text}'; allowed are a number of shots, CORPUS, or TASK: CORPUS")
+            found[name] = int((shots[1] or shots[2]).replace("no", "0")) if shots else part
+        return cls(own_task or task, found.get("corpus", corpus), found.get("shots"), ROTATION in found)
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """Its form in RESULTS.json, the fields by name."""
+        return asdict(self)
 
 
 def escape(part: str, keep: str = "") -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser.types import escape, ids
+from ser.types import Condition, escape, ids
 
 PARTS = st.text(max_size=6) | st.text("aB0_.-% é", max_size=4)
 
@@ -68,3 +68,36 @@ def test_sorting_utterances_sorts_their_speakers_too(names):
     made = [ids("c", speaker, utterance) for speaker, utterance in names]
     speakers = [speaker for _, speaker in sorted(made)]
     assert speakers == sorted(speakers)
+
+
+# ---- Conditions ---------------------------------------------------------------------------------------------------
+
+NAMES = st.from_regex(r"[a-z][a-z0-9_.]{0,5}", fullmatch=True).filter(lambda name: name not in ("rotation", "no"))
+
+
+@given(st.sampled_from(["", "four_class"]) | NAMES, NAMES, st.none() | st.integers(0, 40), st.booleans())
+def test_text_and_key_of_a_condition_are_read_back(task, corpus, shots, rotation):
+    condition = Condition(task, corpus, shots, rotation)
+    for text in (str(condition), condition.key):
+        assert Condition.parse(text, corpus=corpus) == condition
+    assert Condition(**condition.json) == condition
+
+
+@pytest.mark.parametrize(
+    ("condition", "text", "key"),
+    [
+        (Condition(shots=5), "5 shots", "5"),
+        (Condition(corpus="emodb", shots=0), "no shots", "0"),
+        (Condition("four_class", "urdu"), "four_class: urdu", "four_class: urdu"),
+        (Condition("", "emodb", rotation=True), "emodb, rotation", "emodb, rotation"),
+        (Condition("high", "emodb", 10), "high: emodb, 10 shots", "high: emodb, 10"),
+    ],
+)
+def test_text_and_key_of_a_condition(condition, text, key):
+    assert (str(condition), condition.key) == (text, key)
+
+
+@pytest.mark.parametrize("text", ["", "a: ", "a, b", "5, 10 shots", "rotation, rotation", "a,, b"])
+def test_what_is_no_condition_is_an_error(text):
+    with pytest.raises(ValueError, match=f"found '{text}'; allowed are a number of shots, CORPUS, or TASK: CORPUS"):
+        Condition.parse(text)

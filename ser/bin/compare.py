@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ser.errors import run_cli
+from ser.results.measures import p_value
 from ser.system.files import holding, replacing
 
 FIRST = 5
@@ -60,8 +61,9 @@ def _scores(result, classes: Sequence[str], p: float, n_tests: int) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     low, high = (100 * bound for bound in result.interval)
     how = f", Holm-corrected over {n_tests} tests" if n_tests > 1 else ""
-    told = f"{p:.3f}" if p >= 0.001 else "<0.001"
-    return "\n".join([*lines, f"B - A  {100 * result.difference:+.1f} [{low:+.1f}, {high:+.1f}], p {told}{how}"])
+    return "\n".join(
+        [*lines, f"B - A  {100 * result.difference:+.1f} [{low:+.1f}, {high:+.1f}], p {p_value(p)}{how}"]
+    )
 
 
 def _told(table) -> str:

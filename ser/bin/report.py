@@ -1,9 +1,10 @@
-"""Lay the results of all recipes side by side.
+"""Lay the results of all recipes side by side, and render their pages anew.
 
-usage: python -m ser.bin.report EGS_DIR [--mini true]
+usage: python -m ser.bin.report EGS_DIR [--mini true] [--pages render]
 
 Reads the RESULTS.json of every recipe; writes EGS_DIR/RESULTS.md and EGS_DIR/report.html, and for miniature corpora
-EGS_DIR/report_mini.md and EGS_DIR/report_mini.html.
+EGS_DIR/report_mini.md and EGS_DIR/report_mini.html. --pages render first renders each recipe's RESULTS.md, and its
+MISTAKES.md from MISTAKES.json. Needs no corpora.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ser.errors import run_cli
+from ser.mistakes import render as mistakes
 from ser.report.collect import find_results, systems_of
 from ser.report.markdown import EMPTY, markdown
 from ser.report.page import page
+from ser.results.render import write_page
 from ser.system.files import holding, is_generated, write_text
 
 TITLE = "<title>Results: cross-corpus speech emotion recognition</title>"
@@ -26,8 +29,11 @@ def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("egs", type=Path)
     parser.add_argument("--mini", choices=("true", "false"), default="false")
+    parser.add_argument("--pages", choices=("report", "render"), default="report")
     args = parser.parse_args(argv)
     mini = args.mini == "true"
+    if args.pages == "render":
+        render_recipes(args.egs, mini)
     found = find_results(args.egs, mini)
     if not any(recipe.record for recipe in found) and not any(recipe.is_old for recipe in found):
         print(EMPTY)
@@ -41,6 +47,15 @@ def main(argv: Sequence[str]) -> None:
     if old:
         print(f"left out, for want of a RESULTS.json (run stage 6 again): {old}")
     print(f"{sum(bool(recipe.record) for recipe in found)} recipes, {len(systems)} systems: wrote {text} and {html}")
+
+
+def render_recipes(egs: Path, mini: bool) -> None:
+    """Render the pages of every recipe."""
+    folders = [script.parent for script in sorted(egs.glob("*/run.sh"))]
+    places = [folder / "exp_mini" for folder in folders] if mini else [p for f in folders for p in (f, f / "exp")]
+    changed = {page: write_page(page) for place in places if (page := place / "RESULTS.json").exists()}
+    changed |= {page: mistakes.write_page(page) for place in places if (page := place / "MISTAKES.json").exists()}
+    print(f"rendered {len(changed)} pages of recipes, of which {sum(changed.values())} changed")
 
 
 if __name__ == "__main__":

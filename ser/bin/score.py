@@ -83,13 +83,14 @@ def _score(recipe: Recipe, row: Row, seed: int, data: RunData, device: str) -> N
         **domains,
         "conditions": metrics(conditions, data.classes, speaker_of, not row.task),
         "fits": fits(conditions, data.ratings, speaker_of),
-        "speaker_dependent": sorted(name for name, part in conditions.items() if _knows_speakers(part, data)),
+        "speaker_dependent": sorted(c.key for c, part in conditions.items() if _knows_speakers(part, data)),
     }
     if not isinstance(recipe, Simulated):  # nobody is to use what a mistake made
         _write_model(recipe, row, seed, data, state, table["split"].unique().tolist(), device, result)
     write_json(_path(recipe, row, seed), result)
-    names = {c: f"at {c} shots" if c.isdigit() else f"on {c}" for c in result["conditions"]}
-    uars = ", ".join(f"{100 * s['uar']:.1f} {names[c]}" for c, s in result["conditions"].items())
+    uars = ", ".join(
+        f"{100 * result['conditions'][c.key]['uar']:.1f} {'on' if c.shots is None else 'at'} {c}" for c in conditions
+    )
     print(f"{row.name} seed {seed}: UAR {uars}", flush=True)
 
 
@@ -106,7 +107,8 @@ def _write_model(
     """Write what others need to use a row: see `ser.inference.model_folder`, and its card."""
     from ser.inference.card import model_card
     from ser.inference.model_folder import write_model
-    from ser.results.lines import line_of, score_lines
+    from ser.results.lines import line_of
+    from ser.results.scores import score_lines
 
     folder = recipe.run_dir(row, seed)
     durations = {utt: float(s) for c in recipe.corpora for utt, s in read_map(recipe.data / c / "utt2dur").items()}
@@ -118,7 +120,8 @@ def _write_model(
 
 def _about(recipe: Recipe, row: Row, seed: int, result: dict) -> dict[str, Any]:
     """Collect what the recipe knows of a row."""
-    from ser.results.lines import SPEAKER_DEPENDENT, row_stamps
+    from ser.results.lines import row_stamps
+    from ser.results.words import SPEAKER_DEPENDENT
 
     splits, feature = recipe.splits_of(row.task).about, recipe.feature_config(row.feature)
     if not row.finetunes:  # a configuration may leave its precision to the machine

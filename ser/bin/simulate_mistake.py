@@ -4,7 +4,8 @@ usage: python -m ser.bin.simulate_mistake splits RECIPE_OPTIONS     write the li
        python -m ser.bin.simulate_mistake report RECIPE_OPTIONS --out MISTAKES.md
 
 RECIPE_OPTIONS hold `--simulate_mistake NAME --arm honest|mistaken`; stages 4 and 5 run once with each arm in between.
-The report is exp/mistakes/NAME.md and NAME.json; MISTAKES.md joins those of all mistakes made so far.
+The report is exp/mistakes/NAME.json; MISTAKES.json joins those of all mistakes made so far, and MISTAKES.md is
+rendered from it.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.errors import ConfigError, run_cli, unknown
+from ser.mistakes import render
 from ser.mistakes.simulate import MISTAKES, Simulated, simulated
-from ser.system.files import is_generated, read_json, write_json, write_text
+from ser.results.record import text_of
+from ser.system.files import holding, read_json, write_json, write_text
 
 
 def main(argv: Sequence[str]) -> None:
@@ -40,32 +44,26 @@ def main(argv: Sequence[str]) -> None:
 def report(mistaken: Simulated, out: Path) -> None:
     """Write what one mistake is worth, and the page of all."""
     from ser.mistakes import tables
-    from ser.results.lines import wrapped
 
     honest = simulated(mistaken.plain, mistaken.mistake, "honest")
     lines, left_out = tables.inflations(honest, mistaken)
     folder = mistaken.plain.exp / "mistakes"
-    write_json(folder / f"{mistaken.mistake}.json", tables.as_json(mistaken.mistake, lines, left_out))
-    write_text(folder / f"{mistaken.mistake}.md", tables.markdown(mistaken.mistake, lines, left_out))
-    sections = [path.read_text(encoding="utf-8") for name in MISTAKES if (path := folder / f"{name}.md").exists()]
-    intro = (
-        "What four common mistakes of evaluation are worth. Each is made on purpose in a copy of the recipe's runs "
-        "with everything else as it was; no number with a stamp may stand beside an honest one."
-    )
-    parts = [
-        "<!-- Written by `run.sh --simulate_mistake`; do not edit. -->",
-        f"# {mistaken.plain.settings.title}: mistakes",
-        *(f"**{stamp}**" for stamp in _stamps(mistaken)),
-        wrapped(intro),
-        _environment(honest if mistaken.mistake != "best_seed" else mistaken),
-        *(section.rstrip() for section in sections),
-        wrapped(tables.DEFINITIONS),
-    ]
-    write_text(out, "\n\n".join(part for part in parts if part) + "\n", is_generated)
-    print(tables.text_table(mistaken.mistake, lines), end="")
-    for reason, labels in left_out.items():
-        print(f"left out: {labels}: {reason}")
-    print(f"wrote {folder / mistaken.mistake}.md and {out}")
+    found = tables.as_json(mistaken.mistake, lines, left_out)
+    write_json(folder / f"{mistaken.mistake}.json", found)
+    record = {
+        "format": render.FORMAT,
+        "recipe": mistaken.plain.folder.name,
+        "title": mistaken.plain.settings.title,
+        "stamps": _stamps(mistaken),
+        "environment": _environment(honest if mistaken.mistake != "best_seed" else mistaken),
+        "definitions": " ".join(render.DEFINITIONS.split()),
+        "mistakes": [read_json(path) for name in MISTAKES if (path := folder / f"{name}.json").exists()],
+    }
+    numbers = out.with_suffix(".json")
+    write_text(numbers, text_of(record), holding('"recipe": "'))
+    render.write_page(numbers)
+    print(render.text(found), end="")
+    print(f"wrote {folder / mistaken.mistake}.json and {out}")
 
 
 def _stamps(recipe: Simulated) -> list[str]:
@@ -75,15 +73,10 @@ def _stamps(recipe: Simulated) -> list[str]:
     return [*about["stamps"], *([mini] if "mini" in about["releases"].values() else [])]
 
 
-def _environment(recipe: Simulated) -> str:
-    """Describe where the first row was trained."""
+def _environment(recipe: Simulated) -> dict[str, Any] | None:
+    """Read where the first row was trained."""
     paths = (recipe.run_dir(row, row.seeds[0]) / "env.json" for row in recipe.rows)
-    found = next((read_json(path) for path in paths if path.exists()), None)
-    if found is None:
-        return ""
-    packages = ", ".join(f"{name} {number}" for name, number in found["packages"].items())
-    return (f"- date: {found['date']}\n- python {found['python']}, {found['machine']}, {packages}\n"
-            f"- ser {found['ser']}, commit {found['commit']}")  # fmt: skip
+    return next((read_json(path) for path in paths if path.exists()), None)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ser.results.lines import Line, Scored, wrapped
+from ser.results.lines import Line
+from ser.results.render import wrapped
+from ser.results.scores import Scored
 
 SEES = {
     "unlabelled-train": "audio of its training speakers, without labels",
@@ -106,12 +108,10 @@ def _numbers(about: Mapping[str, Any], scored: Sequence[Scored | Line]) -> str:
     rule = "| --- |" + " ---: |" * (2 + len(about["classes"]))
     lines = [f"| condition | UAR | 95 % (speakers) | {recalls} |", rule]
     for entry in scored:
-        condition = entry.line.condition
-        name = f"{condition} shots" if isinstance(condition, int) else condition
         uar, low, high = (100 * float(x) for x in (entry.scores["uar"], *entry.interval))
         shares = [100 * float(recall) for recall in entry.scores["recall"]]
         recalls = " | ".join("-" if math.isnan(share) else f"{share:.1f}" for share in shares)
-        lines.append(f"| {name} | {uar:.1f} | {low:.1f}-{high:.1f} | {recalls} |")
+        lines.append(f"| {entry.line.condition} | {uar:.1f} | {low:.1f}-{high:.1f} | {recalls} |")
     means = wrapped(
         f"In percent, this seed alone; pooled over {len(about['models'])} split(s), means over support sets. Chance "
         f"is {100 / len(about['classes']):.1f} UAR. Each model of the row was tested on speakers of its own split; "

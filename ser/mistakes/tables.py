@@ -1,4 +1,4 @@
-"""What a mistake is worth: honest and mistaken runs of a recipe side by side, as Markdown and as JSON."""
+"""What a mistake is worth: honest and mistaken runs of a recipe side by side. The page is `ser.mistakes.render`'s."""
 
 from __future__ import annotations
 
@@ -14,19 +14,11 @@ from ser.metrics.classification import uar
 from ser.metrics.statistics import holm
 from ser.mistakes.simulate import DEV, INNER_FOLDS, MISTAKES, STAMPS, Simulated, costs_of, is_searched
 from ser.recipe.rows import Row
-from ser.results.lines import pipes, wrapped
-from ser.scoring.compare import Paired, counts_of, paired, told
+from ser.scoring.compare import Paired, counts_of, paired
 from ser.scoring.score import by_corpus, by_shots
 from ser.splits.lists import Split
 from ser.system.files import Done, fingerprint, read_json, write_json
-
-DEFINITIONS = """
-UAR: mean of the per-class recalls, all folds of one support draw and seed scored together, then averaged over draws
-and seeds, with its 95 % percentile bootstrap over test speakers (10,000 times). Inflation: UAR with the mistake minus
-the honest one, on the same test utterances, with its interval from the same resamples, and the p of a two-sided
-paired permutation test that swaps the two speaker by speaker, Holm-corrected over the rows of one table; before
-correction p cannot be below 2 / 2^S with S speakers.
-""".strip()
+from ser.types import Condition
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,14 +26,14 @@ class Inflation:
     """What the mistake is worth in one row.
 
     Attributes:
-        condition: what was tested: a number of shots, or `<task>: <corpus>`.
+        condition: what was tested.
         label, feature: of the row.
         result: a is honest, b has the mistake; `p` as it was before correction.
         p: after correction.
         note: what was chosen, "" where nothing was.
     """
 
-    condition: str
+    condition: Condition
     label: str
     feature: str
     result: Paired
@@ -50,7 +42,7 @@ class Inflation:
 
 
 Counts = Mapping[str, tuple[np.ndarray, np.ndarray, str]]
-"""Condition -> confusion counts of the honest row and of the mistaken one, (R, S, C, C), and what was chosen."""
+"""Key of a condition -> confusion counts of the honest row and of the mistaken one, (R, S, C, C), and the choice."""
 
 
 def inflations(honest: Simulated, mistaken: Simulated) -> tuple[list[Inflation], dict[str, str]]:
@@ -63,7 +55,7 @@ def inflations(honest: Simulated, mistaken: Simulated) -> tuple[list[Inflation],
         DataError: for a row that is not trained and scored, or if no row tests the same utterances in both.
     """
     left_out = mistaken.left_out_rows()
-    found: dict[str, list[Inflation]] = {}
+    found: dict[Condition, list[Inflation]] = {}
     for row in mistaken.compared:
         counts = _counts(honest, mistaken, row)
         if not counts:
@@ -73,7 +65,7 @@ def inflations(honest: Simulated, mistaken: Simulated) -> tuple[list[Inflation],
             )
         task = row.task.removesuffix(DEV)
         for name, (a, b, note) in counts.items():
-            condition = f"{task}: {name}" if task else told(name)
+            condition = Condition.parse(name, task)
             result = paired(a, b, mistaken.mistake, row.name, name)
             found.setdefault(condition, []).append(
                 Inflation(condition, row.label, row.feature, result, result.p, note)
@@ -82,16 +74,11 @@ def inflations(honest: Simulated, mistaken: Simulated) -> tuple[list[Inflation],
         reasons = "; ".join(f"{labels}: {reason}" for reason, labels in left_out.items())
         raise DataError(f"{mistaken.folder.name}: {mistaken.mistake}: nothing to compare ({reasons})")
     corrected = []
-    for condition in sorted(found, key=_n_shots):
+    for condition in sorted(found, key=lambda condition: condition.shots or 0):
         lines = found[condition]
         p_values = holm(np.array([line.p for line in lines]))
         corrected += [dataclasses.replace(line, p=float(p)) for line, p in zip(lines, p_values, strict=True)]
     return corrected, left_out
-
-
-def _n_shots(condition: str) -> int:
-    number, _, _ = condition.partition(" ")
-    return int(number) if number.isdigit() else 0
 
 
 def _counts(honest: Simulated, mistaken: Simulated, row: Row) -> Counts:
@@ -162,7 +149,7 @@ def _searched(recipe: Simulated, row: Row) -> Counts:
     key = row.about.cost
     costs = [[name.rpartition(key)[2] for name in chosen.values()] for chosen in (by_speakers, by_test)]
     note = " / ".join(", ".join(f"{cost} in {of.count(cost)}" for cost in sorted(set(of), key=float)) for of in costs)
-    return {name: (*(counts_of(of[name], classes) for of in arms), f"costs of folds: {note}") for name in arms[0]}
+    return {c.key: (*(counts_of(of[c], classes) for of in arms), f"costs of folds: {note}") for c in arms[0]}
 
 
 def _uar_of(table: pd.DataFrame) -> float:
@@ -224,54 +211,16 @@ def _inner_splits(outer: Split, labelled: Mapping[str, str], speaker_of: Mapping
     return splits
 
 
-# ---- Rendering ------------------------------------------------------------------------------------------------
-
-
-def markdown(mistake: str, lines: Sequence[Inflation], left_out: Mapping[str, str]) -> str:
-    """Lay out one mistake: what it is, its stamp, a table, and who could not make it."""
-    header = ["tested", "row", "feature", "honest UAR", "95 %", "with the mistake", "95 %", "inflation", "p"]
-    rows = [[line.condition, f"{line.label} [{STAMPS[mistake]}]", line.feature, *_numbers(line)] for line in lines]
-    notes = [f"- {line.condition}, {line.label}: {line.note}" for line in lines if line.note]
-    parts = [f"## {mistake}", wrapped(MISTAKES[mistake].strip()), pipes([header, *rows], 3).rstrip()]
-    if notes:
-        heading = "Chosen honestly / with the mistake:" if mistake == "test_selection" else "Chosen:"
-        parts += [heading, "\n".join(notes)]
-    if left_out:
-        parts.append("\n".join(f"- left out: {labels}: {reason}" for reason, labels in left_out.items()))
-    return "\n\n".join(parts) + "\n"
-
-
-def _numbers(line: Inflation) -> list[str]:
-    result = line.result
-    low, high = (100 * bound for bound in result.interval)
-    return [
-        f"{100 * result.a['uar']:.1f}",
-        f"{100 * result.a_interval.low:.1f}-{100 * result.a_interval.high:.1f}",
-        f"{100 * result.b['uar']:.1f}",
-        f"{100 * result.b_interval.low:.1f}-{100 * result.b_interval.high:.1f}",
-        f"{100 * result.difference:+.1f} [{low:+.1f}, {high:+.1f}]",
-        f"{line.p:.3f}" if line.p >= 0.001 else "<0.001",
-    ]
-
-
-def text_table(mistake: str, lines: Sequence[Inflation]) -> str:
-    """Lay out the numbers for a terminal."""
-    rows = [["tested", "row", "honest", "95 %", "mistaken", "95 %", "inflation", "p"]]
-    rows += [[line.condition, line.label, *_numbers(line)] for line in lines]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    body = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([f"{mistake} [{STAMPS[mistake]}]", *body]) + "\n"
-
-
 def as_json(mistake: str, lines: Sequence[Inflation], left_out: Mapping[str, str]) -> dict[str, Any]:
-    """Give the numbers for other programs, scores in [0, 1]."""
+    """Write down all that the page prints of a mistake, scores in [0, 1]."""
     return {
         "mistake": mistake,
         "stamp": STAMPS[mistake],
+        "what": " ".join(MISTAKES[mistake].split()),
         "left_out": dict(left_out),
         "rows": [
             {
-                "tested": line.condition,
+                "tested": str(line.condition),
                 "row": line.label,
                 "feature": line.feature,
                 "honest": float(line.result.a["uar"]),

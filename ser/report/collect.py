@@ -1,16 +1,15 @@
-"""From RESULTS.json files to systems: one row of one table each, with all that tells what it may be compared with."""
+"""From RESULTS.json files to systems: a row of a table each, with all that decides what it may be compared with."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ser.errors import DataError
-from ser.results.record import FORMAT
+from ser.results.record import condition_of, read_record
+from ser.types import Condition
 
 REGIMES = {
     "none": "source only",
@@ -72,9 +71,14 @@ class System:
         return self.row.get("uar")
 
     @property
+    def tested(self) -> Condition:
+        """What its table is about."""
+        return condition_of(self.table)
+
+    @property
     def corpus(self) -> str:
         """Name of the tested corpus, as in papers."""
-        return title_of(self.recipe, self.table["corpus"])
+        return title_of(self.recipe, self.tested.corpus)
 
     @property
     def sources(self) -> list[str]:
@@ -88,11 +92,11 @@ class System:
 
     @property
     def condition(self) -> str:
-        """What else is told of the table: its task or the number of shots."""
-        shots = self.table.get("shots")
-        if shots is None:
-            return self.table["task"] + (", rotation" if self.table["heading"].endswith("rotation") else "")
-        return "any number of shots" if self.row.get("any_condition") else f"{shots} shots"
+        """What else there is to say of the table: its task or the number of shots."""
+        tested = self.tested
+        if tested.shots is None:
+            return tested.task + (", rotation" if tested.rotation else "")
+        return "any number of shots" if self.row.get("any_condition") else f"{tested.shots} shots"
 
     @property
     def regime(self) -> str:
@@ -114,7 +118,7 @@ class System:
     @property
     def anchor(self) -> str:
         """Id of its table's place in the page."""
-        return anchor(self.recipe["recipe"], str(self.table["heading"]))
+        return anchor(self.recipe["recipe"], str(self.tested))
 
 
 def title_of(record: Mapping[str, Any], corpus: str) -> str:
@@ -148,19 +152,8 @@ def find_results(egs: Path, mini: bool = False) -> list[Found]:
         places = [folder / "exp_mini"] if mini else [folder, folder / "exp"]
         path = next((place / "RESULTS.json" for place in places if (place / "RESULTS.json").exists()), None)
         is_old = path is None and (places[0] / "RESULTS.md").exists()
-        found.append(Found(folder.name, None if path is None else _read(path), is_old))
+        found.append(Found(folder.name, None if path is None else read_record(path), is_old))
     return found
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: no JSON ({error}); run stage 6 of the recipe again") from None
-    version = record.get("format") if isinstance(record, dict) else None
-    if version != FORMAT:
-        raise DataError(f"{path}: format '{version}', this version reads {FORMAT}; run stage 6 of the recipe again")
-    return record
 
 
 def systems_of(records: Sequence[Mapping[str, Any]]) -> list[System]:
@@ -169,9 +162,10 @@ def systems_of(records: Sequence[Mapping[str, Any]]) -> list[System]:
     for record in records:
         seen = set()
         for table in record["tables"]:
+            tested = condition_of(table)
             for row in table["rows"]:
-                key = (row["label"], row["feature"], table["task"], table["corpus"])
-                if row.get("any_condition") and table.get("shots") is not None:
+                key = (row["label"], row["feature"], tested.task, tested.corpus)
+                if row.get("any_condition") and tested.shots is not None:
                     if key in seen:
                         continue
                     seen.add(key)

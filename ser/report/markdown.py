@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ser.report import words
 from ser.report.collect import Found, System
 from ser.report.compare import ANY, Group, Matrix, groups, matrices
-from ser.results.lines import DEFINITIONS, pipes, wrapped
+from ser.results.measures import MEASURES, SUMMARY, cells_of, columns_of, percent
+from ser.results.render import pipes, wrapped
+from ser.results.words import paragraph
 
 EMPTY = "No recipe has results yet: run one, as in `egs/emodb/run.sh --db_root DIR`, and then the report again."
 
@@ -40,7 +41,8 @@ def markdown(found: Sequence[Found], systems: Sequence[System]) -> str:
         parts += [f"### {', '.join(matrix.classes)}", _matrix(matrix)]
     for group in groups([system for system in systems if system.is_shown_first]):
         parts += [f"## {_heading(group)}", _table(group)]
-    return "\n\n".join([*parts, "## Definitions", wrapped(DEFINITIONS)]) + "\n"
+    terms = words.definitions([recipe.record for recipe in found if recipe.record], "tables")
+    return "\n\n".join([*parts, "## Definitions", wrapped(paragraph(terms))]) + "\n"
 
 
 def _stale(found: Sequence[Found]) -> list[str]:
@@ -71,7 +73,7 @@ def _matrix(matrix: Matrix) -> str:
             if cell is None:
                 cells.append("")
             elif cell.best is not None:
-                cells.append(f"{words.percent(cell.best.uar)}{'*' if cell.is_stamped else ''}")
+                cells.append(f"{percent(cell.best.uar)}{'*' if cell.is_stamped else ''}")
             else:
                 printed = "" if cell.published is None else f" ({cell.published:.1f})"
                 cells.append(f"needs {cell.needs}{printed}" if cell.needs else f"not run{printed}")
@@ -84,21 +86,21 @@ def _heading(group: Group) -> str:
     return f"{group.corpus}: {', '.join(group.classes)} ({tested})"
 
 
-COLUMNS = ("trained on", "row", "feature", "regime", "target data", "split", "stamps", "recipe", "marks",
-           "UAR", "95 %", "published", "folds - published")  # fmt: skip
+NAMES = ("trained on", "row", "feature", "regime", "target data", "split", "stamps", "recipe")
+"""Columns that say what a system is."""
 
 
 def _table(group: Group) -> str:
     rows = [_cells(system) for system in group.systems]
-    filled = [name for name in COLUMNS if name == "UAR" or any(row[name] for row in rows)]
-    n_texts = filled.index("UAR")
+    columns = [*NAMES, *columns_of(MEASURES, SUMMARY)]
+    filled = [name for name in columns if name == "UAR" or any(row[name] for row in rows)]
+    n_texts = sum(name in NAMES for name in filled)
     return pipes([filled, *([row[name] for name in filled] for row in rows)], n_texts)
 
 
-def _cells(system: System) -> Mapping[str, Any]:
+def _cells(system: System) -> Mapping[str, str]:
     row = system.row
-    where = "" if row["kind"] == "reference" else f"{system.recipe['recipe']}, {system.condition}"
-    return {
+    names = {
         "trained on": " + ".join(system.sources),
         "row": system.label,
         "feature": "" if system.feature == "-" else system.feature,
@@ -106,10 +108,7 @@ def _cells(system: System) -> Mapping[str, Any]:
         "target data": words.seen(system) if system.regime else "",
         "split": system.split_rule,
         "stamps": ", ".join(words.stamps(system)),
-        "UAR": words.hole(system) or words.percent(system.uar),
-        "95 %": words.bounds(row),
-        "published": words.published(system),
-        "folds - published": words.signed(row.get("minus_published")),
-        "marks": row.get("marks", ""),
-        "recipe": where,
+        "recipe": "" if row["kind"] == "reference" else f"{system.recipe['recipe']}, {system.condition}",
     }
+    cells = cells_of(MEASURES, SUMMARY, row)
+    return names | cells | ({} if system.uar is not None else {"UAR": words.hole(system)})

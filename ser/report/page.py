@@ -12,8 +12,9 @@ from ser.report import charts, words
 from ser.report.charts import N_LEVELS, Series
 from ser.report.collect import REGIMES, Found, System, anchor, title_of
 from ser.report.compare import choices, groups, matrices
-from ser.results.fits import DEFINITIONS as FIT_DEFINITIONS
-from ser.results.lines import DEFINITIONS, PROBE_DEFINITIONS
+from ser.results.measures import FIT_MEASURES, MEASURES, REPORT, cells_of, columns_of, number, percent, signed, span
+from ser.results.record import condition_of
+from ser.results.render import corpus_text, name_cells
 
 LEARNED = {"loss": "loss", "dev_uar": "UAR (dev)", "dev": "UAR (dev)"}
 """Column of a learning curve -> name of its axis."""
@@ -38,13 +39,16 @@ def page(found: Sequence[Found], systems: Sequence[System]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "percent": words.percent,
-        "signed": words.signed,
-        "bounds": words.bounds,
+        "percent": percent,
+        "number": number,
+        "signed": lambda points: words.typographic(signed(points)),
+        "bounds": lambda row: words.typographic(_bounds(row)),
+        "typographic": words.typographic,
         "heat": heat,
         "breakable": words.breakable,
     }
-    environment.globals |= {"words": words, "interval": _interval, "anchor": anchor, "title_of": title_of}
+    environment.globals |= {"words": words, "interval": _interval, "anchor": anchor, "title_of": title_of,
+                            "condition_of": condition_of, "corpus_text": corpus_text}  # fmt: skip
     records = [recipe.record for recipe in found if recipe.record]
     return environment.get_template("report.html.j2").render(
         style=Markup(_asset(environment, "style.css")),
@@ -59,9 +63,9 @@ def page(found: Sequence[Found], systems: Sequence[System]) -> str:
         matrices=matrices(systems),
         choices=choices(systems),
         definitions=[
-            ("Tables", words.glossary(DEFINITIONS.replace("`", ""))),
-            ("Ratings on latent spaces", words.glossary(FIT_DEFINITIONS)),
-            ("Domains in embeddings", words.glossary(PROBE_DEFINITIONS)),
+            ("Tables", _plain(words.definitions(records, "tables"))),
+            ("Ratings on latent spaces", _plain(words.definitions(records, "fits"))),
+            ("Domains in embeddings", _plain(words.definitions(records, "probes"))),
         ],
     )
 
@@ -81,11 +85,20 @@ def heat(share: float) -> str:
     return f"h{round(10 * min(max(share, 0.0), 1.0))}"
 
 
+def _plain(terms: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(term, text.replace("`", "")) for term, text in terms]
+
+
+def _bounds(row: Mapping[str, Any]) -> str:
+    """Print the interval of a row's UAR, marked where it is of few speakers."""
+    return span(row.get("interval"), bool(row.get("few_speakers")))
+
+
 def _interval(system: System) -> Markup:
     """Draw a system's UAR."""
     chance = 1 / max(1, len([n for n in system.table["n_true"].values() if n]))
-    told = words.bounds(system.row)
-    label = f"UAR {words.percent(system.uar)} %" + (f", 95 % interval {told} %" if told else "")
+    bounds = words.typographic(_bounds(system.row))
+    label = f"UAR {percent(system.uar)} %" + (f", 95 % interval {bounds} %" if bounds else "")
     return charts.interval(system.uar, system.row.get("interval"), chance, label)
 
 
@@ -102,7 +115,7 @@ def _recipe(record: Mapping[str, Any]) -> dict[str, Any]:
         "planes": _planes(record),
         "latent": _latent(record),
         "similarity": _similarity(record),
-        "fits": record["fits"],
+        "fits": [_fits(fits) for fits in record["fits"]],
         "probes": _probes(record),
         "features": [told.replace("`", "") for told in record["features"].values()],
     }
@@ -131,14 +144,19 @@ def _table(record: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any
         if theirs is not None and ("confusion" in row or theirs not in printed):  # holes of a row share one
             matrices.append((name, _confusion(record, table, row, "published_confusion")))
             printed.append(theirs)
+    cells = [cells_of(MEASURES, REPORT, system.row, table["classes"]) for system in systems]
+    columns = [name for name in columns_of(MEASURES, REPORT, table["classes"])
+               if name in ("UAR", "95 %") or any(of_row[name] for of_row in cells)]  # fmt: skip
     return {
         "table": table,
-        "anchor": anchor(record["recipe"], str(table["heading"])),
-        "systems": systems,
-        "any_published": any("published" in system.row for system in systems),
-        "any_adapted": any("source_only" in system.row for system in systems),
-        "any_tested": any("difference" in system.row for system in systems),
-        "any_scores": any(system.uar is not None for system in systems),
+        "heading": str(condition_of(table)),
+        "corpus": condition_of(table).corpus,
+        "anchor": anchor(record["recipe"], str(condition_of(table))),
+        "columns": columns,
+        "rows": [
+            (system, name_cells(system.row)["target data"], [of_row[name] for name in columns])
+            for system, of_row in zip(systems, cells, strict=True)
+        ],
         "best": max(
             (s.uar for s in systems if s.uar is not None and s.regime in ("none", "unlabelled")), default=None
         ),
@@ -146,26 +164,44 @@ def _table(record: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any
     }
 
 
+def _fits(fits: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay out the R2 of one table's ratings, a line for each row and rating."""
+    rows = [
+        (rating, row, cells_of(FIT_MEASURES, REPORT, row["ratings"][rating]))
+        for rating in fits["ratings"]
+        for row in fits["rows"]
+        if rating in row["ratings"]
+    ]
+    columns = [name for name in columns_of(FIT_MEASURES, REPORT) if any(cells[name] for _, _, cells in rows)]
+    return {
+        "heading": str(condition_of(fits)),
+        "columns": columns,
+        "rows": [(rating, row, [cells[name] for name in columns]) for rating, row, cells in rows],
+    }
+
+
 def _confusion(
     record: Mapping[str, Any], table: Mapping[str, Any], row: Mapping[str, Any], key: str
 ) -> dict[str, Any]:
+    is_ours = key == "confusion"
     return {
-        "shares": row[key],
+        "shares": row[key] if is_ours else [[value / 100 for value in of_class] for of_class in row[key]],
         "classes": table["classes"],
-        "source": "ours" if key == "confusion" else f"published, {record['confusion_source']}",
+        "source": "ours" if is_ours else f"published, {record['confusion_source']}",
     }
 
 
 def _shots(record: Mapping[str, Any]) -> list[Markup]:
     """Draw UAR against the number of shots, a chart for each feature that the paper's rows have."""
-    tables = [table for table in record["tables"] if table.get("shots") is not None]
+    tables = {condition_of(table).shots: table for table in record["tables"]}
+    tables.pop(None, None)
     if len(tables) < 2:
         return []
     rows: dict[str, dict[str, dict[int, Mapping[str, Any]]]] = {}
-    for table in tables:
+    for shots, table in tables.items():
         for row in table["rows"]:
             if row["kind"] in ("paper", "beside") and ("uar" in row or "published" in row):
-                rows.setdefault(row["feature"], {}).setdefault(row["label"], {})[table["shots"]] = row
+                rows.setdefault(row["feature"], {}).setdefault(row["label"], {})[shots] = row
     drawn, any_hollow = [], False
     for feature, labels in rows.items():
         series = [_by_shots(label, of_row) for label, of_row in labels.items()]
@@ -174,8 +210,7 @@ def _shots(record: Mapping[str, Any]) -> list[Markup]:
         if is_paper and not (is_hollow and any_hollow):  # what is printed alone is the same for all features
             any_hollow = any_hollow or is_hollow
             title = f"{record['title']}: UAR against shots, {feature}"
-            ticks = [table["shots"] for table in tables]
-            chart = charts.lines(series, "support utterances per class", "UAR (%)", title, ticks)
+            chart = charts.lines(series, "support utterances per class", "UAR (%)", title, list(tables))
             hollow = "published values alone" if is_hollow else f"{feature} (hollow: published)"
             drawn.append(_panel(hollow if any(s.hollow for s in series) else feature, chart))
     return drawn

@@ -1,9 +1,9 @@
-"""How numbers and names look in both reports."""
+"""How names look in both reports. How numbers look is in the entries of measures (`ser.results.measures`)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -11,29 +11,15 @@ from markupsafe import Markup, escape
 from ser.report.collect import REGIMES, System
 
 
-def percent(share: float | None) -> str:
-    """Print a share in [0, 1] in per cent."""
-    return "" if share is None else f"{100 * share:.1f}"
-
-
-def signed(points: float | None) -> str:
-    """Print a difference in points.
+def typographic(text: str) -> Markup:
+    """Set the minus signs and ranges of a cell as a printed page does.
 
     Example:
-        >>> signed(-0.04), signed(2.25), signed(-3.0)
-        ('0.0', '+2.2', '−3.0')
+        >>> typographic("-0.5 [-1.0, +0.1] (a-b)"), typographic("42.5-50.0")
+        (Markup('−0.5 [−1.0, +0.1] (a-b)'), Markup('42.5–50.0'))
     """
-    if points is None:
-        return ""
-    text = f"{points:+.1f}"
-    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
-
-
-def bounds(row: Mapping[str, Any]) -> str:
-    """Print the interval of a row's UAR in per cent, marked where it is of few speakers."""
-    if not (interval := row.get("interval")):
-        return ""
-    return f"{percent(interval[0])}–{percent(interval[1])}" + (" ‡" if row.get("few_speakers") else "")
+    text = re.sub(r"(?<=[0-9])-(?=[0-9])", "–", text)
+    return Markup(escape(re.sub(r"(?<![\w)])-(?=[0-9])", "−", text)))
 
 
 def breakable(name: str) -> Markup:
@@ -44,11 +30,6 @@ def breakable(name: str) -> Markup:
         Markup('a_<wbr>b&lt;c')
     """
     return Markup(escape(name).replace("_", Markup("_<wbr>")))
-
-
-def published(system: System) -> str:
-    """Print what the paper printed."""
-    return system.row.get("published_text", "")
 
 
 def regime(system: System) -> str:
@@ -62,7 +43,7 @@ def seen(system: System) -> str:
 
 
 def hole(system: System) -> str:
-    """Tell why a system has no scores, or that it stands as its paper printed it."""
+    """Say why a system has no scores, or that it stands as its paper printed it."""
     if system.row["kind"] == "cited":
         return "cited"
     return system.row.get("hole", "")
@@ -81,16 +62,21 @@ def stamps(system: System) -> list[str]:
 OF_ROWS = ("SPEAKER-DEPENDENT", "speaker ~ emotion", "MINIATURE CORPORA")
 """Stamps of a page that stand beside the rows that they are about, or are true of all that a report shows."""
 
-TERM = re.compile(r"(?:^|(?<=\. ))(\*|[▼†★▽]|n|sd|[A-Z][\w-]*(?: [a-z]+| A-distance)?|95 %): ")
 
+def definitions(records: Sequence[Mapping[str, Any]], kind: str) -> list[tuple[str, str]]:
+    """Join the definitions of one kind of table; where recipes differ, those of some are named.
 
-def glossary(text: str) -> list[tuple[str, str]]:
-    """Part definitions into terms and what they mean.
-
-    Example:
-        >>> glossary("UAR: mean of recalls. WA: accuracy. sd: spread.")
-        [('UAR', 'mean of recalls.'), ('WA', 'accuracy.'), ('sd', 'spread.')]
+    Args:
+        records: RESULTS.json files.
+        kind: key of `definitions` in them.
     """
-    parts = TERM.split(" ".join(text.split()))
-    head = [("", parts[0].strip())] if parts[0].strip() else []
-    return head + [(term, told.strip()) for term, told in zip(parts[1::2], parts[2::2], strict=True)]
+    scored = [record for record in records if record["environment"]]
+    found: dict[str, dict[str, list[str]]] = {}
+    for record in scored or records:
+        for term, text in record["definitions"][kind]:
+            found.setdefault(term, {}).setdefault(text, []).append(record["recipe"])
+    return [
+        (term if len(texts) == 1 else f"{term} ({', '.join(recipes)})", text)
+        for term, texts in found.items()
+        for text, recipes in texts.items()
+    ]

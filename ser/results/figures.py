@@ -1,16 +1,16 @@
-"""Figures of results, written as PNG without a display."""
+"""Figures of a recipe, drawn from RESULTS.json as PNG without a display."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser.randomness import rng
-from ser.results.lines import Curve
+from ser.results.measures import percent
+from ser.results.record import condition_of
 from ser.system.files import replacing
 
 if TYPE_CHECKING:
@@ -23,11 +23,93 @@ COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = "osD^vP"
 """Of curves; told apart in print too."""
 
-N_BAND = 1000
-"""Resamples of a band."""
-
 LEVELS = ("--", ":", "-.")
 """Lines of rows that know no shots."""
+
+Json = Mapping[str, Any]
+
+
+def draw(record: Json, folder: Path) -> None:
+    """Draw all figures of a recipe: confusion matrices of the paper's methods, embeddings, latent planes, similarity
+    by layer, UAR against several shots.
+
+    Rows with a latent space have that as their figure.
+
+    Args:
+        record: RESULTS.json, see `ser.results.record`.
+        folder: where the figures are written.
+    """
+    with_latent = {row["label"] for fits in record["fits"] for row in fits["rows"] if row["is_run"]}
+    for table in record["tables"]:
+        condition = condition_of(table)
+        name = condition.key.replace(": ", "-").replace(", ", "-")
+        for row in table["rows"]:
+            if "published_as" in row and "confusion" in row and row["label"] not in with_latent:
+                title = f"{row['label']}, {row['feature']}, {condition}\nUAR {percent(row['uar'])} %"
+                path = folder / f"{row['label']}-{row['feature']}-{name}.png"
+                confusion_figure(path, np.array(row["confusion"]), table["classes"], title)
+    for plane in record["planes"]:
+        title = ", ".join((plane["label"], plane["feature"], plane["task"]))
+        plane_figure(folder / f"plane-{_name(plane, 'task')}.png", plane, title)
+    for row in record["similarity"]:
+        name = "-".join(filter(None, (row["task"], row["label"], row["feature"])))
+        similarity_figure(folder / f"similarity-{name}.png", row["curves"], f"{record['title']}\n{name}")
+    for task in dict.fromkeys(model["task"] for model in record["latent"]):
+        panels = {model["label"]: model["corpora"] for model in record["latent"] if model["task"] == task}
+        title = f"{record['title']}\n{task}: latent plane of fold 1, one seed"
+        latent_figure(folder / f"latent-{task or 'plane'}.png", panels, title)
+    for feature, found in curves(record).items():
+        uar_by_shots_figure(folder / f"uar-by-shots-{feature}.png", found, f"{record['title']}\n{feature}")
+
+
+def _name(about: Json, *keys: str) -> str:
+    return "-".join(filter(None, (about["label"], about["feature"], *(about[key] for key in keys))))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """UAR of one row against the number of shots.
+
+    Attributes:
+        label: of the row.
+        uar: number of shots -> UAR, in [0, 1].
+        interval: number of shots -> its interval.
+        published: number of shots -> the paper's UAR, in [0, 1].
+        level: whether the row knows no shots, so that all its points are one.
+    """
+
+    label: str
+    uar: Mapping[int, float]
+    interval: Mapping[int, Sequence[float]]
+    published: Mapping[int, float]
+    level: bool
+
+
+def curves(record: Json) -> dict[str, list[Curve]]:
+    """Collect the curves of the paper's rows, and of rows beside them, by feature; nothing for one table only."""
+    tables = {condition_of(table).shots: table["rows"] for table in record["tables"]}
+    if None in tables or len(tables) < 2:
+        return {}
+    found: dict[str, dict[str, dict[int, Json]]] = {}
+    for shots, rows in tables.items():
+        for row in rows:
+            if "uar" in row and ("published_as" in row or row["kind"] == "beside"):
+                found.setdefault(row["feature"], {}).setdefault(row["label"], {})[shots] = row
+    of_paper = {row["feature"] for rows in tables.values() for row in rows if "published_as" in row}
+    return {
+        feature: [
+            Curve(
+                label,
+                {shots: row["uar"] for shots, row in of_row.items()},
+                {shots: row["interval"] for shots, row in of_row.items()},
+                {shots: row["published"] / 100 for shots, row in of_row.items() if "published" in row},
+                all(row.get("any_condition") for row in of_row.values()),
+            )
+            for label, of_row in labels.items()
+        ]
+        for feature, labels in found.items()
+        if feature in of_paper
+    }
 
 
 def confusion_figure(path: Path, shares: np.ndarray, classes: Sequence[str], title: str) -> None:
@@ -103,51 +185,44 @@ def uar_by_shots_figure(path: Path, curves: Sequence[Curve], title: str) -> None
     _write(figure, path)
 
 
-def plane_figure(path: Path, table: Path, title: str) -> None:
+def plane_figure(path: Path, plane: Json, title: str) -> None:
     """Draw embeddings in the plane twice, colored by emotion and by corpus.
 
     Args:
         path: PNG file.
-        table: `plane.tsv`, see `ser.scoring.probing.plane_table`.
+        plane: of `ser.results.record.plane_record`.
         title: above both.
     """
-    import pandas as pd
-
-    points = pd.read_csv(table, sep="\t")
+    points = np.array(plane["points"], dtype=float)
     figure = _figure(7.2, 3.6)
     figure.suptitle(f"{title} (t-SNE, seed 1)", fontsize=9)
-    for axes, column, what in zip(figure.subplots(1, 2), ("class", "corpus"), ("emotion", "corpus"), strict=True):
-        for i, (name, own) in enumerate(points.groupby(column)):
-            axes.scatter(own["x"], own["y"], s=5, color=COLORS[i % len(COLORS)], linewidths=0, alpha=0.7, label=name)
+    parts = (("emotion", 1, plane["classes"]), ("corpus", 0, plane["corpora"]))
+    for axes, (what, column, names) in zip(figure.subplots(1, 2), parts, strict=True):
+        for i, name in enumerate(names):
+            own = points[points[:, column] == i]
+            axes.scatter(*own[:, 2:].T, s=5, color=COLORS[i % len(COLORS)], linewidths=0, alpha=0.7, label=name)
         axes.set(xticks=[], yticks=[], title=f"by {what}")
         axes.title.set_fontsize(9)
         axes.legend(fontsize=7, markerscale=2, frameon=False, handletextpad=0.1)
     _write(figure, path)
 
 
-@dataclass(frozen=True)
-class Plane:
-    """Latent vectors, (n, 2), and the activation of each, (n,)."""
-
-    z: np.ndarray
-    activation: np.ndarray
-
-
-def latent_figure(path: Path, panels: Mapping[str, Mapping[str, Plane]], title: str) -> None:
+def latent_figure(path: Path, panels: Mapping[str, Mapping[str, Sequence[Sequence[float]]]], title: str) -> None:
     """Draw latent planes, models in rows and corpora in columns, colored by activation (as Das 2022, Fig. 3).
 
     The panels of a model share their axes, which show the middle 98 % of its vectors.
 
     Args:
         path: PNG file.
-        panels: model -> corpus -> plane; at least one.
+        panels: model -> corpus -> z1, z2 and activation of each utterance; at least one.
         title: above all.
     """
+    panels = {model: {c: np.array(own, float) for c, own in planes.items()} for model, planes in panels.items()}
     corpora = list(dict.fromkeys(corpus for planes in panels.values() for corpus in planes))
     figure = _figure(1.2 + 1.9 * len(corpora), 0.7 + 1.8 * len(panels))
     grid = figure.subplots(len(panels), len(corpora), squeeze=False)
     for axes_of_row, (model, planes) in zip(grid, panels.items(), strict=True):
-        low, high = np.percentile(np.concatenate([plane.z for plane in planes.values()]), [1, 99], axis=0)
+        low, high = np.percentile(np.concatenate([*planes.values()])[:, :2], [1, 99], axis=0)
         margin = 0.1 * (high - low) + 1e-3
         for axes, corpus in zip(axes_of_row, corpora, strict=True):
             axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
@@ -155,8 +230,8 @@ def latent_figure(path: Path, panels: Mapping[str, Mapping[str, Plane]], title: 
             axes.tick_params(labelsize=6, length=2)
             axes.spines[["top", "right"]].set_visible(False)
             if corpus in planes:
-                plane = planes[corpus]
-                dots = axes.scatter(*plane.z.T, c=plane.activation, cmap="viridis", vmin=1, vmax=5, s=4, linewidth=0)
+                z1, z2, activation = planes[corpus].T
+                dots = axes.scatter(z1, z2, c=activation, cmap="viridis", vmin=1, vmax=5, s=4, linewidth=0)
         axes_of_row[0].set_ylabel(f"{model}\nDim 2", fontsize=7)
     for axes, corpus in zip(grid[0], corpora, strict=True):
         axes.set_title(corpus, fontsize=8)
@@ -167,28 +242,7 @@ def latent_figure(path: Path, panels: Mapping[str, Mapping[str, Plane]], title: 
     _write(figure, path)
 
 
-def read_curves(path: Path) -> dict[str, np.ndarray]:
-    """Read the cosines by layer that stage 5 wrote, `<before|after>.<raw|centered>.<kind>` -> (L, batches)."""
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
-
-
-def band(batches: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Average over batches that have a value, with a 95 % percentile bootstrap band over them.
-
-    Args:
-        batches: (L, batches), NaN for batches without one.
-
-    Returns:
-        Mean, lower and upper bound, (L,) each; the batches are drawn alike for all layers.
-    """
-    known = batches[:, ~np.isnan(batches).any(0)]
-    drawn = rng("similarity band", known.shape[1]).integers(known.shape[1], size=(N_BAND, known.shape[1]))
-    low, high = np.percentile(known[:, drawn].mean(-1), [2.5, 97.5], axis=1)
-    return known.mean(1), low, high
-
-
-def similarity_figure(path: Path, curves: Mapping[str, np.ndarray], title: str) -> None:
+def similarity_figure(path: Path, curves: Mapping[str, Sequence[Sequence[float]]], title: str) -> None:
     """Draw the cosine of positive and negative pairs by layer, before and after stage one (as Xiang, Fig. 4).
 
     Pairs of one corpus and pairs of two have curves of their own: in a pretrained model the corpus decides more than
@@ -196,7 +250,7 @@ def similarity_figure(path: Path, curves: Mapping[str, np.ndarray], title: str) 
 
     Args:
         path: PNG file.
-        curves: `<before|after>.<raw|centered>.<kind>` -> cosines, (L, batches).
+        curves: `<before|after>.<raw|centered>.<kind>` -> mean, lower and upper bound, (L,) each.
         title: above the axes.
     """
     figure = _figure(7.0, 5.0)
@@ -206,10 +260,9 @@ def similarity_figure(path: Path, curves: Mapping[str, np.ndarray], title: str) 
             axes = panels[row, column]
             for kind, color in (("positive", COLORS[0]), ("negative", COLORS[1])):
                 for where, line in (("same", "-"), ("cross", "--")):
-                    batches = curves[f"{when}.{vectors}.{kind}_{where}"]
-                    if np.isnan(batches).any(0).all():
+                    if (curve := curves.get(f"{when}.{vectors}.{kind}_{where}")) is None:
                         continue
-                    mean, low, high = band(batches)
+                    mean, low, high = np.array(curve, float)
                     layers = np.arange(len(mean))
                     axes.plot(layers, mean, line, color=color, linewidth=1.2, label=f"{kind}, {where} corpus")
                     axes.fill_between(layers, low, high, color=color, alpha=0.15, linewidth=0)

@@ -1,12 +1,13 @@
-"""Stage 6: tables of how well a latent space tells ratings (Das 2022, Tables 1 and 2), as Markdown and plain text.
+"""How well a latent space predicts ratings (Das 2022, Tables 1 and 2): scores with intervals.
 
-Everything comes from the moments that stage 5 wrote, and from what a paper printed. Not here: classification.
+Everything comes from the moments that stage 5 wrote, and from what a paper printed. Not here: classification, and
+what the tables look like (`ser.results.measures`, `ser.results.render`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,23 +15,12 @@ import numpy as np
 from ser.metrics.linear_fit import adjusted, r2_of
 from ser.metrics.statistics import Interval, resample_speakers
 from ser.randomness import rng
-from ser.results.published import Condition, Published
+from ser.types import Condition
 
 N_RESAMPLES = 1000
 """Of the bootstrap: each is a fit for every model."""
 
 SIGNIFICANT = 0.05
-
-DEFINITIONS = """
-R2: adjusted R2 of the ordinary least squares fit of a rating on the latent space, l ~ 1 + z1 + z2, over the rated
-utterances that a model was tested on, without outliers; mean over fold models and seeds, with sd. n: how many those
-are, mean over models. 95 %: percentile bootstrap of that mean, resampling test speakers (1,000 times), but neither
-folds nor seeds; shifted so that the resamples' mean is the value measured, since a speaker drawn twice counts as new
-utterances and raises adjusted R2. Difference: R2 minus that of the row named, with its interval from the same
-resamples, shifted likewise. *: for at least half of the models an F-test finds no dependence at the 5 % level.
-Distances: adjusted R2 of z_d on l_d, the Euclidean distances of latent vectors on the distances of ratings over all
-pairs of utterances, mean and sd over models.
-""".strip()
 
 
 @dataclass(frozen=True)
@@ -65,7 +55,7 @@ class FitLine:
 
 @dataclass(frozen=True)
 class Scored:
-    """What is printed of a fit."""
+    """Scores of a fit; NaN where nothing could be fitted."""
 
     n: float
     r2: float
@@ -78,9 +68,10 @@ class Scored:
     difference_interval: Interval | None = None
 
 
-def fit_of(runs: Sequence[Mapping[str, Any]], corpus: str) -> dict[str, Fit]:
-    """Join the seeds of a row: rating -> its fits on one corpus."""
-    of_seeds = [run["fits"][corpus] for run in runs if corpus in run["fits"]]
+def fit_of(runs: Sequence[Mapping[str, Any]], condition: Condition) -> dict[str, Fit]:
+    """Join the seeds of a row: rating -> its fits on one condition."""
+    key = replace(condition, task="").key
+    of_seeds = [run["fits"][key] for run in runs if key in run["fits"]]
     return {
         rating: _joined([of_seed[rating] for of_seed in of_seeds]) for rating in (of_seeds[0] if of_seeds else ())
     }
@@ -157,7 +148,7 @@ def _score(
         if key in scored and other in scored:
             difference = scored[key].r2 - scored[other].r2
             low_high = _interval(resampled[key] - resampled[other], difference)
-            scored[key] = Scored(**vars(scored[key]) | {"difference": difference, "difference_interval": low_high})
+            scored[key] = replace(scored[key], difference=difference, difference_interval=low_high)
     return scored
 
 
@@ -180,80 +171,3 @@ def _interval(resampled: np.ndarray, measured: float) -> Interval:
         return Interval(float("nan"), float("nan"))
     low, high = np.percentile(known, [2.5, 97.5]) - known.mean() + measured
     return Interval(float(low), float(high))
-
-
-# ---- Rendering ------------------------------------------------------------------------------------------------
-
-
-def table(
-    lines: Sequence[FitLine], scored: ScoredRatings, condition: Condition, published: Published | None
-) -> list[list[str]]:
-    """Print a table's cells, names first; columns that no row fills are left out. Empty without any number."""
-    ratings = list(scored)
-    if not ratings and published:
-        ratings = list(dict.fromkeys(r for f in published.r2.values() for r in f.get(condition, ())))
-    columns: list[list[str]] = [
-        ["row", *(" ".join([line.label, *(f"[{stamp}]" for stamp in line.stamps)]) for line in lines)],
-        ["feature", *(line.feature for line in lines)],
-        ["target data", *(", ".join(line.target_data) or ("none" if line.fits else "") for line in lines)],
-    ]
-    for rating in ratings:
-        columns += _rating_columns(lines, rating, condition, published, scored.get(rating, {}))
-    filled = [column for column in columns if any(column[1:])]
-    rows = [row for i, row in enumerate(zip(*filled, strict=True)) if i == 0 or any(row[3:])] if ratings else []
-    return [list(row) for row in rows] if len(rows) > 1 else []
-
-
-def _rating_columns(
-    lines: Sequence[FitLine],
-    rating: str,
-    condition: Condition,
-    published: Published | None,
-    scored: Mapping[tuple[str, str], Scored],
-) -> list[list[str]]:
-    names = ("n", "R2", "95 %", "sd", "published", "difference", "distances", "published distances")
-    rows = []
-    for line in lines:
-        found = scored.get((line.label, line.feature))
-        texts = ["", "not run", "", "", "", "", "", ""] if found is None else [
-            f"{found.n:.0f}", _r2(found), _bounds(found.interval), _number(found.sd), "",
-            "" if found.difference is None or np.isnan(found.difference)
-            else f"{found.difference:+.2f} {_bounds(found.difference_interval, '+')} ({line.versus})",
-            _with_sd(found.distances, found.distances_sd), "",
-        ]  # fmt: skip
-        if published:
-            texts[4] = published.r2_of(line.published, condition, rating)
-            texts[7] = published.distances_of(line.published, condition, rating)
-        rows.append([""] * len(names) if found is None and not (texts[4] or texts[7]) else texts)
-    return [[f"{rating}: {name}", *column] for name, column in zip(names, zip(*rows, strict=True), strict=True)]
-
-
-def overview(scored_of: Mapping[Condition, ScoredRatings]) -> list[list[str]]:
-    """Lay the R2 of several corpora side by side, names first; rows without fits are left out."""
-    keys = dict.fromkeys(key for ratings in scored_of.values() for scored in ratings.values() for key in scored)
-    columns: list[list[str]] = [["row", *(label for label, _ in keys)], ["feature", *(name for _, name in keys)]]
-    for condition, ratings in scored_of.items():
-        corpus = str(condition).rpartition(": ")[2]
-        for rating, scored in ratings.items():
-            texts = [
-                f"{_r2(scored[key])} {_bounds(scored[key].interval)}".strip() if key in scored else "" for key in keys
-            ]
-            columns.append([f"{corpus}: {rating}", *texts])
-    return [list(row) for row in zip(*columns, strict=True)] if len(columns) > 2 else []
-
-
-def _number(value: float) -> str:
-    return "" if np.isnan(value) else f"{value:.2f}"
-
-
-def _r2(scored: Scored) -> str:
-    text = _number(scored.r2)
-    return text if scored.is_significant or not text else f"{text}*"
-
-
-def _with_sd(value: float, sd: float) -> str:
-    return " ± ".join(filter(None, (_number(value), _number(sd))))
-
-
-def _bounds(interval: Interval, sign: str = "") -> str:
-    return "" if np.isnan(interval.low) else f"[{interval.low:{sign}.2f}, {interval.high:{sign}.2f}]"

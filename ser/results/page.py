@@ -1,29 +1,43 @@
-"""A recipe's page, whether or not anything was run, and what its RESULTS.json tells beside the scores.
+"""What a recipe's page is about, gathered from the recipe's folders: settings, scores, and what stands at its head.
 
-Gathered from the recipe's folders: corpora, splits, commands, what training told. Not here: how scores become numbers
-(`ser.results.record`), and RESULTS.md (`ser.bin.results`, `ser.results.lines`).
+Not here: how counts become tables (`ser.results.tables`), and what pages look like (`ser.results.render`).
 """
 
 from __future__ import annotations
 
-import csv
-import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ser.config import find, load
+from ser.errors import DataError
 from ser.recipe import provenance
-from ser.recipe.recipe import SIMILARITY, Recipe
+from ser.recipe.code import code_hash
+from ser.recipe.recipe import Recipe
 from ser.recipe.rows import Row
-from ser.results.published import Condition, Published
+from ser.results.published import Published, check_sizes, read_published
+from ser.results.render import holds_scores
+from ser.splits.labels import LabelMap
 from ser.splits.protocols.base import Protocol
-from ser.system.files import read_json
+from ser.system.environment import Environment
+from ser.system.files import fingerprint, read_json
+from ser.types import Condition
 
 BESIDE_THE_PAPER = ("support_only", "in_domain")
 """Rows that stand in the figures of UAR against shots, beside those of the paper and what they start from."""
 
+ONE_CLASS = "one_class_speakers"
+"""Key of what stage 2 counted: corpus -> speakers who have only one class, and all speakers."""
 
-@dataclasses.dataclass(frozen=True)
+PAGE_CODE = ("results", "splits/protocols", "recipe/provenance.py", "metrics")
+"""Code that decides RESULTS.json."""
+
+DECIDED_BY_SPLITS = ("releases", "stamps", "corpus_stamps", ONE_CLASS)
+"""Keys of what stage 2 recorded that a page prints."""
+
+
+@dataclass(frozen=True)
 class Page:
     """What a page is about, whether or not anything was run.
 
@@ -43,6 +57,115 @@ class Page:
     missing: Sequence[str]
     protocol: Protocol
 
+    @property
+    def target(self) -> str:
+        """The tested corpus of a recipe with shots, else ""."""
+        return getattr(self.protocol, "target", "")
+
+
+def read_page(recipe: Recipe) -> Page:
+    """Gather what the page is about: from the splits, or without the corpora from the protocol's settings."""
+    path, protocol = recipe.folder / "conf" / "recipe.yaml", recipe.settings.protocol
+    missing: list[str] = []
+    if not recipe.mini and not (recipe.splits / recipe.tasks[0] / "protocol.json").exists():
+        missing = sorted(name for name in protocol.corpora if not (recipe.data / name).exists())
+    runs = {row.name: [] if missing else _runs(recipe, row) for row in recipe.rows}
+    names = {row.label: row.published for row in recipe.rows}
+    published = read_published(path.with_name("published.yaml"), names)
+    classes_of: dict[Condition, Sequence[str]] = {}
+    for task in recipe.tasks:
+        if missing:
+            classes = load(find("labels", protocol.label_maps[task], path.parent), LabelMap).classes
+        else:
+            classes = recipe.splits_of(task).classes
+        if task:
+            tested = {
+                Condition.parse(key, task)
+                for row in recipe.rows
+                if row.task == task
+                for run in runs[row.name]
+                for key in run["conditions"]
+            }
+            conditions = sorted(tested, key=lambda c: (c.rotation, c.corpus)) or _printed(published, task)
+        else:
+            conditions = [Condition(corpus=protocol.target, shots=shots) for shots in sorted(protocol.shots)]
+            if missing:
+                printed = {c.shots for c in published.conditions} if published else set()
+                conditions = [condition for condition in conditions if condition.shots in printed]
+        classes_of |= dict.fromkeys(conditions, classes)
+    if published:
+        sizes = {condition: len(classes) for condition, classes in classes_of.items()}
+        check_sizes(path.with_name("published.yaml"), published, sizes)
+    return Page(recipe.settings.title, classes_of, published, runs, missing, protocol)
+
+
+def _printed(published: Published | None, task: str) -> list[Condition]:
+    """List what a paper printed numbers of in one task."""
+    found = published.conditions if published else []
+    if published and task in published.tasks:
+        found = [Condition(task, c.corpus, c.shots, c.rotation) if not c.task else c for c in found]
+    return list(dict.fromkeys(c for c in found if c.task == task))
+
+
+def _runs(recipe: Recipe, row: Row) -> list[dict]:
+    """Read a row's scores, for all its seeds or for none."""
+    paths = [recipe.run_dir(row, seed) / "metrics.json" for seed in row.seeds]
+    if row.needs is not None or not all(path.exists() for path in paths):
+        return []
+    runs = [read_json(path) for path in paths]
+    fresh = [run["made_from"] == recipe.score_inputs(row, seed) for run, seed in zip(runs, row.seeds, strict=True)]
+    return runs if all(fresh) else []
+
+
+def made_from(recipe: Recipe, page: Page) -> str:
+    """Give the fingerprint of everything that decides a page."""
+    return fingerprint(
+        {
+            "scores": {name: [run["made_from"] for run in of_row] for name, of_row in page.runs.items()},
+            "rows": [
+                [row.name, row.label, row.feature, row.init, row.versus, row.published, hole(recipe, page, row)]
+                for row in recipe.rows
+            ],
+            "published": page.published and page.published.model_dump(),
+            "code": code_hash(PAGE_CODE),
+            "title": page.title,
+            "corpora": page.missing
+            or [recipe.splits_of(t).about.get(k) for t in recipe.tasks for k in DECIDED_BY_SPLITS],
+            "protocol": page.protocol.model_dump(),
+            "features": [list(recipe.features), recipe.strict],
+            "overrides": list(recipe.overrides),
+        }
+    )
+
+
+def refuse_without_scores(recipe: Recipe, page: Page, out: Path) -> None:
+    """Let a page without scores pass only to show what a paper printed, and never over one that has scores.
+
+    Args:
+        recipe, page: of what.
+        out: RESULTS.md.
+
+    Raises:
+        DataError: naming the stages that are missing.
+    """
+    if any(page.runs.values()):
+        return
+    if not page.missing:
+        raise DataError(f"{recipe.exp}: no row has scores; run stages 4 and 5")
+    numbers = out.with_suffix(".json")
+    has_scores = (numbers.exists() and read_json(numbers).get("environment")) or (
+        out.exists() and holds_scores(out.read_text(encoding="utf-8"))
+    )
+    if page.published is None or has_scores:
+        raise DataError(f"{recipe.exp}: no row has scores; run stages 1 to 5, which need {listed(page.missing)}")
+
+
+def hole(recipe: Recipe, page: Page, row: Row) -> str:
+    """Say why a row has no scores, if it has none."""
+    if page.missing:
+        return f"needs {listed(page.missing)}"
+    return recipe.left_out(row) or "not every seed was trained and scored; see the logs of stages 4 and 5"
+
 
 def listed(corpora: Sequence[str]) -> str:
     """Name corpora as conf/db.sh does."""
@@ -50,26 +173,16 @@ def listed(corpora: Sequence[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def by_task(recipe: Recipe, page: Page) -> dict[str, list[tuple[str, list[dict]]]]:
-    """Gather labels and scores of each task's rows."""
-    return {
-        task: [(row.label, page.runs[row.name]) for row in recipe.rows if row.task == task and page.runs[row.name]]
-        for task in recipe.tasks
-    }
+def stamps_of(recipe: Recipe, page: Page) -> dict[str, list[str]]:
+    """List the stamps of each row, by its name."""
+    from ser.results.lines import row_stamps
+
+    counted = _one_class_speakers(recipe, page)
+    return {row.name: row_stamps(row.adaptation, counted) for row in recipe.rows}
 
 
-def probed(recipe: Recipe, page: Page) -> list[tuple[str, str, str, list[dict]]]:
-    """List task, label, feature and domain measures of each row that was probed."""
-    return [
-        (row.task, row.label, row.feature, [run["domains"] for run in runs])
-        for row in recipe.rows
-        if (runs := page.runs[row.name]) and "domains" in runs[0]
-    ]
-
-
-def corpus_of(condition: Condition) -> str:
-    """Name the corpus that a table is about, "" for a number of shots."""
-    return str(condition).partition(": ")[2].partition(",")[0]
+def _one_class_speakers(recipe: Recipe, page: Page) -> Mapping[str, Sequence[int]]:
+    return {} if page.missing else recipe.splits_about.get(ONE_CLASS, {})
 
 
 def is_drawn(recipe: Recipe, row: Row) -> bool:
@@ -78,42 +191,21 @@ def is_drawn(recipe: Recipe, row: Row) -> bool:
     return bool(row.published) or row.name in started_from or row.label in BESIDE_THE_PAPER
 
 
-def record(
-    recipe: Recipe,
-    page: Page,
-    made_from: str,
-    about: Mapping[str, Any],
-    tables: Mapping[Condition, list],
-    fits: Mapping[Condition, Any],
-    planes: Mapping[str, Mapping[str, Mapping[str, Any]]],
-) -> dict[str, Any]:
-    """Gather RESULTS.json.
-
-    Args:
-        recipe, page: of what.
-        made_from: fingerprint, as in RESULTS.md.
-        about: what stands at the head of the page: `stamps`, `environment`, `features`.
-        tables: scored lines.
-        fits: table -> scored ratings on latent spaces.
-        planes: latent planes by task, model and corpus.
-    """
-    from ser.results import record as results_json
-
-    names = {(row.label, row.feature): row.published for row in recipe.rows}
-    return {
-        "format": results_json.FORMAT,
-        "made_from": made_from,
-        **_about(recipe, page),
-        **about,
-        "tables": _table_records(recipe, page, tables),
-        "fits": results_json.fit_records(fits, names, page.published),
-        "probes": results_json.probe_records(probed(recipe, page)),
-        **_training_records(recipe, page, planes),
-    }
+def target_data(page: Page, row: Row, corpus: str) -> list[str]:
+    """List what a row has seen of a tested corpus, words of `ser.types.TARGET_DATA`."""
+    return provenance.target_data(row.method, row.config, page.protocol.sketch(row.task, corpus))
 
 
-def _about(recipe: Recipe, page: Page) -> dict[str, Any]:
-    """Tell what the page is about."""
+def sources_of(page: Page, row: Row, corpus: str) -> list[str]:
+    """List the corpora whose labels a row is trained on when a corpus is tested."""
+    return provenance.sources(row.method, row.config, page.protocol.sketch(row.task, corpus))
+
+
+# ---- The head -------------------------------------------------------------------------------------------------
+
+
+def head(recipe: Recipe, page: Page) -> dict[str, Any]:
+    """Write down what the page is about, where it was computed, and what holds for all of it."""
     from ser.corpora import CORPORA
 
     papers = [row.about.paper for row in recipe.rows if row.about.paper is not None]
@@ -126,6 +218,7 @@ def _about(recipe: Recipe, page: Page) -> dict[str, Any]:
             corpora[name] |= {key: info[key] for key in ("title", "release", "n_utterances", "n_speakers", "formats")}
         elif name in page.missing:
             corpora[name]["missing"] = name.upper()
+    scored = [row for row in recipe.rows if page.runs[row.name]]
     return {
         "recipe": recipe.folder.name,
         "title": page.title,
@@ -140,6 +233,9 @@ def _about(recipe: Recipe, page: Page) -> dict[str, Any]:
         "source": page.published and page.published.source,
         "note": page.published and page.published.note,
         "confusion_source": page.published and page.published.confusion_source,
+        "stamps": _stamps(recipe, page, scored),
+        "environment": asdict(_environment(recipe, scored)) if scored else None,
+        "features": {row.feature: _feature(recipe, row) for row in scored},
     }
 
 
@@ -154,90 +250,46 @@ def _options(recipe: Recipe, named: Sequence[str] = ("mini", "db_root", "feature
     return "".join(options[name] for name in named)
 
 
-def _table_records(recipe: Recipe, page: Page, tables: Mapping[Condition, list]) -> list[dict[str, Any]]:
-    """Write down every table, with what is known of its rows beside their scores."""
-    from ser.results import lines as results
-    from ser.results import record as results_json
+def _stamps(recipe: Recipe, page: Page, scored: Sequence[Row]) -> list[str]:
+    """List what has to stand above every table of the recipe."""
+    if page.missing:
+        return []
+    releases = recipe.splits_about["releases"]
+    stamps = list(dict.fromkeys(s for task in recipe.tasks for s in recipe.splits_of(task).about.get("stamps", [])))
+    if partial := sorted(name for name, release in releases.items() if release == "subset"):
+        stamps.append(f"PARTIAL CORPUS: {', '.join(partial)} (see corpus.json); not comparable")
+    if "mini" in releases.values():
+        stamps.append("MINIATURE CORPORA: synthetic audio; the numbers say nothing about real speech")
+    if recipe.overrides:
+        stamps.append(f"OVERRIDDEN: {', '.join(recipe.overrides)}, in rows that do not set these themselves")
+    of_rows = stamps_of(recipe, page)
+    if any(of_rows[row.name] for row in scored):
+        from ser.results.lines import page_stamps
 
-    any_of_paper = any(row.published for row in recipe.rows)
-    records = []
-    for condition, entries in tables.items():
-        task, _, tested = str(condition).rpartition(": ")
-        corpus = corpus_of(condition) or page.protocol.target
-        about_rows = {
-            (row.label, row.feature): _row_about(recipe, page, row, corpus, any_of_paper)
-            for row in recipe.rows
-            if row.task == task
-        }
-        rule = page.protocol.split_rule(task, corpus, tested.endswith("rotation"))
-        own_rule = page.protocol.split_rule(task, corpus, tested.endswith("rotation"), is_labelled=True)
-        for about in about_rows.values():
-            if about["sources"] == [corpus] and own_rule != rule:
-                about["split_rule"] = own_rule
-        records.append(
-            results_json.table_record(
-                condition, entries, page.classes_of[condition], page.published, about_rows,
-                task=task, corpus=corpus, shots=condition if isinstance(condition, int) else None,
-                split_rule=rule,
-                notes=results.notes_of(by_task(recipe, page).get(task, ())),
-            )
-        )  # fmt: skip
-    return records
+        stamps += page_stamps(_one_class_speakers(recipe, page))
+    return stamps
 
 
-def target_data(page: Page, row: Row, corpus: str) -> list[str]:
-    """Tell what a row has seen of a tested corpus, words of `ser.types.TARGET_DATA`."""
-    return provenance.target_data(row.method, row.config, page.protocol.sketch(row.task, corpus))
+def _environment(recipe: Recipe, trained: Sequence[Row]) -> Environment:
+    """Describe where the rows were trained; several places are named together."""
+    found = [read_json(recipe.run_dir(row, seed) / "env.json") for row in trained for seed in row.seeds]
+    joined = {key: " and ".join(sorted({str(env[key]) for env in found})) for key in found[0] if key != "packages"}
+    names = found[0]["packages"]
+    packages = {name: " and ".join(sorted({env["packages"][name] for env in found})) for name in names}
+    return Environment(**joined, packages=packages)
 
 
-def _row_about(recipe: Recipe, page: Page, row: Row, corpus: str, any_of_paper: bool) -> dict[str, Any]:
-    """Tell of a row what its scores do not: what it is, and what it has labels of."""
-    of_paper = bool(row.published) or not any_of_paper
-    kind = "shortcut" if row.feature == "shortcut" else "paper" if of_paper else "variant"
-    is_beside = kind == "variant" and is_drawn(recipe, row)
-    is_hole = not page.runs[row.name]  # the lines of others tell it
-    return {
-        "kind": "beside" if is_beside else kind,
-        "method": row.values["method"],
-        "sources": provenance.sources(row.method, row.config, page.protocol.sketch(row.task, corpus)),
-        "seeds": len(row.seeds),
-        "target_data": target_data(page, row, corpus) if is_hole else [],
-        "options": " --finetune true" if row.finetunes else "",
-    }
+def _feature(recipe: Recipe, row: Row) -> str:
+    """Describe what a row is trained on."""
+    config = recipe.feature_config(row.feature)
+    if row.finetunes:
+        ckpt = config.identity()["ckpt_hash"]
+        return f"encoder `{row.feature}`: upstream {config.upstream}{_checkpoint(ckpt)}, fine-tuned"
+    info = read_json(recipe.dump_dir(row.feature, recipe.corpora[0]) / "feats.json")
+    ckpt = info["made_from"]["feature"]["ckpt_hash"]
+    return (f"feature `{row.feature}`: upstream {config.upstream}{_checkpoint(ckpt)}, layer {config.layer}, "
+            f"{config.pooling} pooling, {config.precision}, {info['dim']} dimensions")  # fmt: skip
 
 
-def _training_records(
-    recipe: Recipe, page: Page, latent: Mapping[str, Mapping[str, Mapping[str, Any]]]
-) -> dict[str, list[dict[str, Any]]]:
-    """Write down learning curves, embeddings and similarity by layer of the paper's rows."""
-    from ser.results import figures
-    from ser.results import record as results_json
-
-    learning, planes, similarity = [], [], []
-    any_of_paper = any(row.published for row in recipe.rows)
-    for row in (row for row in recipe.rows if page.runs[row.name]):
-        about = {"task": row.task, "label": row.label, "feature": row.feature}
-        folder = recipe.run_dir(row, row.seeds[0])
-        if row.published or not any_of_paper or is_drawn(recipe, row):
-            histories = [_lines(recipe.run_dir(row, seed) / "history.tsv") for seed in row.seeds]
-            learning += [{**about, **curve} for curve in results_json.learning_curves(histories)]
-        if row.published and (folder / "plane.tsv").exists():
-            planes.append({**about, **results_json.plane_record(_lines(folder / "plane.tsv"))})
-        if (folder / SIMILARITY).exists():
-            curves = {
-                name: figures.band(batches)
-                for name, batches in figures.read_curves(folder / SIMILARITY).items()
-                if (batches == batches).all(0).any()  # not NaN in every batch
-            }
-            similarity.append({**about, "curves": results_json.similarity_record(curves)})
-    own = [
-        {"task": task, "label": model, "corpora": results_json.latent_record(of_model)}
-        for task, panels in latent.items()
-        for model, of_model in panels.items()
-    ]
-    return {"learning": learning, "planes": planes, "latent": own, "similarity": similarity}
-
-
-def _lines(path: Path) -> list[dict[str, str]]:
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
+def _checkpoint(ckpt_hash: str | None) -> str:
+    return f", checkpoint BLAKE2b {ckpt_hash[:12]}" if ckpt_hash else ""

@@ -6,19 +6,22 @@ Not here: open twins, whose corpora no paper has used; they have no such file.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from ser.config import ConfigModel, load
 from ser.errors import ConfigError, unknown
+from ser.types import Condition
 
-if TYPE_CHECKING:
-    import numpy as np
-
-Condition = int | str
-"""What a table is about: a number of shots, or `<task>: <corpus>`."""
+Key = Annotated[
+    Condition,
+    BeforeValidator(lambda key: key if isinstance(key, Condition) else Condition.parse(key)),
+    PlainSerializer(lambda condition: condition.key),
+]
+"""A number of shots, `TASK: CORPUS`, or a corpus; in Python a `Condition`."""
 
 Percent = Annotated[float, Field(ge=0, le=100)]
 
@@ -40,20 +43,20 @@ class Published(ConfigModel):
         r2: name -> condition -> rating -> adjusted R2 of the rating on a latent space, each with its standard
             deviation, in the order of the versions that `source` names.
         distances: the same of latent distances on rating distances.
-        tasks: those of which the paper does not tell which is its own: as a condition, a corpus alone stands for that
-            corpus in each of them.
+        tasks: those among which the paper does not say which is its own: a key without a task holds for its corpus in
+            each of them.
         confusion: name -> condition -> matrix, rows true, classes in the order of their names.
         confusion_source: paper and figure of the matrices.
         note: where the paper contradicts itself.
     """
 
     source: str
-    uar: dict[str, dict[Condition, Percent]]
-    uar_sd: dict[str, dict[Condition, Percent]] = {}
-    r2: dict[str, dict[Condition, dict[str, list[WithSd]]]] = {}
-    distances: dict[str, dict[Condition, dict[str, list[WithSd]]]] = {}
+    uar: dict[str, dict[Key, Percent]]
+    uar_sd: dict[str, dict[Key, Percent]] = {}
+    r2: dict[str, dict[Key, dict[str, list[WithSd]]]] = {}
+    distances: dict[str, dict[Key, dict[str, list[WithSd]]]] = {}
     tasks: list[str] = []
-    confusion: dict[str, dict[Condition, list[list[Percent]]]] = {}
+    confusion: dict[str, dict[Key, list[list[Percent]]]] = {}
     confusion_source: str | None = None
     note: str | None = None
 
@@ -66,11 +69,11 @@ class Published(ConfigModel):
                 raise ValueError(f"confusion.{name}: {unknown(name, self.uar)}")
             for condition, matrix in matrices.items():
                 if any(len(row) != len(matrix) for row in matrix):
-                    raise ValueError(f"confusion.{name}.{condition}: the matrix is not square")
+                    raise ValueError(f"confusion.{name}.{condition.key}: the matrix is not square")
                 for row in matrix:
                     if abs(sum(row) - 100) > ROUNDING:
                         raise ValueError(
-                            f"confusion.{name}.{condition}: row {row} adds up to {sum(row):.2f}, not to 100"
+                            f"confusion.{name}.{condition.key}: row {row} adds up to {sum(row):.2f}, not to 100"
                         )
         return self
 
@@ -82,11 +85,20 @@ class Published(ConfigModel):
         """Find the standard deviation that is printed behind a UAR."""
         return self._of(self.uar_sd, name, condition)
 
+    @property
+    def conditions(self) -> list[Condition]:
+        """Those that have a UAR."""
+        return list(dict.fromkeys(c for of_name in self.uar.values() for c in of_name))
+
     def _of(self, table: Mapping[str, Mapping[Condition, T]], name: str | None, condition: Condition) -> T | None:
-        """Find what is printed of a condition, or of its corpus alone."""
+        """Find what is printed of a condition: under its task and corpus, its shots, or its corpus in any task."""
         of_name = table.get(name or "", {})
-        task, _, corpus = str(condition).partition(": ")
-        return of_name.get(condition, of_name.get(corpus) if task in self.tasks else None)
+        keys = [condition]
+        if condition.shots is not None:
+            keys.append(replace(condition, corpus=""))
+        if condition.task in self.tasks:
+            keys.append(replace(condition, task=""))
+        return next((of_name[key] for key in keys if key in of_name), None)
 
     def uar_text(self, name: str | None, condition: Condition) -> str:
         """Print a UAR as the paper does, with its standard deviation where there is one."""
@@ -95,18 +107,19 @@ class Published(ConfigModel):
 
     def r2_of(self, name: str | None, condition: Condition, rating: str) -> str:
         """Print the adjusted R2 of a rating, all versions; nothing if there is none."""
-        return _versions(self.r2.get(name or "", {}).get(condition, {}).get(rating, []))
+        return _versions((self._of(self.r2, name, condition) or {}).get(rating, []))
 
     def distances_of(self, name: str | None, condition: Condition, rating: str) -> str:
         """Print the adjusted R2 of latent distances on those of a rating; nothing if there is none."""
-        return _versions(self.distances.get(name or "", {}).get(condition, {}).get(rating, []))
+        return _versions((self._of(self.distances, name, condition) or {}).get(rating, []))
 
-    def confusion_of(self, name: str | None, condition: Condition) -> np.ndarray | None:
-        """Find a printed confusion matrix, shares of each true class, (C, C)."""
-        import numpy as np  # here, because a page that is up to date needs none
+    def ratings_of(self, condition: Condition) -> list[str]:
+        """List the ratings that have an R2."""
+        return list(dict.fromkeys(r for name in self.r2 for r in self._of(self.r2, name, condition) or {}))
 
-        matrix = self._of(self.confusion, name, condition)
-        return None if matrix is None else np.array(matrix) / 100
+    def confusion_of(self, name: str | None, condition: Condition) -> list[list[float]] | None:
+        """Find a printed confusion matrix, in per cent of each true class, (C, C)."""
+        return self._of(self.confusion, name, condition)
 
 
 def _versions(values: list[list[float]]) -> str:
@@ -134,8 +147,9 @@ def read_published(path: Path, names: Mapping[str, str | None]) -> Published | N
 
 def check_sizes(path: Path, published: Published, n_classes: Mapping[Condition, int]) -> None:
     """Raise ConfigError for a matrix of another size than its table has classes."""
-    for name, matrices in published.confusion.items():
-        for condition, matrix in matrices.items():
-            if len(matrix) != n_classes.get(condition, len(matrix)):
-                where, n = f"{path}: confusion.{name}.{condition}", n_classes[condition]
+    for name in published.confusion:
+        for condition, n in n_classes.items():
+            matrix = published.confusion_of(name, condition)
+            if matrix is not None and len(matrix) != n:
+                where = f"{path}: confusion.{name}.{condition.key}"
                 raise ConfigError(f"{where}: {len(matrix)} rows, the recipe has {n} classes")

@@ -1,42 +1,32 @@
-"""RESULTS.json: what a recipe's RESULTS.md tells, as numbers, for the report over all recipes and for other tools.
+"""RESULTS.json: all that any page prints of a recipe, as values; every page is rendered from it.
 
-Made of the same objects as the page, so that the two cannot differ. Shares are in [0, 1]; what a paper printed is as
-it printed it, in per cent. Not here: any score that the page does not have, and how numbers look (`ser.report`).
+Shares are in [0, 1]; what a paper printed is as it printed it, in per cent. Not here: how values look
+(`ser.results.measures`, `ser.results.render`), and where they are gathered (`ser.results.page`).
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from ser.errors import DataError
+from ser.results.measures import FIT_MEASURES, MEASURES, values_of
+from ser.types import Condition
 
-from ser.results.fits import Scored as ScoredFit
-from ser.results.fits import ScoredRatings
-from ser.results.lines import (
-    Comparison,
-    Line,
-    Scored,
-    confusion_shares,
-    heading,
-    is_worse,
-)
-from ser.results.published import Condition, Published
+if TYPE_CHECKING:
+    from ser.results.fits import FitLine, ScoredRatings
+    from ser.results.lines import Line
+    from ser.results.published import Published
+    from ser.results.scores import Comparison, Scored
 
-FORMAT = 1
+FORMAT = 2
 """Version of the file's layout."""
 
 DIGITS = 6
-"""Of shares; tables print three, and round as RESULTS.md does only from more."""
-
-MAX_POINTS = 400
-"""Of one plane."""
-
-MAX_EPOCHS = 60
-"""Of one learning curve, evenly spaced."""
+"""After the point; tables print one of per cents and two of other numbers."""
 
 Json = dict[str, Any]
 
@@ -66,13 +56,42 @@ def _is_long(value: Any) -> bool:
     return isinstance(value, list) and any(isinstance(own, dict) for own in value)
 
 
-def rounded(value: float | None, digits: int = DIGITS) -> float | None:
-    """Round a number; None for none and for NaN, which JSON does not know."""
-    return None if value is None or math.isnan(value) else round(float(value), digits)
+def read_record(path: Path, expected: int = FORMAT) -> Json:
+    """Read a RESULTS.json, or another file with a `format`.
+
+    Raises:
+        DataError: for a file that is no JSON or of another format.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: no JSON ({error}); run stage 6 of the recipe again") from None
+    version = record.get("format") if isinstance(record, dict) else None
+    if version != expected:
+        raise DataError(f"{path}: format '{version}', this version reads {expected}; run stage 6 of the recipe again")
+    return record
 
 
-def _bounds(interval: Sequence[float] | None) -> list[float | None] | None:
-    return None if interval is None else [rounded(bound) for bound in interval]
+def condition_of(table: Mapping[str, Any]) -> Condition:
+    """Read what a table, or another part of a record, is about."""
+    return Condition(**table["condition"])
+
+
+def rounded(value: Any, digits: int = DIGITS) -> Any:
+    """Round a number, or the numbers of a list or mapping; None for none and for NaN, which JSON does not know."""
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, Mapping):
+        return {key: rounded(own, digits) for key, own in value.items()}
+    if isinstance(value, (list, tuple)):
+        numbers = [rounded(own, digits) for own in value]
+        return None if None in numbers else numbers
+    return None if math.isnan(value) else round(float(value), digits)
+
+
+def _without_nothing(record: Json) -> Json:
+    """Leave out what a row has nothing of."""
+    return {key: value for key, value in record.items() if value not in (None, [], "", {})}
 
 
 # ---- Tables ---------------------------------------------------------------------------------------------------
@@ -93,11 +112,11 @@ def table_record(
         entries: its lines, scored or not.
         classes: names in the order of their indices.
         published: what the paper printed.
-        about_rows: label and feature -> what else is told of a row.
-        about: what else is told of the table.
+        about_rows: label and feature -> what else is known of a row.
+        about: what else is known of the table.
     """
-    tested = next((entry.line for entry in entries if isinstance(entry, Scored)), None)
-    record: Json = {"condition": condition, "heading": heading(condition), **about, "classes": list(classes)}
+    record: Json = {"condition": condition.json, **about, "classes": list(classes)}
+    tested = next((entry.line for entry in entries if _is_scored(entry)), None)
     if tested is not None:
         n_true = tested.counts[0].sum((0, 2))
         record |= {
@@ -105,243 +124,136 @@ def table_record(
             "n_speakers": len(tested.speakers),
             "n_true": {name: round(float(n)) for name, n in zip(classes, n_true, strict=True)},
         }
-    rows = [row_record(entry, condition, classes, published, about_rows) for entry in entries]
-    if published:
-        claimed = {entry.line.published if isinstance(entry, Scored) else entry.published for entry in entries}
-        matrices = {
-            name: published.confusion_of(name, condition) for name in published.confusion if name not in claimed
-        }
-        rows += [
-            {"kind": "cited", "label": name, "feature": "-", "published_confusion": _matrix(theirs)}
-            for name, theirs in matrices.items()
-            if theirs is not None
-        ]  # fmt: skip
+    rows = [row_record(entry, condition, published, about_rows) for entry in entries]
+    claimed = {row.get("published_as") for row in rows}
+    for name in published.confusion if published else ():  # of systems that stand in no row
+        theirs = published.confusion_of(name, condition)
+        if theirs is not None and name not in claimed:
+            rows.append({"kind": "cited", "label": name, "feature": "-", "published_as": name,
+                         "published_confusion": theirs})  # fmt: skip
     return record | {"rows": rows}
+
+
+def _is_scored(entry: Scored | Line) -> bool:
+    return hasattr(entry, "line")
 
 
 def row_record(
     entry: Scored | Line,
     condition: Condition,
-    classes: Sequence[str],
     published: Published | None,
     about_rows: Mapping[tuple[str, str], Json],
 ) -> Json:
     """Write down one line of a table; what it has nothing of is left out."""
-    line = entry.line if isinstance(entry, Scored) else entry
+    line = entry.line if _is_scored(entry) else entry
     about = about_rows.get((line.label, line.feature))
-    kind = about["kind"] if about else "reference" if isinstance(entry, Scored) else "cited"
+    kind = about["kind"] if about else "reference" if _is_scored(entry) else "cited"
     record: Json = {"kind": kind, "label": line.label, "feature": line.feature, **(about or {})}
-    if line.hole:
-        record["hole"] = line.hole
-    if line.condition == 0:
-        record["any_condition"] = True  # the same row in every table
-    if isinstance(entry, Scored):
-        record |= _scores(entry, classes)
+    record |= {"published_as": line.published, "hole": line.hole, "any_condition": line.is_everywhere or None}
+    if _is_scored(entry):
+        record |= _facts(entry, kind) | {key: rounded(own) for key, own in values_of(MEASURES, entry).items()}
     value = published and published.uar_of(line.published, condition)
     if value is not None:
         record["published"] = value
         record["published_sd"] = published.uar_sd_of(line.published, condition)
         record["published_text"] = published.uar_text(line.published, condition)
-        if isinstance(entry, Scored):
-            record["minus_published"] = rounded(100 * entry.uar_as_printed - value, 3)
-    if published and (theirs := published.confusion_of(line.published, condition)) is not None:
-        record["published_confusion"] = _matrix(theirs)
-    if kind == "variant":
-        record.pop("confusion", None)  # there are many of them
-    return {key: value for key, value in record.items() if value not in (None, [], "")}
+        if _is_scored(entry):
+            record["minus_published"] = rounded(100 * entry.uar_as_printed - value)
+    if published:
+        record["published_confusion"] = published.confusion_of(line.published, condition)
+    return _without_nothing(record)
 
 
-def _scores(entry: Scored, classes: Sequence[str]) -> Json:
-    line, scores = entry.line, entry.scores
-    record = {
+def _facts(entry: Scored, kind: str) -> Json:
+    """Write down what is no measure of a scored line."""
+    from ser.results.lines import confusion_shares
+    from ser.results.scores import is_worse
+
+    line, standing = entry.line, entry.standing
+    has_confusion = line.cells and (kind != "variant" or line.published)  # there are many variants
+    return {
         "target_data": list(line.target_data),
         "stamps": list(line.stamps),
-        "uar": rounded(scores["uar"]),
-        "interval": _bounds(entry.interval) if line.cells else None,
-        "few_speakers": bool(line.cells and entry.too_narrow) or None,
-        "sd": rounded(scores["uar_sd"]),
-        "folds": rounded(line.folds),
-        "folds_sd": rounded(line.folds_sd),
-        "episodic": rounded(line.episodic),
-        "wa": rounded(scores["wa"]),
-        "macro_f1": rounded(scores["macro_f1"]),
-        "recall": {name: rounded(recall) for name, recall in zip(classes, scores["recall"], strict=True)},
+        "few_speakers": entry.has_few_speakers or None,
         "one_class": line.one_class or None,
         "cells": line.cells or None,
         "versus": line.versus if entry.difference is not None else None,
-        "difference": rounded(entry.difference),
-        "difference_interval": _bounds(entry.difference_interval),
-        "p": rounded(entry.p, 5),
         "worse": (entry.difference is not None and is_worse(entry.difference)) or None,
-        "confusion": _matrix(confusion_shares(line)) if line.cells else None,
+        "confusion": rounded(confusion_shares(line).tolist()) if has_confusion else None,
+        "is_best": standing.is_best or None,
+        "is_best_of_all": standing.is_best_of_all or None,
+        "best": _comparison(standing.best),
+        "best_of_all": _comparison(standing.best_of_all),
+        "source_only": _comparison(standing.source_only),
     }
-    if line.cells:
-        standing = entry.standing
-        record |= {
-            "marks": standing.marks,
-            "is_best": standing.is_best or None,
-            "is_best_of_all": standing.is_best_of_all or None,
-            "best": _comparison(standing.best),
-            "best_of_all": _comparison(standing.best_of_all),
-            "source_only": _comparison(standing.source_only),
-        }
-    return record
 
 
 def _comparison(found: Comparison | None) -> Json | None:
+    from ser.results.scores import is_worse
+
     if found is None:
         return None
-    record = {
-        "label": found.label,
-        "feature": found.feature,
-        "difference": rounded(found.difference),
-        "interval": _bounds(found.interval),
-        "p": rounded(found.p, 5),
-    }
+    record = {name: rounded(getattr(found, name)) for name in ("label", "feature", "difference", "interval", "p")}
     flags = {"is_tie": found.is_tie, "can_tell": found.can_tell, "worse": is_worse(found.difference)}
     return record | {name: True for name, holds in flags.items() if holds}
 
 
-def _matrix(shares: np.ndarray) -> list[list[float]]:
-    return np.round(shares, 4).tolist()
+# ---- Fits and probes ------------------------------------------------------------------------------------------
 
 
-# ---- What stands beside tables ---------------------------------------------------------------------------------
-
-
-def fit_records(scored_of: Mapping[Condition, ScoredRatings], published: Mapping[tuple[str, str], str | None],
-                printed: Published | None) -> list[Json]:  # fmt: skip
-    """Write down R2 of ratings on latent spaces.
+def fit_record(
+    condition: Condition, lines: Sequence[FitLine], scored: ScoredRatings, published: Published | None
+) -> Json | None:
+    """Write down the R2 of ratings on latent spaces, None without any number.
 
     Args:
-        scored_of: table -> its scores.
-        published: label and feature of a row -> its name in the paper's numbers.
-        printed: what the paper printed.
+        condition: of the table.
+        lines: of the table.
+        scored: rating -> label and feature -> scores.
+        published: what the paper printed.
     """
-    records = []
-    for condition, ratings in scored_of.items():
-        for rating, scored in ratings.items():
-            for (label, feature), fit in scored.items():
-                name = published.get((label, feature))
-                record = {"condition": condition, "rating": rating, "label": label, "feature": feature, **_fit(fit)}
-                if printed and (text := printed.r2_of(name, condition, rating)):
-                    record["published_text"] = text
-                records.append({key: value for key, value in record.items() if value is not None})
-    return records
-
-
-def _fit(fit: ScoredFit) -> Json:
-    return {
-        "n": rounded(fit.n, 1),
-        "r2": rounded(fit.r2, 4),
-        "sd": rounded(fit.sd, 4),
-        "interval": None if math.isnan(fit.interval.low) else _bounds(fit.interval),
-        "is_significant": fit.is_significant,
-        "difference": rounded(fit.difference, 4),
-        "difference_interval": _bounds(fit.difference_interval),
-    }
+    ratings = list(scored) or (published.ratings_of(condition) if published else [])
+    rows = []
+    for line in lines:
+        of_ratings = {}
+        for rating in ratings:
+            found = scored.get(rating, {}).get((line.label, line.feature))
+            own = {} if found is None else {k: rounded(v) for k, v in values_of(FIT_MEASURES, found).items()}
+            if published:
+                own["published_text"] = published.r2_of(line.published, condition, rating)
+                own["published_distances"] = published.distances_of(line.published, condition, rating)
+            if own := _without_nothing(own):
+                of_ratings[rating] = own | ({"versus": line.versus} if "difference" in own else {})
+        if of_ratings:
+            row = {"label": line.label, "feature": line.feature, "stamps": list(line.stamps),
+                   "target_data": list(line.target_data), "is_run": bool(line.fits)}  # fmt: skip
+            rows.append(_without_nothing(row) | {"ratings": of_ratings})
+    return {"condition": condition.json, "ratings": ratings, "rows": rows} if rows else None
 
 
 def probe_records(rows: Iterable[tuple[str, str, str, Sequence[Mapping[str, Any]]]]) -> list[Json]:
-    """Write down what embeddings tell of domains.
+    """Write down how well domains can be read from embeddings.
 
     Args:
-        rows: task, label, feature and `domains` of each seed's `metrics.json`.
+        rows: task, label, feature and `domains` of each seed's `metrics.json`, see
+            `ser.scoring.probing.domain_measures`.
     """
     records = []
     for task, label, feature, seeds in rows:
-        shares = {name: [seed["probes"][name]["uar"] for seed in seeds] for name in seeds[0]["probes"]}
+        probes = {
+            name: _mean_and_sd([seed["probes"][name]["uar"] for seed in seeds]) | {"chance": rounded(first["chance"])}
+            for name, first in seeds[0]["probes"].items()
+        }
         distances = [seed["proxy_a_distance"] for seed in seeds]
+        distance = None if distances[0] is None else rounded(sum(distances) / len(distances))
         records.append(
-            {
-                "task": task,
-                "label": label,
-                "feature": feature,
-                "probes": {
-                    name: {
-                        "uar": rounded(np.mean(own), 4),
-                        "sd": rounded(np.std(own, ddof=1), 4) if len(own) > 1 else None,
-                        "chance": rounded(seeds[0]["probes"][name]["chance"], 4),
-                    }
-                    for name, own in shares.items()
-                },
-                "proxy_a_distance": None if distances[0] is None else rounded(np.mean(distances), 4),
-            }
+            {"task": task, "label": label, "feature": feature, "probes": probes, "proxy_a_distance": distance}
         )
     return records
 
 
-LEARNED = ("loss", "dev_uar", "dev")
-"""Columns of `history.tsv` that a learning curve shows."""
+def _mean_and_sd(values: Sequence[float]) -> Json:
+    import numpy as np
 
-APART = ("k", "stage")
-"""Columns of `history.tsv` whose values have curves of their own; others (fold, model) are averaged over."""
-
-
-def learning_curves(histories: Sequence[Sequence[Mapping[str, str]]]) -> list[Json]:
-    """Average what training told over seeds and folds, for each epoch.
-
-    Args:
-        histories: the lines of `history.tsv` of each seed.
-
-    Returns:
-        For each number of shots or stage: its `name`, `epochs`, and the mean of each column that has numbers.
-
-    Example:
-        >>> learning_curves([[{"epoch": "1", "loss": "2"}], [{"epoch": "1", "loss": "4"}]])
-        [{'name': '', 'epochs': [1], 'loss': [3.0]}]
-    """
-    found: dict[str, dict[int, dict[str, list[float]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
-    for line in (line for history in histories for line in history if line.get("epoch")):
-        name = ", ".join(f"{key} {line[key]}" for key in APART if line.get(key))
-        for column in LEARNED:
-            if line.get(column):
-                found[name][int(line["epoch"])][column].append(float(line[column]))
-    curves = []
-    for name, by_epoch in found.items():
-        epochs = [epoch for epoch in sorted(by_epoch) if by_epoch[epoch]]
-        kept = [epochs[i] for i in _spaced(len(epochs), MAX_EPOCHS)]
-        columns = [column for column in LEARNED if any(column in by_epoch[epoch] for epoch in kept)]
-        curves.append({"name": name, "epochs": kept} | {
-            column: [_short(np.mean(by_epoch[epoch][column])) if by_epoch[epoch][column] else None for epoch in kept]
-            for column in columns
-        })  # fmt: skip
-    return curves
-
-
-def _spaced(n: int, at_most: int) -> list[int]:
-    """Choose places evenly spaced among n, the first and the last among them."""
-    return np.linspace(0, n - 1, min(n, at_most)).round().astype(int).tolist() if n else []
-
-
-def _short(value: float) -> float | None:
-    """Keep four significant digits."""
-    return float(f"{value:.4g}") if math.isfinite(value) else None
-
-
-def plane_record(lines: Sequence[Mapping[str, str]]) -> Json:
-    """Write down where embeddings lie, from the lines of `plane.tsv`: places of corpus and class, x and y."""
-    corpora = sorted({line["corpus"] for line in lines})
-    classes = sorted({line["class"] for line in lines})
-    kept = [lines[i] for i in _spaced(len(lines), MAX_POINTS)]
-    points = [
-        [corpora.index(line["corpus"]), classes.index(line["class"]), *(_short(float(line[axis])) for axis in "xy")]
-        for line in kept
-    ]
-    return {"corpora": corpora, "classes": classes, "points": points}
-
-
-def latent_record(planes: Mapping[str, Any]) -> Json:
-    """Write down latent planes: corpus -> z1, z2 and activation of its utterances (`ser.results.figures.Plane`)."""
-    return {
-        corpus: [
-            [_short(plane.z[i, 0]), _short(plane.z[i, 1]), round(float(plane.activation[i]), 2)]
-            for i in _spaced(len(plane.z), MAX_POINTS // 2)
-        ]
-        for corpus, plane in planes.items()
-    }
-
-
-def similarity_record(curves: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Json:
-    """Write down cosines by layer: name -> mean, lower and upper bound."""
-    return {name: [[_short(v) for v in part] for part in both] for name, both in curves.items()}
+    sd = rounded(np.std(values, ddof=1)) if len(values) > 1 else None
+    return {"uar": rounded(np.mean(values)), "sd": sd}

@@ -1,4 +1,4 @@
-"""Which rows of a table stand at its top, which cannot be told from them, and which lose by adapting.
+"""Which rows of a table stand at its top, which are not significantly worse, and which lose by adapting.
 
 Rows have the same rights where feature, target data, stamps and test utterances are alike. Each row is tested against
 the best with the same rights; those best rows that are not ceilings, trained on labels of the target beyond k shots,
@@ -22,11 +22,12 @@ from ser.metrics.statistics import (
     resample_speakers,
 )
 from ser.randomness import rng
-from ser.results.lines import SIGNIFICANT, Comparison, Line, Scored
+from ser.results.lines import Line
+from ser.results.scores import SIGNIFICANT, Comparison, Scored
 
 
 def with_standings(entries: Sequence[Scored | Line], seed: int) -> list[Scored | Line]:
-    """Tell of each scored row of one table where it stands; holes, chance and majority are left as they are.
+    """Find where each scored row of one table stands; holes, chance and majority are left as they are.
 
     Args:
         entries: of `score_lines`.
@@ -74,7 +75,7 @@ def _rights(row: Scored) -> tuple[Hashable, ...]:
 
 
 def _tested(row: Scored) -> Hashable:
-    """Tell rows apart that were not tested on as many utterances of each class and speaker."""
+    """Name what was tested: how many utterances of each class and speaker."""
     n_true = row.line.counts[0].sum(-1)
     return (*row.line.speakers, n_true.shape, n_true.tobytes())
 
@@ -94,7 +95,7 @@ def _compared(
     if not rows:
         return []
     line = top.line
-    key = ("paired test", seed, line.label, line.feature, line.condition)
+    key = ("paired test", seed, line.label, line.feature, line.condition.key)
     p = [
         paired_speaker_test(row.line.counts, line.counts, rng(*key, row.line.label, row.line.feature)) for row in rows
     ]

@@ -25,9 +25,13 @@ from ser.metrics.statistics import (
 from ser.randomness import rng
 from ser.scoring.score import by_corpus, by_shots, metrics
 from ser.system.files import read_json
+from ser.types import Condition
 
 SEED = 1
 """Of bootstrap and permutations, as in the tables of recipes."""
+
+ALL = Condition()
+"""Predictions that are counted together."""
 
 CHANGES = ("right in B alone", "right in A alone", "wrong in both, but otherwise")
 """How a prediction may change, as it is told to people."""
@@ -78,12 +82,12 @@ class Run:
     Attributes:
         name: the folder as it was given.
         classes: in the order of their indices.
-        tables: condition (a number of shots, or a tested corpus) -> predictions, seeds told apart by `seed`.
+        tables: condition -> predictions, the column `seed` naming their seed.
     """
 
     name: str
     classes: Sequence[str]
-    tables: Mapping[str, pd.DataFrame]
+    tables: Mapping[Condition, pd.DataFrame]
 
 
 def read_run(folder: Path) -> Run:
@@ -100,7 +104,7 @@ def read_run(folder: Path) -> Run:
     scores = read_json(seeds[0] / "metrics.json")
     parts = [pd.read_csv(seed / "predictions.tsv", sep="\t", keep_default_na=False) for seed in seeds]
     table = pd.concat([part.assign(seed=seed.name) for seed, part in zip(seeds, parts, strict=True)])
-    has_shots = all(name.isdigit() for name in scores["conditions"])
+    has_shots = all(Condition.parse(key).shots is not None for key in scores["conditions"])
     tables = [(by_shots if has_shots else by_corpus)(of_seed) for _, of_seed in table.groupby("seed")]
     return Run(str(folder), scores["classes"], {c: pd.concat([of[c] for of in tables]) for c in tables[0]})
 
@@ -109,7 +113,7 @@ def counts_of(table: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
     """Count the confusions of one condition, (R, S, C, C) over draws and seeds and, sorted by name, speakers."""
     speaker_of = {utt: speaker_of_id(utt) for utt in table["utt_id"].unique()}
     seeds = [table] if "seed" not in table else [of_seed for _, of_seed in table.groupby("seed")]
-    scored = [metrics({"": of_seed}, classes, speaker_of, episodic=False)[""]["counts"] for of_seed in seeds]
+    scored = [metrics({ALL: of_seed}, classes, speaker_of, episodic=False)[ALL.key]["counts"] for of_seed in seeds]
     return np.concatenate(scored)
 
 
@@ -146,36 +150,26 @@ def conditions_of(a: Run, b: Run, common: bool = False) -> dict[str, tuple[pd.Da
     for name_a, name_b in ((x, y) for x in a.tables for y in b.tables if _may_meet(x, y)):
         both = a.tables[name_a], b.tables[name_b]
         lists = [set(table["utt_id"]) for table in both]
-        name = name_a if name_a == name_b else f"{told(name_a)} and {told(name_b)}"
+        name = str(name_a) if name_a == name_b else f"{name_a} and {name_b}"
         if lists[0] == lists[1] or (common and lists[0] & lists[1]):
             kept = [table[table["utt_id"].isin(lists[0] & lists[1])] for table in both]
             _same_labels(a, b, *kept)
-            found[told(name)] = (kept[0], kept[1])
+            found[name] = (kept[0], kept[1])
         else:
             apart.append((len(lists[0] & lists[1]), f"other test utterances: {_differ(*lists)}"))
     if not found:
-        n_shared, why = max(apart, default=(0, f"A has {', '.join(map(told, a.tables))}, "
-                                               f"B has {', '.join(map(told, b.tables))}"))  # fmt: skip
+        n_shared, why = max(apart, default=(0, f"A has {', '.join(map(str, a.tables))}, "
+                                               f"B has {', '.join(map(str, b.tables))}"))  # fmt: skip
         advice = f"--common true compares the {n_shared} that both have" if n_shared else "no utterance is in both"
         raise DataError(f"{a.name} and {b.name}: {why}; {advice}")
     return found
 
 
-def _may_meet(a: str, b: str) -> bool:
+def _may_meet(a: Condition, b: Condition) -> bool:
     """Tell whether two conditions ask for the same: unlike numbers of shots and unlike corpora do not."""
-    if (a.isdigit() and b.isdigit() and "0" not in (a, b)) or not (a.isdigit() or b.isdigit()):
+    if (a.shots and b.shots) or (a.shots is None and b.shots is None):
         return a == b
     return True
-
-
-def told(condition: str) -> str:
-    """Name a condition for people: a number of shots, or a tested corpus.
-
-    Example:
-        >>> told("5"), told("0"), told("emodb")
-        ('5 shots', 'no shots', 'emodb')
-    """
-    return (f"{condition} shots" if condition != "0" else "no shots") if condition.isdigit() else condition
 
 
 def _differ(a: Sequence[str] | set[str], b: Sequence[str] | set[str]) -> str:

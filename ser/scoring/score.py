@@ -18,6 +18,7 @@ from ser.metrics.linear_fit import adjusted_r2, f_test, moments
 from ser.metrics.statistics import mean_scores
 from ser.randomness import rng
 from ser.training.run_data import RunData
+from ser.types import Condition
 
 LATENT = "z"
 """Columns of a latent space begin with it, and end with the number of the axis."""
@@ -87,12 +88,12 @@ def _codes(values: pd.Series, names: Sequence[Any]) -> np.ndarray:
     return codes
 
 
-def by_shots(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Part predictions into what is scored alone: one condition for each number of shots."""
-    return {str(shots): part for shots, part in table.groupby("shots")}
+def by_shots(table: pd.DataFrame) -> dict[Condition, pd.DataFrame]:
+    """Part predictions into what is scored on its own: one condition for each number of shots."""
+    return {Condition(shots=int(shots)): part for shots, part in table.groupby("shots")}
 
 
-def by_corpus(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def by_corpus(table: pd.DataFrame) -> dict[Condition, pd.DataFrame]:
     """Part predictions by tested corpus, and those of a rotation over held-out speakers from the others.
 
     Where a corpus has fewer folds than there are rotations, each utterance counts once.
@@ -100,15 +101,15 @@ def by_corpus(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     corpus, is_rotation = table["utt_id"].str.split("-").str[0], table["split"].str.startswith("rotation")
     parts = {}
     for name in sorted(corpus.unique()):
-        parts[name] = table[(corpus == name) & ~is_rotation]
+        parts[Condition(corpus=name)] = table[(corpus == name) & ~is_rotation]
         rotation = table[(corpus == name) & is_rotation].drop_duplicates("utt_id")
         if len(rotation):
-            parts[f"{name}, rotation"] = rotation
+            parts[Condition(corpus=name, rotation=True)] = rotation
     return parts
 
 
 def metrics(
-    conditions: Mapping[str, pd.DataFrame],
+    conditions: Mapping[Condition, pd.DataFrame],
     classes: Sequence[str],
     speaker_of: Mapping[str, str],
     episodic: bool = True,
@@ -116,17 +117,17 @@ def metrics(
     """Score one row and seed, for each condition: a number of shots, or a tested corpus.
 
     Returns:
-        condition -> means over draws of UAR, WA, macro F1 and recalls on pooled folds, the mean of fold-wise UARs,
-        in how many (fold, draw) cells only one class was predicted, and the counts that everything else,
+        key of a condition -> means over draws of UAR, WA, macro F1 and recalls on pooled folds, the mean of fold-wise
+        UARs, in how many (fold, draw) cells only one class was predicted, and the counts that everything else,
         intervals and tests included, is computed from; and as `episodic` the paper's sampled UARs with their counts.
     """
     result = {}
-    for name, part in conditions.items():
+    for condition, part in conditions.items():
         of_folds, draws, speakers = confusion_counts(part, classes, speaker_of)
         counts = of_folds.reshape(-1, *of_folds.shape[2:]) if _all_in_each_fold(part) else of_folds.sum(0)
         scores = mean_scores(counts)
         n_predicted = (of_folds.sum((2, 3)) > 0).sum(-1)  # classes in each cell, (F, R)
-        result[name] = {
+        result[condition.key] = {
             "uar": float(scores["uar"]),
             "wa": float(scores["wa"]),
             "macro_f1": float(scores["macro_f1"]),
@@ -187,24 +188,24 @@ def _per_speaker(counts: np.ndarray, speakers: Sequence[str], classes: Sequence[
 
 
 def fits(
-    conditions: Mapping[str, pd.DataFrame],
+    conditions: Mapping[Condition, pd.DataFrame],
     ratings: Mapping[str, Mapping[str, float]],
     speaker_of: Mapping[str, str],
 ) -> dict[str, Any]:
     """Hold each model's latent space against the ratings of the utterances that it encoded, for each condition.
 
     Returns:
-        condition -> rating -> its speakers, the moments of (1, z, rating) by model and speaker (M, S, D + 2, D + 2),
-        and by model the p of the F-test and adjusted R2 of latent distances on rating distances over all pairs (M,).
-        Nothing for conditions without ratings, or rows without a latent space.
+        key of a condition -> rating -> its speakers, the moments of (1, z, rating) by model and speaker
+        (M, S, D + 2, D + 2), and by model the p of the F-test and adjusted R2 of latent distances on rating distances
+        over all pairs (M,). Nothing for conditions without ratings, or rows without a latent space.
     """
     result: dict[str, Any] = {}
-    for name, part in conditions.items():
+    for condition, part in conditions.items():
         axes = [column for column in part if re.fullmatch(rf"{LATENT}\d+", str(column))]
         for rating, of_utt in ratings.items():
             rated = part.assign(rating=part["utt_id"].map(of_utt)).dropna(subset=[*axes, "rating"])
             if axes and len(rated):
-                result.setdefault(name, {})[rating] = _fits_of_models(rated, axes, speaker_of)
+                result.setdefault(condition.key, {})[rating] = _fits_of_models(rated, axes, speaker_of)
     return result
 
 

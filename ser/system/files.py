@@ -109,6 +109,18 @@ def write_text(path: Path, text: str, ours: Callable[[Path], bool] | None = None
         part.write_text(text, encoding="utf-8", newline="\n")
 
 
+def write_page(path: Path, text: str) -> bool:
+    """Write a page that says that this project wrote it, unless the file holds it already.
+
+    Returns:
+        Whether it was written.
+    """
+    if path.exists() and path.read_bytes() == text.encode():
+        return False
+    write_text(path, text, is_generated)
+    return True
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write JSON with sorted keys, so that equal values give equal bytes."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")

@@ -17,6 +17,7 @@ from ser.randomness import rng
 from ser.results.fits import N_RESAMPLES, Fit, FitLine, bootstrap, fit_of, overview, r2_of_models, score, table
 from ser.results.published import Published
 from ser.scoring.score import fits
+from ser.types import Condition
 
 N_SPEAKERS, PER_SPEAKER, MODELS = 5, 8, 3
 
@@ -38,7 +39,7 @@ def predictions(noise: float, seed: int = 1) -> tuple[pd.DataFrame, dict[str, fl
 
 def run(noise: float, seed: int = 1) -> dict:
     table, ratings, speaker_of = predictions(noise, seed)
-    return {"fits": fits({"t": table}, {"activation": ratings, "valence": {}}, speaker_of)}
+    return {"fits": fits({Condition(corpus="t"): table}, {"activation": ratings, "valence": {}}, speaker_of)}
 
 
 def line(label: str, noise: float, **fields) -> FitLine:
@@ -47,7 +48,7 @@ def line(label: str, noise: float, **fields) -> FitLine:
 
 def test_fits_are_those_of_each_model_on_what_is_rated_and_no_outlier():
     predicted, ratings, speaker_of = predictions(1.0)
-    found = fits({"t": predicted}, {"activation": ratings, "valence": {}}, speaker_of)["t"]
+    found = fits({Condition(corpus="t"): predicted}, {"activation": ratings, "valence": {}}, speaker_of)["t"]
     assert set(found) == {"activation"}  # nothing has a valence
     fit = fit_of([{"fits": {"t": found}}], "t")["activation"]
     for model in range(MODELS):
@@ -63,7 +64,9 @@ def test_fits_are_those_of_each_model_on_what_is_rated_and_no_outlier():
 
 def test_rows_without_a_latent_space_have_no_fits():
     predicted, ratings, speaker_of = predictions(1.0)
-    assert fits({"t": predicted.drop(columns=["z1", "z2"])}, {"activation": ratings}, speaker_of) == {}
+    assert (
+        fits({Condition(corpus="t"): predicted.drop(columns=["z1", "z2"])}, {"activation": ratings}, speaker_of) == {}
+    )
     assert fit_of([{"fits": {}}], "t") == {}
 
 

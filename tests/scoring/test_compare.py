@@ -12,6 +12,7 @@ import pytest
 from ser.bin import compare as command
 from ser.errors import DataError
 from ser.scoring import compare
+from ser.types import Condition
 
 CLASSES = ("angry", "sad")
 TRUE = {"c-1-a": "angry", "c-1-b": "sad", "c-2-a": "angry", "c-2-b": "sad", "c-3-a": "angry", "c-3-b": "sad"}
@@ -59,7 +60,7 @@ def test_a_row_folder_stands_for_all_its_seeds(tmp_path):
     for seed, preds in enumerate(("asasas", "aaaaaa"), start=1):
         write(tmp_path / "row" / f"seed{seed}", table(preds))
     run = compare.read_run(tmp_path / "row")
-    counts = compare.counts_of(run.tables["0"], run.classes)
+    counts = compare.counts_of(run.tables[Condition(shots=0)], run.classes)
     assert counts.shape == (2, 3, 2, 2)
     assert np.trace(counts.sum(1), axis1=1, axis2=2).tolist() == [6, 3]
 

@@ -14,6 +14,7 @@ from ser.metrics import macro_f1, uar, wa
 from ser.scoring.score import by_shots, confusion_counts, metrics, predictions_table
 from ser.splits.lists import Split
 from ser.training.run_data import RunData
+from ser.types import Condition
 
 CLASSES = ("angry", "happy", "sad")
 TEST = {
@@ -226,12 +227,14 @@ def test_a_class_that_is_not_of_the_task_is_refused():
 
 def test_folds_that_test_the_same_utterances_are_repetitions():
     rows = "f0 0 t-1-a angry angry\nf0 0 t-2-a sad sad\nf1 0 t-1-a angry sad\nf1 0 t-2-a sad sad"
-    found = metrics({"t": table_of(rows)}, CLASSES, {"t-1-a": "t-1", "t-2-a": "t-2"}, episodic=False)["t"]
+    found = metrics(
+        {Condition(corpus="t"): table_of(rows)}, CLASSES, {"t-1-a": "t-1", "t-2-a": "t-2"}, episodic=False
+    )["t"]
     assert np.shape(found["counts"]) == (2, 2, 3, 3)  # two models, two speakers
     assert found["uar"] == pytest.approx((1 + 0.5) / 2)
     apart = "f0 0 t-1-a angry angry\nf0 0 t-1-b happy happy\nf1 0 t-2-a angry happy\nf1 0 t-2-b happy happy"
     speaker_of = {f"t-{s}-{u}": f"t-{s}" for s in (1, 2) for u in "ab"}
-    found = metrics({"t": table_of(apart)}, CLASSES, speaker_of, episodic=False)["t"]
+    found = metrics({Condition(corpus="t"): table_of(apart)}, CLASSES, speaker_of, episodic=False)["t"]
     assert np.shape(found["counts"]) == (1, 2, 3, 3)
     assert found["uar"] == pytest.approx((0.5 + 1) / 2)
 
@@ -240,10 +243,10 @@ def test_folds_have_a_standard_deviation_unless_there_is_one_or_one_lacks_a_clas
     rows = "f0 0 t-1-a angry angry\nf0 0 t-1-b sad sad\nf1 0 t-2-a angry sad\nf1 0 t-2-b sad sad"
     speaker_of = {f"t-{s}-{u}": f"t-{s}" for s in (1, 2) for u in "ab"}
     two = ("angry", "sad")
-    found = metrics({"t": table_of(rows)}, two, speaker_of, episodic=False)["t"]
+    found = metrics({Condition(corpus="t"): table_of(rows)}, two, speaker_of, episodic=False)["t"]
     assert found["uar_sd_of_folds"] == pytest.approx(np.std([1.0, 0.5], ddof=1))
     for part in (rows.splitlines()[:2], rows.splitlines()[:3]):
-        found = metrics({"t": table_of("\n".join(part))}, two, speaker_of, episodic=False)["t"]
+        found = metrics({Condition(corpus="t"): table_of("\n".join(part))}, two, speaker_of, episodic=False)["t"]
         assert found["uar_sd_of_folds"] is None
 
 

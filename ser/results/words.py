@@ -1,0 +1,79 @@
+"""Definitions below tables, and notes of single rows and tables. What a measure is stands in its entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ser.results.measures import FIT_MEASURES, MEASURES, definitions_of
+
+NOTES = (
+    ("target data", """what a system has seen of the tested corpus before it is tested. Labelled are utterances of
+     other folds. Unlabelled are utterances of the task's classes for `corpus` statistics, and all of a speaker's for
+     `speaker` statistics; with adversarial domains, unlabelled-test is the audio of the test utterances in the domain
+     loss."""),
+    ("chance, majority, shortcut", """chance guesses evenly; majority always says the source's most frequent class;
+     shortcut sees only duration, level and silence."""),
+    ("†", "in so many of all folds and draws only one class was predicted."),
+    ("marks", """systems with the same feature, target data and stamps are compared with the best of them by the same
+     paired test, Holm-corrected over these systems. ☆: the best of them. =: not significantly worse at the 5 % level,
+     which does not mean equally good. ?: with so few speakers and so many systems no difference could be
+     significant."""),
+    ("★", """the best of all, leaving out systems with a stamp that others lack and, unless all are, systems trained
+     on labels of the target beyond k shots. =★ and ?★ mark the best systems of other kinds that are not significantly
+     worse. The best are chosen by the scores themselves, so the tests find rather too few ties."""),
+    ("▽", "adapted, and worse than the feature's first system that has seen nothing of the target."),
+)  # fmt: skip
+"""What holds for a whole table of scores: terms and what they mean."""
+
+PROBES = (
+    ("", """Balanced accuracy, per cent, of a logistic regression that reads a domain from the embeddings of other
+     utterances (five folds; for all but the speaker, of other speakers), mean ± standard deviation over seeds; on up
+     to 400 utterances of training and test."""),
+    ("proxy A-distance", """between source and target: 2 where they can be separated without error, 0 where only by
+     guessing."""),
+    ("baseline", "before adaptation."),
+)  # fmt: skip
+"""Of tables of domain probes."""
+
+Definitions = Sequence[Sequence[str]]
+"""Terms, "" for none, and what they mean."""
+
+
+def definitions() -> dict[str, list[list[str]]]:
+    """Define what stands in each kind of table, as RESULTS.json holds it."""
+    return {
+        "tables": [*definitions_of(MEASURES), *_flat(NOTES)],
+        "fits": definitions_of(FIT_MEASURES),
+        "probes": _flat(PROBES),
+    }
+
+
+def _flat(terms: Definitions) -> list[list[str]]:
+    return [[term, " ".join(text.split())] for term, text in terms]
+
+
+def paragraph(terms: Definitions) -> str:
+    """Write definitions as one text."""
+    return " ".join(f"{term}: {text}" if term else text for term, text in terms)
+
+
+def notes_of(rows: Iterable[tuple[str, Sequence[Mapping[str, Any]]]]) -> str:
+    """Say which factors had no domain head, as training noted for each system; "" where all had one.
+
+    Args:
+        rows: label and `metrics.json` of each seed.
+    """
+    labels: dict[str, list[str]] = {}
+    for label, seeds in rows:
+        for note in seeds[0]["notes"]:
+            labels.setdefault(note, []).append(label)
+    heads = {note.partition(": ")[::2]: ", ".join(own) for note, own in labels.items()}
+    return " ".join(f"No head for {name} ({why}) in {own}." for (name, why), own in heads.items())
+
+
+SPEAKER_DEPENDENT = "SPEAKER-DEPENDENT"
+"""Stamp of systems some of whose tested speakers were trained on."""
+
+SPEAKER_IS_EMOTION = "speaker ~ emotion"
+"""Stamp of systems that see the emotion through statistics of speakers."""
