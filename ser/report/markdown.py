@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from ser.report import words
 from ser.report.collect import Found, System
 from ser.report.compare import ANY, Group, Matrix, groups, matrices
-from ser.results.measures import MEASURES, SUMMARY, cells_of, columns_of, percent
+from ser.results import measures
+from ser.results.measures import SUMMARY, cells_of, columns_of, percent
 from ser.results.render import pipes, wrapped
 from ser.results.words import paragraph
 
@@ -92,7 +93,7 @@ NAMES = ("trained on", "row", "feature", "regime", "target data", "split", "stam
 
 def _table(group: Group) -> str:
     rows = [_cells(system) for system in group.systems]
-    columns = [*NAMES, *columns_of(MEASURES, SUMMARY)]
+    columns = [*NAMES, *columns_of(measures.MEASURES, SUMMARY)]
     filled = [name for name in columns if name == "UAR" or any(row[name] for row in rows)]
     n_texts = sum(name in NAMES for name in filled)
     return pipes([filled, *([row[name] for name in filled] for row in rows)], n_texts)
@@ -110,5 +111,5 @@ def _cells(system: System) -> Mapping[str, str]:
         "stamps": ", ".join(words.stamps(system)),
         "recipe": "" if row["kind"] == "reference" else f"{system.recipe['recipe']}, {system.condition}",
     }
-    cells = cells_of(MEASURES, SUMMARY, row)
+    cells = cells_of(measures.MEASURES, SUMMARY, row)
     return names | cells | ({} if system.uar is not None else {"UAR": words.hole(system)})

@@ -12,7 +12,8 @@ from ser.report import charts, words
 from ser.report.charts import N_LEVELS, Series
 from ser.report.collect import REGIMES, Found, System, anchor, title_of
 from ser.report.compare import choices, groups, matrices
-from ser.results.measures import FIT_MEASURES, MEASURES, REPORT, cells_of, columns_of, number, percent, signed, span
+from ser.results import measures
+from ser.results.measures import REPORT, cells_of, columns_of, number, percent, signed, span
 from ser.results.record import condition_of
 from ser.results.render import corpus_text, name_cells
 
@@ -144,8 +145,8 @@ def _table(record: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any
         if theirs is not None and ("confusion" in row or theirs not in printed):  # holes of a row share one
             matrices.append((name, _confusion(record, table, row, "published_confusion")))
             printed.append(theirs)
-    cells = [cells_of(MEASURES, REPORT, system.row, table["classes"]) for system in systems]
-    columns = [name for name in columns_of(MEASURES, REPORT, table["classes"])
+    cells = [cells_of(measures.MEASURES, REPORT, system.row, table["classes"]) for system in systems]
+    columns = [name for name in columns_of(measures.MEASURES, REPORT, table["classes"])
                if name in ("UAR", "95 %") or any(of_row[name] for of_row in cells)]  # fmt: skip
     return {
         "table": table,
@@ -167,12 +168,12 @@ def _table(record: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any
 def _fits(fits: Mapping[str, Any]) -> dict[str, Any]:
     """Lay out the R2 of one table's ratings, a line for each row and rating."""
     rows = [
-        (rating, row, cells_of(FIT_MEASURES, REPORT, row["ratings"][rating]))
+        (rating, row, cells_of(measures.FIT_MEASURES, REPORT, row["ratings"][rating]))
         for rating in fits["ratings"]
         for row in fits["rows"]
         if rating in row["ratings"]
     ]
-    columns = [name for name in columns_of(FIT_MEASURES, REPORT) if any(cells[name] for _, _, cells in rows)]
+    columns = [name for name in columns_of(measures.FIT_MEASURES, REPORT) if any(cells[name] for _, _, cells in rows)]
     return {
         "heading": str(condition_of(fits)),
         "columns": columns,

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser.errors import DataError
-from ser.results.measures import FIT_MEASURES, MEASURES, values_of
+from ser.results import measures
+from ser.results.measures import values_of
 from ser.types import Condition
 
 if TYPE_CHECKING:
@@ -151,7 +152,9 @@ def row_record(
     record: Json = {"kind": kind, "label": line.label, "feature": line.feature, **(about or {})}
     record |= {"published_as": line.published, "hole": line.hole, "any_condition": line.is_everywhere or None}
     if _is_scored(entry):
-        record |= _facts(entry, kind) | {key: rounded(own) for key, own in values_of(MEASURES, entry).items()}
+        record |= _facts(entry, kind) | {
+            key: rounded(own) for key, own in values_of(measures.MEASURES, entry).items()
+        }
     value = published and published.uar_of(line.published, condition)
     if value is not None:
         record["published"] = value
@@ -218,7 +221,7 @@ def fit_record(
         of_ratings = {}
         for rating in ratings:
             found = scored.get(rating, {}).get((line.label, line.feature))
-            own = {} if found is None else {k: rounded(v) for k, v in values_of(FIT_MEASURES, found).items()}
+            own = {} if found is None else {k: rounded(v) for k, v in values_of(measures.FIT_MEASURES, found).items()}
             if published:
                 own["published_text"] = published.r2_of(line.published, condition, rating)
                 own["published_distances"] = published.distances_of(line.published, condition, rating)

@@ -10,10 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ser.results import measures
 from ser.results.measures import (
     FEW,
-    FIT_MEASURES,
-    MEASURES,
     PAGE,
     TERMINAL,
     brackets,
@@ -178,8 +177,8 @@ def name_cells(row: Json) -> dict[str, str]:
 
 def _columns(table: Json, where: str, any_published: bool, names: Sequence[str] | None = None) -> list[list[str]]:
     """Print the columns of a table that have something to say, names first."""
-    rows = [name_cells(row) | cells_of(MEASURES, where, row, table["classes"]) for row in rows_of(table)]
-    columns = names or [*NAMES, *columns_of(MEASURES, where, table["classes"])]
+    rows = [name_cells(row) | cells_of(measures.MEASURES, where, row, table["classes"]) for row in rows_of(table)]
+    columns = names or [*NAMES, *columns_of(measures.MEASURES, where, table["classes"])]
     kept_empty = ("UAR", "difference", "p")  # other columns that no row fills say nothing
     filled = [
         name
@@ -292,7 +291,7 @@ def _details(summary: str, text: str) -> str:
 
 def fit_table(fits: Json) -> list[list[str]]:
     """Print the cells of a table of R2, names first; columns that no row fills are left out."""
-    columns = columns_of(FIT_MEASURES, PAGE)
+    columns = columns_of(measures.FIT_MEASURES, PAGE)
     names = [*NAMES, *(f"{rating}: {name}" for rating in fits["ratings"] for name in columns)]
     rows = []
     for row in fits["rows"]:
@@ -302,9 +301,9 @@ def fit_table(fits: Json) -> list[list[str]]:
         for rating in fits["ratings"]:
             own = row["ratings"].get(rating)
             cells += (
-                [""] * len(columns_of(FIT_MEASURES, PAGE))
+                [""] * len(columns_of(measures.FIT_MEASURES, PAGE))
                 if own is None
-                else cells_of(FIT_MEASURES, PAGE, own).values()
+                else cells_of(measures.FIT_MEASURES, PAGE, own).values()
             )
         rows.append(cells)
     filled = [i for i in range(len(names)) if any(row[i] for row in rows)]
@@ -331,7 +330,7 @@ def fit_overview(fits: Sequence[Json]) -> list[list[str]]:
 
 
 def _r2_with_interval(own: Json) -> str:
-    return f"{cells_of(FIT_MEASURES, PAGE, own)['R2']} {brackets(own.get('interval'))}".strip()
+    return f"{cells_of(measures.FIT_MEASURES, PAGE, own)['R2']} {brackets(own.get('interval'))}".strip()
 
 
 def probe_table(probes: Sequence[Json]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ser.results.measures import FIT_MEASURES, MEASURES, definitions_of
+from ser.results import measures
+from ser.results.measures import definitions_of
 
 NOTES = (
     ("target data", """what a system has seen of the tested corpus before it is tested. Labelled are utterances of
@@ -43,8 +44,8 @@ Definitions = Sequence[Sequence[str]]
 def definitions() -> dict[str, list[list[str]]]:
     """Define what stands in each kind of table, as RESULTS.json holds it."""
     return {
-        "tables": [*definitions_of(MEASURES), *_flat(NOTES)],
-        "fits": definitions_of(FIT_MEASURES),
+        "tables": [*definitions_of(measures.MEASURES), *_flat(NOTES)],
+        "fits": definitions_of(measures.FIT_MEASURES),
         "probes": _flat(PROBES),
     }
 

@@ -151,7 +151,7 @@ def test_numbers_are_those_of_the_page(finished):
     }  # fmt: skip
     lines = page.split("## 5 shots")[1].strip().partition("\n\n")[0].splitlines()
     names = [cell.strip() for cell in lines[0].split("|")[1:-1]]
-    [table] = [table for table in record["tables"] if table["shots"] == 5]
+    [table] = [table for table in record["tables"] if table["condition"]["shots"] == 5]
     printed = [dict(zip(names, (c.strip() for c in line.split("|")[1:-1]), strict=True)) for line in lines[2:]]
     scored = [row for row in table["rows"] if "uar" in row]
     assert len(printed) >= len(table["rows"]) > len(scored) > 20
@@ -177,10 +177,28 @@ def test_stage_6_writes_its_numbers_again_if_they_are_gone(own):
     assert "results: up to date" in own.run("--stage", "6").stdout
 
 
-def test_report_takes_no_recipe(finished):
-    result = finished.run("--report")
+@pytest.mark.parametrize("option", ["--report", "--render"])
+def test_report_takes_no_recipe(finished, option):
+    result = finished.run(option)
     assert result.returncode == 2
-    assert result.stderr == "run.sh: '--report' is about all recipes: ./run.sh --report\n"
+    assert result.stderr == f"run.sh: '{option}' is about all recipes: ./run.sh {option}\n"
+
+
+def test_render_writes_every_page_from_numbers_only(own):
+    """Without corpora, features and scores, the pages come back as they were."""
+    page = own.exp / "RESULTS.md"
+    before = page.read_bytes()
+    page.write_text(page.read_text() + "edited")
+    for folder in ("data_mini", "dump_mini", "data", "dump"):
+        shutil.rmtree(own.root / folder, ignore_errors=True)
+    for folder in own.exp.iterdir():
+        if folder.is_dir():
+            shutil.rmtree(folder)
+    result = own.run("--render", script=own.root / "run.sh")
+    assert result.returncode == 0, result.stderr
+    assert "rendered 1 pages of recipes, of which 1 changed" in result.stdout
+    assert page.read_bytes() == before
+    assert (own.root / "egs" / "report_mini.html").exists()
 
 
 # ---- In the browser -----------------------------------------------------------------------------------------------

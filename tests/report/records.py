@@ -7,6 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ser.results.record import FORMAT
+from ser.results.words import definitions
+from ser.types import Condition
+
 CLASSES = ["high", "low"]
 
 CHANCE = {"kind": "reference", "label": "chance", "feature": "-", "any_condition": True, "uar": 0.5,
@@ -23,14 +27,12 @@ def row(label: str, uar: float | None, kind: str = "paper", **more: Any) -> dict
     return own | scores | more
 
 
-def table(corpus: str, rows: list[dict[str, Any]], task: str = "arousal", **more: Any) -> dict[str, Any]:
+def table(
+    corpus: str, rows: list[dict[str, Any]], task: str = "arousal", shots: int | None = None, **more: Any
+) -> dict[str, Any]:
     """Make a table of a task, or with `shots` of a number of shots."""
-    heading = f"{more['shots']} shots" if "shots" in more else f"{task}: {corpus}"
     return {
-        "condition": more.get("shots", heading),
-        "heading": heading,
-        "task": "" if "shots" in more else task,
-        "corpus": corpus,
+        "condition": Condition("" if shots is not None else task, corpus, shots).json,
         "split_rule": "tested in full",
         "notes": "",
         "classes": CLASSES,
@@ -44,7 +46,7 @@ def table(corpus: str, rows: list[dict[str, Any]], task: str = "arousal", **more
 def record(name: str, tables: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     """Make the numbers of a recipe from corpus A to B and C."""
     return {
-        "format": 1,
+        "format": FORMAT,
         "made_from": "0" * 32,
         "recipe": name,
         "title": f"Title of {name}",
@@ -78,6 +80,7 @@ def record(name: str, tables: list[dict[str, Any]], **more: Any) -> dict[str, An
             "packages": {},
         },
         "features": {"byol": "feature `byol`: described"},
+        "definitions": definitions(),
         "tables": tables,
         "fits": [],
         "probes": [],

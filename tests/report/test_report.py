@@ -16,6 +16,7 @@ from ser.report.compare import ANY, choices, groups, matrices
 from ser.report.markdown import EMPTY, markdown
 from ser.report.page import heat, page
 from ser.results.figures import COLORS
+from ser.types import Condition
 from tests.report.records import CHANCE, record, row, table, write
 from tests.test_house import ROOT
 
@@ -54,7 +55,7 @@ def test_a_variant_stands_in_only_where_a_recipe_has_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, said", [("{", "no JSON"), ('{"format": 0}', "format '0', this version reads 1"), ("[]", "format 'None'")]
+    "text, said", [("{", "no JSON"), ('{"format": 0}', "format '0', this version reads 2"), ("[]", "format 'None'")]
 )
 def test_a_file_that_is_none_of_ours_is_named(tmp_path, text, said):
     write(tmp_path, record("a2b", []))
@@ -138,23 +139,25 @@ def test_the_matrix_has_the_best_of_each_pair_and_says_what_is_missing():
 # ---- Words and charts -----------------------------------------------------------------------------------------
 
 
-def test_numbers_look_as_they_should():
-    assert [words.percent(share) for share in (0.5, 1 / 3, None)] == ["50.0", "33.3", ""]
-    assert words.bounds({"interval": [0.425, 0.5]}) == "42.5–50.0"
-    assert words.bounds({"interval": [0.425, 0.5], "few_speakers": True}) == "42.5–50.0 ‡"
-    assert words.bounds({}) == ""
-    assert [words.signed(points) for points in (-0.04, 0.04, None, -1.25)] == ["0.0", "0.0", "", "−1.2"]
+def test_cells_are_set_with_minus_signs_and_dashes():
+    cells = {
+        "-0.5 [-1.0, +0.1] (source-only) ▼": "−0.5 [−1.0, +0.1] (source-only) ▼",
+        "42.5-50.0 ‡": "42.5–50.0 ‡",
+        "+0.0": "+0.0",
+        "emodb-2 <b>": "emodb-2 &lt;b&gt;",
+    }
+    assert {cell: str(words.typographic(cell)) for cell in cells} == cells
 
 
-def test_definitions_part_into_terms():
-    from ser.results.lines import DEFINITIONS
-
-    terms = dict(words.glossary(DEFINITIONS))
-    assert {"UAR", "Interval", "sd", "Folds", "WA", "F1", "Difference", "Target data", "▼", "†", "★", "▽"} <= set(
-        terms
-    )
-    assert terms["WA"] == "accuracy."
-    assert all(terms.values())
+def test_definitions_that_differ_name_their_recipes():
+    one, two, three = (record(name, []) for name in ("a2b", "c2b", "d2b"))
+    two["definitions"] = {"tables": [["UAR", "another one."], ["sd", "spread."]]}
+    for own in (one, three):
+        own["definitions"] = {"tables": [["UAR", "mean of recalls."]]}
+    assert words.definitions([one, two, three], "tables") == [
+        ("UAR (a2b, d2b)", "mean of recalls."), ("UAR (c2b)", "another one."), ("sd", "spread.")
+    ]  # fmt: skip
+    assert words.definitions([one, three], "tables") == [("UAR", "mean of recalls.")]
 
 
 def test_the_page_has_the_colors_of_the_figures():
@@ -234,7 +237,7 @@ class Reader(HTMLParser):
 def full_record() -> dict:
     """A recipe with everything that a section can show, and names that would break a careless page."""
     rows = [CHANCE, row(EVIL, 0.6, published=65.5, published_text="65.50", minus_published=-5.5, marks="★",
-                        confusion=[[0.6, 0.4], [0.3, 0.7]], published_confusion=[[0.5, 0.5], [0.25, 0.75]]),
+                        confusion=[[0.6, 0.4], [0.3, 0.7]], published_confusion=[[50, 50], [25, 75]]),
             row("source_only", 0.4, kind="beside", any_condition=True)]  # fmt: skip
     tables = [table("b", rows, shots=5), table("b", rows, shots=10)]
     about = {"task": "", "label": EVIL, "feature": "byol"}
@@ -247,8 +250,9 @@ def full_record() -> dict:
                  "points": [[0, 0, 0.0, 1.0], [1, 1, 2.0, 3.0]]}],
         latent=[{"task": "", "label": EVIL, "corpora": {"a": [[0.0, 1.0, 1.5], [2.0, 3.0, 4.5]]}}],
         similarity=[{**about, "curves": {"before.raw.positive_same": curve}}],
-        fits=[{"condition": "four: a", "rating": "activation", "label": EVIL, "feature": "byol", "n": 3.0, "r2": 0.5,
-               "interval": [0.1, 0.9], "is_significant": False}],
+        fits=[{"condition": Condition("four", "a").json, "ratings": ["activation"], "rows": [
+            {"label": EVIL, "feature": "byol", "is_run": True, "ratings": {"activation": {
+                "n": 3.0, "r2": 0.5, "interval": [0.1, 0.9], "is_significant": False}}}]}],
         probes=[{"task": "arousal", "label": EVIL, "feature": "byol", "proxy_a_distance": None,
                  "probes": {"corpus": {"uar": 0.7, "sd": 0.1, "chance": 0.5}}}],
     )  # fmt: skip
@@ -317,9 +321,13 @@ def test_markdown_puts_every_number_on_its_row(tmp_path):
     lines = text.split("## B: high, low (48 utterances, 8 speakers)")[1].strip().splitlines()
     cells = [dict(zip(lines[0].split(" | "), line.split(" | "), strict=True)) for line in lines[2:4]]
     assert cells[0]["| trained on"] == "| A"
-    assert (cells[0]["row"], cells[0]["UAR"], cells[0]["95 %"]) == ("dann", "61.2", "51.2–71.2")
-    assert (cells[0]["regime"], cells[0]["target data"], cells[0]["marks"]) == ("unlabelled", "unlabelled-test", "★")
-    assert (cells[0]["published"], cells[0]["folds - published |"]) == ("65.50", "−4.3 |")
+    assert (cells[0]["row"], cells[0]["UAR"], cells[0]["95 %"]) == ("dann", "61.2", "51.2-71.2")
+    assert (cells[0]["regime"], cells[0]["target data"], cells[0]["marks |"]) == (
+        "unlabelled",
+        "unlabelled-test",
+        "★ |",
+    )
+    assert (cells[0]["published"], cells[0]["folds - published"]) == ("65.50", "-4.3")
     assert (cells[1]["row"], cells[1]["UAR"], cells[1]["95 %"]) == ("chance", "50.0", "")
     assert "variant" not in "".join(lines)
     for one in re.findall(r"(?:^\|.*\n)+", text, re.M):  # all tables are well-formed

@@ -9,8 +9,8 @@ import pytest
 
 from ser.metrics.statistics import Interval
 from ser.results import figures
-from ser.results.figures import confusion_figure, uar_by_shots_figure
-from ser.results.lines import Curve
+from ser.results.figures import Curve, confusion_figure, curves, draw, uar_by_shots_figure
+from ser.results.training import band, similarity_record
 
 CLASSES = ("angry", "happy", "sad")
 SHARES = np.array([[0.812, 0.188, 0], [0.25, 0.5, 0.25], [0.00456, 0.1, 0.89544]])
@@ -87,21 +87,39 @@ def test_figures_are_png_and_the_same_every_time(tmp_path: Path, draw):
     assert len(list((tmp_path / "figures").iterdir())) == 2
 
 
+def latent(n: int, seed: int) -> list[list[float]]:
+    """Latent vectors and activations of some utterances."""
+    rng = np.random.default_rng(seed)
+    return np.column_stack([rng.normal(size=(n, 2)), rng.uniform(1, 5, n)]).round(4).tolist()
+
+
 def test_latent_planes_share_their_axes_within_a_model(tmp_path, monkeypatch):
     written = []
     write = figures._write
     monkeypatch.setattr(figures, "_write", lambda figure, path: (written.append(figure), write(figure, path)))
-    rng = np.random.default_rng(1)
-    planes = {c: figures.Plane(rng.normal(size=(n, 2)), rng.uniform(1, 5, n)) for c, n in (("src", 30), ("tgt", 9))}
+    planes = {"src": latent(30, 1), "tgt": latent(9, 2)}
     figures.latent_figure(tmp_path / "a.png", {"one": planes, "two": {"tgt": planes["tgt"]}}, "title")
     one_src, one_tgt, two_src, two_tgt, colors = written[0].axes
     assert [len(a.collections[0].get_offsets()) for a in (one_src, one_tgt, two_tgt)] == [30, 9, 9]
     assert not two_src.collections
-    assert np.array_equal(one_tgt.collections[0].get_array(), planes["tgt"].activation)
+    assert one_tgt.collections[0].get_array().tolist() == [activation for _, _, activation in planes["tgt"]]
     assert one_src.get_xlim() == one_tgt.get_xlim() != two_tgt.get_xlim()
     assert (one_src.get_title(), one_src.get_ylabel(), colors.get_ylabel()) == ("src", "one\nDim 2", "activation")
     figures.latent_figure(tmp_path / "b.png", {"one": planes, "two": {"tgt": planes["tgt"]}}, "title")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_planes_are_drawn_by_emotion_and_by_corpus(tmp_path, monkeypatch):
+    panels, write = [], figures._write
+    monkeypatch.setattr(figures, "_write", lambda figure, path: (panels.extend(figure.axes), write(figure, path)))
+    plane = {
+        "corpora": ["a", "b"],
+        "classes": ["high", "low"],
+        "points": [[0, 1, 0.5, 1.5], [1, 1, 2, 3], [1, 0, 4, 5]],
+    }
+    figures.plane_figure(tmp_path / "x.png", plane, "title")
+    found = [{c.get_label(): c.get_offsets().tolist() for c in axes.collections} for axes in panels]
+    assert found == [{"high": [[4, 5]], "low": [[0.5, 1.5], [2, 3]]}, {"a": [[0.5, 1.5]], "b": [[2, 3], [4, 5]]}]
 
 
 # ---- Similarity by layer ------------------------------------------------------------------------------------------
@@ -116,7 +134,7 @@ def similarity_curves() -> dict[str, np.ndarray]:
 
 def test_a_band_holds_the_mean_and_leaves_out_batches_without_a_value():
     values = np.array([[0.1, 0.3, np.nan], [0.5, 0.5, np.nan]])
-    mean, low, high = figures.band(values)
+    mean, low, high = band(values)
     assert mean.tolist() == pytest.approx([0.2, 0.5])
     assert low.tolist() == pytest.approx([0.1, 0.5]) and high.tolist() == pytest.approx([0.3, 0.5])
 
@@ -124,19 +142,62 @@ def test_a_band_holds_the_mean_and_leaves_out_batches_without_a_value():
 def test_similarity_has_four_panels_of_four_curves(tmp_path, monkeypatch):
     panels, write = [], figures._write
     monkeypatch.setattr(figures, "_write", lambda figure, path: (panels.extend(figure.axes), write(figure, path)))
-    curves = similarity_curves()
-    curves["after.raw.positive_cross"][:] = np.nan  # no batch had such a pair
-    figures.similarity_figure(tmp_path / "x.png", curves, "title")
+    batches = similarity_curves()
+    batches["after.raw.positive_cross"][:] = np.nan  # no batch had such a pair
+    np.savez(tmp_path / "x.npz", **batches)
+    record = similarity_record(tmp_path / "x.npz")
+    assert record.keys() == batches.keys() - {"after.raw.positive_cross"}
+    figures.similarity_figure(tmp_path / "x.png", record, "title")
     assert [len(axes.lines) for axes in panels] == [4, 3, 4, 4]
     first = panels[0].lines[0]
     assert first.get_label() == "positive, same corpus"
-    assert first.get_ydata().tolist() == pytest.approx(curves["before.raw.positive_same"].mean(1).tolist(), abs=1e-6)
-    figures.similarity_figure(tmp_path / "y.png", curves, "title")
+    assert first.get_ydata().tolist() == pytest.approx(batches["before.raw.positive_same"].mean(1).tolist(), abs=1e-4)
+    figures.similarity_figure(tmp_path / "y.png", record, "title")
     assert (tmp_path / "x.png").read_bytes() == (tmp_path / "y.png").read_bytes()
 
 
-def test_curves_are_read_as_they_were_written(tmp_path):
-    np.savez(tmp_path / "x.npz", **similarity_curves())
-    found = figures.read_curves(tmp_path / "x.npz")
-    assert found.keys() == similarity_curves().keys()
-    assert all(np.array_equal(found[name], value) for name, value in similarity_curves().items())
+# ---- From RESULTS.json ----------------------------------------------------------------------------------------
+
+
+def shots_record() -> dict:
+    """Two tables of a few-shot recipe: the paper's row, one beside it, one without shots, and others."""
+    tables = []
+    for shots, uar in ((5, 0.4), (10, 0.5)):
+        rows = [
+            {"kind": "reference", "label": "chance", "feature": "-", "uar": 0.25},
+            {"kind": "beside", "label": "source_only", "feature": "byol", "uar": 0.3, "interval": [0.2, 0.4],
+             "any_condition": True, "cells": 2},
+            {"kind": "paper", "label": "btl", "feature": "byol", "published_as": "btl", "uar": uar,
+             "interval": [uar - 0.1, uar + 0.1], "confusion": [[0.5, 0.5], [0, 1]], "cells": 2}
+            | ({"published": 45.0} if shots == 5 else {}),
+            {"kind": "variant", "label": "btl_sum", "feature": "byol", "uar": 0.6, "interval": [0.5, 0.7]},
+            {"kind": "shortcut", "label": "shortcut", "feature": "shortcut", "uar": 0.3, "interval": [0.2, 0.4]},
+        ]  # fmt: skip
+        condition = {"task": "", "corpus": "b", "shots": shots, "rotation": False}
+        tables.append({"condition": condition, "classes": ["high", "low"], "rows": rows})
+    return {"title": "A to B", "tables": tables} | dict.fromkeys(("fits", "planes", "latent", "similarity"), [])
+
+
+def test_curves_are_of_the_papers_rows_and_those_beside_them():
+    [(feature, [level, btl])] = curves(shots_record()).items()
+    assert feature == "byol"
+    assert (level.label, level.level, level.uar, level.published) == ("source_only", True, {5: 0.3, 10: 0.3}, {})
+    assert (btl.label, btl.level, btl.uar, btl.published) == ("btl", False, {5: 0.4, 10: 0.5}, {5: 0.45})
+    assert btl.interval == {5: [0.4 - 0.1, 0.5], 10: [0.4, 0.6]}
+    assert curves(shots_record() | {"tables": shots_record()["tables"][:1]}) == {}
+
+
+def test_all_figures_of_a_record_are_drawn(tmp_path):
+    record = shots_record()
+    about = {"task": "t", "label": "btl", "feature": "byol"}
+    plane = {"corpora": ["a"], "classes": ["high"], "points": [[0, 0, 1.0, 2.0]]}
+    record |= {
+        "planes": [about | plane],
+        "similarity": [about | {"curves": {"after.raw.positive_same": [[0.1, 0.2], [0.0, 0.1], [0.2, 0.3]]}}],
+        "latent": [{"task": "t", "label": "btl, byol", "corpora": {"a": latent(9, 1)}}],
+    }
+    draw(record, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "btl-byol-5.png", "btl-byol-10.png", "plane-btl-byol-t.png", "similarity-t-btl-byol.png", "latent-t.png",
+        "uar-by-shots-byol.png",
+    }  # fmt: skip

@@ -14,11 +14,14 @@ from ser.metrics import adjusted_r2
 from ser.metrics.linear_fit import f_test
 from ser.metrics.statistics import resample_speakers
 from ser.randomness import rng
-from ser.results.fits import N_RESAMPLES, Fit, FitLine, bootstrap, fit_of, overview, r2_of_models, score, table
+from ser.results.fits import N_RESAMPLES, Fit, FitLine, bootstrap, fit_of, r2_of_models, score
 from ser.results.published import Published
+from ser.results.record import fit_record
+from ser.results.render import fit_overview, fit_table
 from ser.scoring.score import fits
 from ser.types import Condition
 
+T = Condition("four", "t")
 N_SPEAKERS, PER_SPEAKER, MODELS = 5, 8, 3
 
 
@@ -42,15 +45,25 @@ def run(noise: float, seed: int = 1) -> dict:
     return {"fits": fits({Condition(corpus="t"): table}, {"activation": ratings, "valence": {}}, speaker_of)}
 
 
+def table(lines: list[FitLine], scored: dict, condition: Condition, published: Published | None) -> list[list[str]]:
+    """Print the cells of a table, names first."""
+    found = fit_record(condition, lines, scored, published)
+    return fit_table(found) if found else []
+
+
+def overview(lines: list[FitLine], scored: dict) -> list[list[str]]:
+    return fit_overview([fit_record(T, lines, scored, None)])
+
+
 def line(label: str, noise: float, **fields) -> FitLine:
-    return FitLine(label, "f", ("none",), fits=fit_of([run(noise)], "t"), **fields)
+    return FitLine(label, "f", ("none",), fits=fit_of([run(noise)], T), **fields)
 
 
 def test_fits_are_those_of_each_model_on_what_is_rated_and_no_outlier():
     predicted, ratings, speaker_of = predictions(1.0)
     found = fits({Condition(corpus="t"): predicted}, {"activation": ratings, "valence": {}}, speaker_of)["t"]
     assert set(found) == {"activation"}  # nothing has a valence
-    fit = fit_of([{"fits": {"t": found}}], "t")["activation"]
+    fit = fit_of([{"fits": {"t": found}}], T)["activation"]
     for model in range(MODELS):
         own = predicted[(predicted["split"] == f"fold{model}") & predicted["utt_id"].isin(ratings)].dropna()
         assert len(own) == N_SPEAKERS * PER_SPEAKER - 1 - (model == 0)
@@ -67,13 +80,13 @@ def test_rows_without_a_latent_space_have_no_fits():
     assert (
         fits({Condition(corpus="t"): predicted.drop(columns=["z1", "z2"])}, {"activation": ratings}, speaker_of) == {}
     )
-    assert fit_of([{"fits": {}}], "t") == {}
+    assert fit_of([{"fits": {}}], T) == {}
 
 
 def test_scores_join_models_and_seeds():
     runs = [run(1.0, seed) for seed in (1, 2)]
-    fit = fit_of(runs, "t")["activation"]
-    values = np.concatenate([r2_of_models(fit_of([r], "t")["activation"].moments) for r in runs])
+    fit = fit_of(runs, T)["activation"]
+    values = np.concatenate([r2_of_models(fit_of([r], T)["activation"].moments) for r in runs])
     (found,) = score([FitLine("a", "f", fits={"activation": fit})], seed=1)["activation"].values()
     assert found.r2 == pytest.approx(values.mean())
     assert found.sd == pytest.approx(values.std(ddof=1))
@@ -82,7 +95,7 @@ def test_scores_join_models_and_seeds():
 
 
 def test_the_bootstrap_weighs_speakers():
-    fit = fit_of([run(1.0)], "t")["activation"]
+    fit = fit_of([run(1.0)], T)["activation"]
     drawn = resample_speakers(N_SPEAKERS, rng("bootstrap of fits", 7), N_RESAMPLES)
     assert fit.speakers == tuple(f"t-{s}" for s in range(N_SPEAKERS))
     predicted, ratings, speaker_of = predictions(1.0)
@@ -112,7 +125,7 @@ def without_speaker(whole: Fit, name: str) -> Fit:
 
 
 def test_rows_of_unlike_speakers_are_compared_on_the_same_resamples():
-    whole = fit_of([run(1.0)], "t")["activation"]
+    whole = fit_of([run(1.0)], T)["activation"]
     part = without_speaker(whole, "t-1")
     zeros = whole.moments.copy()
     zeros[:, 1] = 0
@@ -132,7 +145,7 @@ def test_seeds_of_unlike_speakers_are_joined_by_name():
     fit = other["fits"]["t"]["activation"]
     fit["moments"] = [of_model[1:] for of_model in fit["moments"]]
     fit["speakers"] = fit["speakers"][1:]
-    joined = fit_of([other, one], "t")["activation"]
+    joined = fit_of([other, one], T)["activation"]
     assert joined.speakers == tuple(f"t-{s}" for s in range(N_SPEAKERS))
     assert (joined.moments[:MODELS, 0] == 0).all()
     np.testing.assert_array_equal(joined.moments[:MODELS, 1:], fit["moments"])
@@ -156,13 +169,13 @@ def test_intervals_lie_about_what_was_measured():
 
 def test_tells_how_many_utterances_a_fit_stands_on():
     lines = [line("a", 1.0)]
-    rows = table(lines, score(lines, 1), "four: t", None)
+    rows = table(lines, score(lines, 1), T, None)
     n = (3 * (N_SPEAKERS * PER_SPEAKER - 1) - 1) / 3  # one has no rating, one is an outlier to one model of three
     assert dict(zip(*rows, strict=True))["activation: n"] == f"{n:.0f}"
 
 
 def test_where_nothing_can_be_fitted_cells_are_empty():
-    fit = fit_of([run(1.0)], "t")["activation"]
+    fit = fit_of([run(1.0)], T)["activation"]
     one = fit.moments[:, :1] * 0
     one[..., 0, 0] = 1
     nan = np.full(MODELS, np.nan)
@@ -171,20 +184,20 @@ def test_where_nothing_can_be_fitted_cells_are_empty():
         FitLine("none", "f", versus="clear", fits={"activation": Fit(("t-0",), one, nan, nan)}),
     ]
     scored = score(lines, 1)
-    columns = dict(zip(*np.array(table(lines, scored, "four: t", None))[[0, 2]].tolist(), strict=True))
+    columns = dict(zip(*np.array(table(lines, scored, T, None))[[0, 2]].tolist(), strict=True))
     assert columns.pop("activation: n") == "1"
     assert set(list(columns.values())[3:]) == {""}
-    assert overview({"four: t": scored})[2][2] == ""
+    assert overview(lines, scored)[2][2] == ""
 
 
 def test_what_explains_nothing_has_an_asterisk():
     lines = [line("clear", 0.3), line("noise", 1e6)]
     scored = score(lines, seed=1)
     assert [s.is_significant for s in scored["activation"].values()] == [True, False]
-    rows = table(lines, scored, "four: t", None)
+    rows = table(lines, scored, T, None)
     assert rows[0][:5] == ["row", "feature", "target data", "activation: n", "activation: R2"]
     assert [row[4].endswith("*") for row in rows[1:]] == [False, True]
-    assert [row[2].split(" ")[0].endswith("*") for row in overview({"four: t": scored})[1:]] == [False, True]
+    assert [row[2].split(" ")[0].endswith("*") for row in overview(lines, scored)[1:]] == [False, True]
 
 
 PUBLISHED = {
@@ -199,18 +212,18 @@ PUBLISHED = {
 def test_published_values_stand_beside_ours_and_alone():
     published = build(Published, PUBLISHED, "published.yaml")
     ours = [line("metric_act", 0.3, published="act"), line("other", 0.3)]
-    rows = table(ours, score(ours, 1), "four: t", published)
+    rows = table(ours, score(ours, 1), T, published)
     columns = dict(zip(rows[0], rows[1], strict=True))
     assert columns["activation: published"] == "0.31 ± 0.05, 0.30 ± 0.04"
     assert columns["activation: published distances"] == "0.20 ± 0.01"
     assert len(rows) == 3
     holes = [FitLine("metric_act", "f", published="act"), FitLine("other", "f")]
-    assert table(holes, {}, "four: t", published) == [
+    assert table(holes, {}, T, published) == [
         ["row", "feature", "activation: R2", "activation: published", "activation: published distances"],
         ["metric_act", "f", "not run", "0.31 ± 0.05, 0.30 ± 0.04", "0.20 ± 0.01"],
     ]
-    assert table(holes, {}, "four: u", published) == []
-    assert published.uar_text("act", "four: t") == "50.00 ± 4.00"
+    assert table(holes, {}, Condition("four", "u"), published) == []
+    assert published.uar_text("act", T) == "50.00 ± 4.00"
 
 
 def test_published_values_come_with_their_deviations():

@@ -7,23 +7,20 @@ import json
 import numpy as np
 import pytest
 
-from ser.bin.results import PAGE_CODE
 from ser.recipe.recipe import Recipe
-from ser.results.lines import Line, reference_lines, score_lines
+from ser.results.fits import FitLine
+from ser.results.lines import Line, reference_lines
+from ser.results.page import PAGE_CODE
 from ser.results.published import Published
-from ser.results.record import (
-    fit_records,
-    learning_curves,
-    plane_record,
-    probe_records,
-    rounded,
-    table_record,
-    text_of,
-)
+from ser.results.record import fit_record, probe_records, rounded, table_record, text_of
+from ser.results.scores import score_lines
 from ser.results.standings import with_standings
-from tests.test_house import FLOOR_OF, ROOT, imported
+from ser.results.training import learning_curves, plane_record
+from ser.types import Condition
+from tests.test_house import ROOT
 
 CLASSES = ("high", "low")
+FIVE = Condition(corpus="t", shots=5)
 PAPER = Published(
     source="A 2020, Table 1",
     uar={"ours": {5: 70.0}, "cited": {5: 60.0}},
@@ -40,7 +37,7 @@ ABOUT = {
 def line(label: str, right: int, **more) -> Line:
     counts = np.array([[[[right, 4 - right], [0, 2]]] * 8])  # eight speakers; of "low" everything is recognized
     speakers = [f"t-{i}" for i in range(8)]
-    return Line(label, "byol", 5, ("k-shot",), counts, speakers, cells=2, one_class=1, **more)
+    return Line(label, "byol", FIVE, ("k-shot",), counts, speakers, cells=2, one_class=1, **more)
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +45,11 @@ def table() -> dict:
     lines = [
         line("ours", 3, published="ours", versus="variant"),
         line("variant", 4),
-        Line("hole", "byol", 5, hole="h"),
+        Line("hole", "byol", FIVE, hole="h"),
     ]
-    lines.append(Line("cited", "-", 5, published="cited"))
-    entries = with_standings(score_lines([*reference_lines(lines[0], CLASSES, "high"), *lines], 1), 1)
-    return table_record(5, entries, CLASSES, PAPER, ABOUT | {("hole", "byol"): {"kind": "variant"}}, task="", shots=5)
+    lines.append(Line("cited", "-", FIVE, published="cited"))
+    entries = with_standings(score_lines([*reference_lines(lines[0], CLASSES, "high"), *lines], 1, CLASSES), 1)
+    return table_record(FIVE, entries, CLASSES, PAPER, ABOUT | {("hole", "byol"): {"kind": "variant"}})
 
 
 def row_of(table: dict, label: str) -> dict:
@@ -60,12 +57,8 @@ def row_of(table: dict, label: str) -> dict:
 
 
 def test_a_table_tells_who_was_tested(table):
-    assert (table["condition"], table["heading"], table["shots"], table["classes"]) == (
-        5,
-        "5 shots",
-        5,
-        list(CLASSES),
-    )
+    assert table["condition"] == {"task": "", "corpus": "t", "shots": 5, "rotation": False}
+    assert table["classes"] == list(CLASSES)
     assert (table["n_utterances"], table["n_speakers"], table["n_true"]) == (48, 8, {"high": 32, "low": 16})
 
 
@@ -78,14 +71,14 @@ def test_a_scored_row_has_every_number_of_the_page(table):
     assert row["interval"] == [0.875, 0.875]  # all speakers alike
     assert row["confusion"] == [[0.75, 0.25], [0.0, 1.0]]
     assert (row["difference"], row["difference_interval"], row["versus"]) == (-0.125, [-0.125, -0.125], "variant")
-    assert row["p"] == round(2 / 2**8, 5)
+    assert row["p"] == round(2 / 2**8, 6)
     assert row["worse"] is True
     assert (row["one_class"], row["cells"]) == (1, 2)
     assert (row["published"], row["published_text"], row["minus_published"]) == (70.0, "70.00 ± 1.50", 17.5)
-    assert row["published_confusion"] == [[0.8, 0.2], [0.4, 0.6]]
+    assert row["published_confusion"] == [[80, 20], [40, 60]]
     assert row["best"] == {
         "label": "variant", "feature": "byol", "difference": -0.125, "interval": [-0.125, -0.125],
-        "p": round(2 / 2**8, 5), "can_tell": True, "worse": True,
+        "p": round(2 / 2**8, 6), "can_tell": True, "worse": True,
     }  # fmt: skip
     assert "marks" not in row  # neither best nor a tie
     assert row_of(table, "variant")["marks"] == "★"
@@ -99,13 +92,14 @@ def test_references_holes_and_cited_systems_have_what_there_is_of_them(table):
     }  # fmt: skip
     assert row_of(table, "hole") == {"kind": "variant", "label": "hole", "feature": "byol", "hole": "h"}
     assert row_of(table, "cited") == {
-        "kind": "cited", "label": "cited", "feature": "-", "published": 60.0, "published_text": "60.00"
+        "kind": "cited", "label": "cited", "feature": "-", "published_as": "cited", "published": 60.0,
+        "published_text": "60.00",
     }  # fmt: skip
 
 
 def test_a_matrix_of_a_row_that_is_not_there_stands_alone():
-    table = table_record(5, [Line("else", "-", 5)], CLASSES, PAPER, {})
-    assert table["rows"][-1]["published_confusion"] == [[0.8, 0.2], [0.4, 0.6]]
+    table = table_record(FIVE, [Line("else", "-", FIVE)], CLASSES, PAPER, {})
+    assert table["rows"][-1]["published_confusion"] == [[80, 20], [40, 60]]
     assert table["rows"][-1]["kind"] == "cited"
 
 
@@ -113,6 +107,10 @@ def test_numbers_are_short_and_none_is_nan():
     assert rounded(1 / 3) == 0.333333
     assert rounded(float("nan")) is None
     assert rounded(None) is None
+    assert rounded((1 / 3, 1)) == [0.333333, 1]
+    assert rounded((0.5, float("nan"))) is None
+    assert rounded({"high": float("nan"), "low": np.float64(2 / 3)}) == {"high": None, "low": 0.666667}
+    assert rounded("★") == "★"
     with pytest.raises(ValueError, match="Out of range float"):
         text_of({"a": float("nan")})
 
@@ -155,21 +153,19 @@ def test_probes_are_means_over_seeds():
     seeds = [{"probes": {"corpus": {"uar": uar, "chance": 0.5}}, "proxy_a_distance": uar} for uar in (0.6, 0.8)]
     assert probe_records([("arousal", "dann", "byol", seeds)]) == [
         {"task": "arousal", "label": "dann", "feature": "byol", "proxy_a_distance": 0.7,
-         "probes": {"corpus": {"uar": 0.7, "sd": 0.1414, "chance": 0.5}}}
+         "probes": {"corpus": {"uar": 0.7, "sd": 0.141421, "chance": 0.5}}}
     ]  # fmt: skip
     [alone] = probe_records([("arousal", "dann", "byol", seeds[:1])])
     assert alone["probes"]["corpus"] == {"uar": 0.6, "sd": None, "chance": 0.5}
 
 
 def test_fits_of_nothing_are_no_records():
-    assert fit_records({"four_class: a": {}}, {}, None) == []
+    assert fit_record(Condition("four_class", "a"), [FitLine("act", "f")], {}, None) is None
 
 
-def test_a_page_is_made_again_when_its_code_changes():
-    """Whatever stage 6 imports of its own floor decides what it writes."""
-    files = [ROOT / "ser" / name for name in PAGE_CODE if (ROOT / "ser" / name).is_file()]
-    rooms = set().union(*(imported(path) for path in files)) - {"build"}  # whose rows are told one by one
-    assert {f"{name}.py" for name in rooms if FLOOR_OF[name] == FLOOR_OF["results"]} <= set(PAGE_CODE)
+def test_numbers_are_made_again_when_their_code_changes():
+    """Whatever stage 6 imports of its own floor, and formulas, decide what it writes."""
+    assert {"results", "metrics"} <= set(PAGE_CODE)
 
 
 # ---- What is committed ----------------------------------------------------------------------------------------
@@ -201,6 +197,6 @@ def test_shares_of_utterances_add_up_to_whole_ones():
     counts = np.zeros((1, 2, 3, 3))
     counts[0, :, 0] = 1 / 3 - 1e-12, 1 / 3, 1 / 3
     counts[0, 1, 0] = 4 / 3 - 1e-12, 4 / 3, 4 / 3
-    chance = Line("chance", "-", 5, (), counts, ["t-0", "t-1"])
-    table = table_record(5, score_lines([chance], 1), ("a", "b", "c"), None, {}, task="", shots=5)
+    chance = Line("chance", "-", FIVE, (), counts, ["t-0", "t-1"])
+    table = table_record(FIVE, score_lines([chance], 1, ("a", "b", "c")), ("a", "b", "c"), None, {})
     assert (table["n_utterances"], table["n_true"]) == (5, {"a": 5, "b": 0, "c": 0})

@@ -8,11 +8,17 @@ import numpy as np
 import pytest
 
 from ser.metrics.statistics import holm, paired_speaker_test
-from ser.results import lines as results
-from ser.results.lines import Line, Scored, reference_lines, score_lines
+from ser.results import scores as results
+from ser.results.lines import Line, reference_lines
+from ser.results.record import table_record
+from ser.results.render import markdown_table
+from ser.results.scores import Scored, score_lines
 from ser.results.standings import smallest_p, with_standings
+from ser.results.words import NOTES
+from ser.types import Condition
 
 N_SPEAKERS = 8
+FIVE = Condition(shots=5)
 
 
 def counts_of(right: list[int]) -> np.ndarray:
@@ -24,7 +30,7 @@ def line(label: str, right: int | list[int], **more) -> Line:
     of_speakers = [right] * N_SPEAKERS if isinstance(right, int) else right
     speakers = [f"t-{i}" for i in range(len(of_speakers))]
     return Line(
-        label, more.pop("feature", "byol"), 5, counts=counts_of(of_speakers), speakers=speakers, cells=2, **more
+        label, more.pop("feature", "byol"), FIVE, counts=counts_of(of_speakers), speakers=speakers, cells=2, **more
     )
 
 
@@ -153,7 +159,7 @@ def test_chance_majority_and_holes_stand_aside():
         [
             *reference_lines(line("one", 4), ("high", "low"), "high"),
             line("one", 1),
-            Line("hole", "byol", 5, hole="h"),
+            Line("hole", "byol", FIVE, hole="h"),
         ],
         1,
     )
@@ -163,13 +169,15 @@ def test_chance_majority_and_holes_stand_aside():
 
 
 def test_a_table_of_holes_stays_one():
-    holes = [Line("hole", "byol", 5, hole="h")]
+    holes = [Line("hole", "byol", FIVE, hole="h")]
     assert with_standings(holes, 1) == holes
 
 
-def test_marks_are_printed_and_told():
-    entries = with_standings(score_lines([line("one", 4), line("two", 3)], 1), 1)
-    rows = [row.split("|")[-2].strip() for row in results.markdown_table(entries, ("high", "low")).splitlines()]
+def test_marks_are_printed_and_defined():
+    entries = with_standings(score_lines([line("one", 4), line("two", 3)], 1, ("high", "low")), 1)
+    table = table_record(FIVE, entries, ("high", "low"), None, {})
+    rows = [row.split("|")[-2].strip() for row in markdown_table(table).splitlines()]
     assert rows == ["marks", "---:", "★", ""]
-    for mark in "★☆=?▽":
-        assert f"{mark} " in results.DEFINITIONS or f"{mark}:" in results.DEFINITIONS
+    defined = " ".join(f"{term}: {text}" for term, text in NOTES)
+    for mark in "★☆=?▽†":
+        assert f"{mark}:" in defined

@@ -1,0 +1,199 @@
+"""A number is one value in RESULTS.json, printed alike in RESULTS.md, egs/RESULTS.md and report.html; measures follow
+from their entries in all of them."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from ser.report import markdown as all_recipes
+from ser.report.collect import Found, find_results, systems_of
+from ser.report.page import page
+from ser.results import measures, render
+from ser.results.measures import EVERYWHERE, MEASURES, Measure, percent
+from ser.results.record import condition_of, read_record
+from ser.results.words import definitions, paragraph
+from tests.results.tables import CLASSES, FIVE, cells_of_pipes, entries, line, scored, table_of
+from tests.test_house import ROOT
+
+RECIPES = sorted(path.parent.name for path in ROOT.glob("egs/*/RESULTS.json"))
+
+
+class Tables(HTMLParser):
+    """Reads the tables of scores of the report: id of a table's place -> its rows, cells as text."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.found: dict[str, list[list[str]]] = {}
+        self.place, self.cell, self.in_scores = "", None, False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        about = dict(attrs)
+        if tag == "details" and about.get("class") == "result":
+            self.place = about["id"]
+        elif tag == "table":
+            self.in_scores = about.get("class") == "scores" and self.place not in self.found
+            if self.in_scores:
+                self.found[self.place] = []
+        elif tag == "tr" and self.in_scores:
+            self.found[self.place].append([])
+        elif tag in ("td", "th") and self.in_scores:
+            self.cell = ""
+        elif tag == "span" and self.cell is not None:
+            self.cell += " "
+
+    def handle_data(self, data):
+        if self.cell is not None:
+            self.cell += data
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th") and self.cell is not None:
+            self.found[self.place][-1].append(self.cell.strip())
+            self.cell = None
+        elif tag == "table":
+            self.in_scores = False
+
+
+def plain(cell: str) -> str:
+    """Undo what the report sets otherwise."""
+    return cell.replace("−", "-").replace("–", "-")
+
+
+@pytest.fixture(scope="module")
+def committed() -> list[Found]:
+    return find_results(ROOT / "egs")
+
+
+@pytest.fixture(scope="module")
+def html(committed) -> dict[str, list[list[str]]]:
+    records = [found.record for found in committed]
+    return Tables(page(committed, systems_of(records))).found
+
+
+def table_in(text: str, heading: str) -> list[dict[str, str]]:
+    """Read the Markdown table under a heading."""
+    section = text.split(f"\n## {heading}\n", 1)[1]
+    names, _, *rows = cells_of_pipes(re.search(r"^\|(?:.*\n\|)*.*$", section, re.M)[0])
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_page_and_the_report_print_the_same(name, html):
+    record = read_record(ROOT / "egs" / name / "RESULTS.json")
+    text = (ROOT / "egs" / name / "RESULTS.md").read_text()
+    n = 0
+    for table in record["tables"]:
+        condition = condition_of(table)
+        place = re.sub(r"[^A-Za-z0-9_]+", "-", f"{name}-{condition}").strip("-")
+        head, *rows = html[place]
+        ours = table_in(text, str(condition))
+        ours = [cells for cells, row in zip(ours, render.rows_of(table), strict=True) if row["kind"] != "variant"]
+        theirs = [row for row in rows if len(row) == len(head)]
+        ours = [cells for cells in ours if not cells["UAR"].startswith("not run") and cells["UAR"]]
+        assert len(ours) == len(theirs)
+        for cells, row in zip(ours, theirs, strict=True):
+            for column, cell in zip(head[3:], row[3:], strict=True):
+                if column in cells:
+                    assert plain(cell) == cells[column], (condition, cells["row"], column)
+                    n += bool(cell)
+    assert n > 10 or record["environment"] is None
+
+
+def test_the_page_of_all_recipes_prints_the_same(committed):
+    """Each system's line there is, but for columns that it has not, its line on its own page."""
+    systems = systems_of([found.record for found in committed])
+    text = all_recipes.markdown(committed, systems)
+    assert text == (ROOT / "egs" / "RESULTS.md").read_text()
+    lines = {line for line in text.splitlines() if line.startswith("| ")}
+    n = 0
+    for system in systems:
+        if system.is_shown_first and system.uar is not None and system.row["kind"] != "reference":
+            own = table_in((ROOT / "egs" / system.recipe["recipe"] / "RESULTS.md").read_text(), str(system.tested))
+            label = render.name_cells(system.row)["row"]
+            [cells] = [c for c in own if (c["row"], c["feature"]) == (label, system.feature)]
+            where = f"| {system.recipe['recipe']}, {system.condition} |"
+            name = f"| {system.label} | {system.feature} |"
+            found = [row for row in lines if where in row and name in row and f"| {cells['UAR']} |" in row]
+            assert any(f"| {cells['UAR']} | {cells['95 %']} |" in row for row in found), (where, name)
+            n += 1
+    assert n > 250
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_committed_pages_are_rendered_from_the_numbers_beside_them(name):
+    for numbers in (ROOT / "egs" / name).glob("RESULTS.json"):
+        assert numbers.with_suffix(".md").read_text() == render.markdown(read_record(numbers))
+
+
+def test_committed_mistakes_are_rendered_from_the_numbers_beside_them():
+    from ser.mistakes.render import FORMAT, markdown
+
+    paths = list(ROOT.glob("egs/*/MISTAKES.md"))
+    assert paths
+    for path in paths:
+        assert path.read_text() == markdown(read_record(path.with_suffix(".json"), FORMAT))
+
+
+# ---- A measure is one entry -----------------------------------------------------------------------------------
+
+WORST = Measure(
+    "worst_class", "worst class", lambda entry: entry.scores["recall"].min(), percent,
+    definition="the lowest recall.", tables=EVERYWHERE,
+)  # fmt: skip
+F1_BY_CLASS = Measure("f1_by_class", "F1 {}", lambda entry: {name: 0.123 for name in entry.classes})
+STAGE_5 = Measure("ece", "ECE", lambda entry: entry.line.measured.get("ece"), measures.number, definition="an error.")
+
+
+@pytest.fixture
+def more_measures(monkeypatch):
+    """Three more entries, which is all that a new measure takes."""
+    monkeypatch.setattr(measures, "MEASURES", (*MEASURES, WORST, F1_BY_CLASS, STAGE_5))
+
+
+def test_a_new_entry_shows_in_the_record_and_on_every_page(more_measures):
+    from tests.report.records import record
+
+    [found] = scored(line("BTL", measured={"ece": 0.0712}))
+    table = table_of([found])
+    [row] = table["rows"]
+    worst = min(found.scores["recall"])
+    assert row["worst_class"] == pytest.approx(worst, abs=5e-7)
+    assert row["f1_by_class"] == dict.fromkeys(CLASSES, 0.123)
+    assert row["ece"] == 0.0712
+
+    text = f"{100 * worst:.1f}"
+    head, _, cells = cells_of_pipes(render.markdown_table(table))
+    on_page = dict(zip(head, cells, strict=True))
+    assert (on_page["worst class"], on_page["F1 sad"], on_page["ECE"]) == (text, "12.3", "0.07")
+    terminal = render.text_table(table).splitlines()
+    assert terminal[1][terminal[0].index("worst class") :].startswith(text)
+    assert "ECE" not in terminal[0]
+
+    own = record("a2b", [table], definitions=definitions(), corpora={"t": {"title": "T"}})
+    assert "worst class: the lowest recall." in paragraph(own["definitions"]["tables"])
+    systems = systems_of([own])
+    [rows] = Tables(page([Found("a2b", own)], systems)).found.values()
+    in_report = dict(zip(*rows, strict=True))
+    assert in_report["worst class"] == text and "ECE" not in in_report
+    summary = all_recipes.markdown([Found("a2b", own)], systems)
+    assert "worst class |" in summary and f"| {text} |" in summary
+
+
+def test_an_old_record_without_the_measure_has_no_column(more_measures):
+    table = table_of(entries())
+    for row in table["rows"]:
+        for key in ("worst_class", "f1_by_class", "ece"):
+            row.pop(key, None)
+    head = cells_of_pipes(render.markdown_table(table))[0]
+    assert not {"worst class", "F1 sad", "ECE"} & set(head)
+    assert condition_of(table) == FIVE
+
+
+def test_keys_and_columns_of_entries_are_unlike():
+    for entries_of_table in (MEASURES, measures.FIT_MEASURES):
+        keys = [measure.key for measure in entries_of_table]
+        names = [measure.name for measure in entries_of_table if measure.name]
+        assert len(keys) == len(set(keys)) and len(names) == len(set(names))

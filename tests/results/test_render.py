@@ -1,0 +1,348 @@
+"""From RESULTS.json to pages: every number on its line, holes with their reason, Markdown well-formed."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ser.metrics.statistics import mean_scores
+from ser.results import render
+from ser.results.lines import Line, confusion_shares, reference_lines
+from ser.results.measures import MEASURES, PAGE, columns_of
+from ser.results.published import Published
+from ser.results.record import FORMAT, probe_records
+from ser.results.words import definitions, notes_of, paragraph
+from ser.types import Condition
+from tests.results.tables import (
+    CLASSES,
+    FIVE,
+    PAPER,
+    SPEAKERS,
+    TEN,
+    cell,
+    cells_of_pipes,
+    counts_of,
+    entries,
+    hole,
+    line,
+    scored,
+    table_of,
+)
+
+
+def test_cells_are_per_cent():
+    entry = scored(line("BTL", measured={"uar_mean_of_folds": 0.4567, "episodic": 0.4321}))[0]
+    scores = mean_scores(entry.line.counts)
+    for column, value in (("UAR", scores["uar"]), ("sd", scores["uar_sd"]), ("WA", scores["wa"]),
+                          ("F1", scores["macro_f1"]), *zip(CLASSES, scores["recall"], strict=True)):  # fmt: skip
+        assert cell(entry, column) == f"{100 * value:.1f}", column
+    low, high = entry.interval
+    assert cell(entry, "95 %") == f"{100 * low:.1f}-{100 * high:.1f} ‡"  # of six speakers
+    assert (cell(entry, "folds"), cell(entry, "episodic")) == ("45.7", "43.2")
+    assert [cell(entry, name) for name in ("row", "feature", "target data")] == ["BTL", "byol", "k-shot"]
+
+
+def test_a_row_that_predicts_a_single_class_is_marked():
+    assert cell(scored(line("BTL", one_class=2))[0], "row") == "BTL †2/6"
+    assert cell(scored(line("BTL"))[0], "row") == "BTL"
+
+
+def test_markdown_has_one_row_per_line_with_as_many_cells_as_columns():
+    for published in (None, PAPER):
+        rows = cells_of_pipes(render.markdown_table(table_of(entries(), published), bool(published)))
+        empty = ["folds", "episodic", "marks"]  # columns that no row fills are left out
+        empty += [] if published else ["published", "folds - published"]
+        names = [*render.NAMES, *columns_of(MEASURES, PAGE, CLASSES)]
+        assert rows[0] == [name for name in names if name not in empty]
+        assert set("".join(rows[1])) == {"-", ":"}
+        assert {len(row) for row in rows} == {len(rows[0])}
+        labels = ["chance", "majority (angry)", "BTL", "EMOFSL †1/6", "LR", "FSTL", "EMOFSL"]
+        assert [row[0] for row in rows[2:]] == labels
+
+
+def test_holes_are_printed_with_their_reason():
+    assert cell(entries()[-2], "UAR") == "not run: no s3prl"
+    assert "not run: no s3prl" in render.markdown_table(table_of(entries()))
+    assert "not run: no s3prl" in render.text_table(table_of(entries()))
+
+
+def test_a_table_without_scores_has_only_the_columns_that_can_be_filled():
+    table = render.markdown_table(table_of(entries()[-2:], PAPER), True)
+    assert cells_of_pipes(table) == [
+        ["row", "feature", "published", "UAR"],
+        ["---", "---", "---:", "---:"],
+        ["FSTL", "wav2vec2", "", "not run: no s3prl"],
+        ["EMOFSL", "wav2vec2", "65.72", "not run: no GPU"],
+    ]
+
+
+@pytest.mark.parametrize("published", [None, PAPER])
+def test_text_table_is_aligned(published):
+    text = render.text_table(table_of(entries(), published), bool(published)).splitlines()
+    assert len(text) == 1 + 7
+    for name in ("UAR", "published") if published else ("UAR",):
+        column = text[0].index(name)
+        for row, entry in zip(text[1:], entries(), strict=True):
+            assert row[column:].startswith(cell(entry, name, published))
+            assert row == row.rstrip()
+    assert ("published" in text[0]) == bool(published)
+
+
+# ---- The paper's numbers --------------------------------------------------------------------------------------
+
+
+def test_published_values_stand_with_ours_and_the_difference_of_unrounded_numbers():
+    found = entries()
+    columns = ("published", "folds - published")
+    uar = [100 * entry.uar_as_printed for entry in found[2:4]]
+    assert uar == [100 * entry.scores["uar"] for entry in found[2:4]]  # they have no folds
+    assert [cell(found[2], name, PAPER) for name in columns] == ["40.25", f"{uar[0] - 40.25:+.1f}"]
+    assert [cell(found[3], name, PAPER) for name in columns] == ["65.72", f"{uar[1] - 65.72:+.1f}"]
+    for entry in (found[0], found[4]):  # chance, and a row that is none of the paper's
+        assert [cell(entry, name, PAPER) for name in columns] == ["", ""]
+    assert [cell(found[-1], name, PAPER) for name in columns] == ["65.72", ""]
+    assert cell(found[-1], "UAR", PAPER) == "not run: no GPU"
+
+
+def test_published_values_are_held_against_the_mean_of_folds():
+    [found] = scored(line("BTL", measured={"uar_mean_of_folds": 0.4567}, published="btl"))
+    assert cell(found, "folds - published", PAPER) == f"{45.67 - 40.25:+.1f}"
+
+
+def test_published_values_are_those_of_the_same_number_of_shots():
+    btl, emofsl = entries(TEN)[2:4]
+    assert cell(btl, "published", PAPER, TEN) == cell(btl, "folds - published", PAPER, TEN) == ""
+    assert cell(emofsl, "published", PAPER, TEN) == "70.00"
+    assert cell(emofsl, "published", PAPER, Condition(corpus="t", shots=10)) == "70.00"  # of the recipe's target
+
+
+def test_stamps_stand_beside_the_label_and_leave_it_to_be_found():
+    lines = [line("BTL", stamps=["speaker ~ emotion"]), line("FSTL", 0.6, 4, versus="BTL", one_class=1, stamps=["x"])]
+    btl, fstl = scored(*lines)
+    assert cell(btl, "row") == "BTL [speaker ~ emotion]"
+    assert cell(fstl, "row") == "FSTL †1/6 [x]"
+    assert fstl.p is not None and cell(fstl, "difference").endswith("(BTL)")
+
+
+# ---- Confusion matrices ---------------------------------------------------------------------------------------
+
+
+def test_confusion_is_in_per_cent_of_each_true_class():
+    [entry] = scored(line("BTL", published="btl"))
+    shares = confusion_shares(entry.line)
+    slow = np.zeros((3, 3))
+    for draw in entry.line.counts:
+        for speaker in draw:
+            slow += speaker
+    for i in range(3):
+        assert shares[i] == pytest.approx(slow[i] / slow[i].sum())
+    [text] = render.confusions(table_of([entry]), None)
+    rows = cells_of_pipes(text.split("\n\n")[1])
+    assert rows[0] == ["true \\ predicted", *CLASSES]
+    assert rows[2:5] == [[name, *(f"{100 * v:.2f}" for v in shares[i])] for i, name in enumerate(CLASSES)]
+
+
+def test_confusion_of_the_paper_stands_beneath_ours():
+    theirs = """\
+| true \\ predicted | angry | happy | sad |
+| --- | ---: | ---: | ---: |
+| angry | 80.00 | 15.50 | 4.50 |
+| happy | 20.25 | 50.50 | 29.25 |
+| sad | 0.00 | 33.33 | 66.67 |
+"""
+    source = PAPER.confusion_source
+    btl, emofsl = render.confusions(table_of(entries(), PAPER), source)
+    ours = [
+        render.confusion_text(np.round(100 * confusion_shares(entry.line), 4).tolist(), CLASSES)
+        for entry in entries()[2:4]
+    ]
+    assert btl == f"<details><summary>BTL, byol</summary>\n\n{ours[0]}\n</details>"
+    assert emofsl.startswith("<details><summary>EMOFSL, byol</summary>")
+    assert emofsl.index(ours[1]) < emofsl.index("Published (A 2020, Fig. 2):") < emofsl.index(theirs)
+    elsewhere = render.confusions(table_of(entries(TEN), PAPER, TEN), source)
+    assert len(elsewhere) == len(render.confusions(table_of(entries()), None)) == 2
+    assert "Published" not in "".join(elsewhere)
+    [alone] = render.confusions(table_of(entries()[-2:], PAPER), source)  # nothing was run
+    assert alone.startswith("<details><summary>emofsl, published (A 2020, Fig. 2)</summary>")
+    assert theirs in alone
+    [uncalled] = render.confusions(table_of([], PAPER), source)  # no row is that method
+    assert uncalled == alone
+
+
+# ---- Against shots --------------------------------------------------------------------------------------------
+
+
+def sweep() -> list[dict]:
+    """Tables of 5 and 10 shots: rows with shots, one without, one that was not run."""
+    source_only = Line("source only", "byol", target_data=(), counts=counts_of(0.2, 2), speakers=SPEAKERS, cells=6)
+    tables = []
+    for condition, skill in ((FIVE, 0.4), (TEN, 0.8)):
+        lines = [
+            source_only,
+            line("BTL", skill, condition.shots, published="btl"),
+            line("EMOFSL", skill, condition.shots + 1, published="emofsl"),
+            hole("LR", "byol", "not trained"),
+            hole("EMOFSL", "wav2vec2", "no GPU", published="emofsl"),
+        ]
+        lines = [one if one.is_everywhere else dataclasses.replace(one, condition=condition) for one in lines]
+        found = scored(*reference_lines(source_only, CLASSES, "angry"), *lines)
+        tables.append(table_of(found, PAPER, condition))
+    return tables
+
+
+def test_uar_against_shots():
+    tables = sweep()
+
+    def text(shots: int, place: int) -> str:
+        row = tables[shots // 10]["rows"][place]
+        low, high = row["interval"]
+        return f"{100 * row['uar']:.1f} [{100 * low:.1f}-{100 * high:.1f} ‡]"
+
+    rows = cells_of_pipes(render.overview(tables, True))
+    assert rows[0] == ["row", "feature", "5 shots", "10 shots", "published"]
+    assert rows[2:] == [
+        ["source only", "byol", text(5, 2), text(5, 2), ""],
+        ["BTL", "byol", text(5, 3), text(10, 3), "40.25 / -"],
+        ["EMOFSL", "byol", text(5, 4), text(10, 4), "65.72 / 70.00"],
+        ["EMOFSL", "wav2vec2", "not run", "not run", "65.72 / 70.00"],
+    ]
+
+
+def test_corpora_have_a_mean():
+    found = scored(line("BTL"), line("LR", 0.9, 1))
+    tables = [table_of(found, condition=Condition("t", corpus)) for corpus in "ab"]
+    tables[1]["rows"][0]["uar"] = 0.25
+    rows = cells_of_pipes(render.overview(tables))
+    assert rows[0] == ["row", "feature", "t: a", "t: b", "mean"]
+    assert rows[2][-1] == f"{100 * (found[0].scores['uar'] + 0.25) / 2:.1f}"
+    tables[1]["rows"] = tables[1]["rows"][:1]  # LR was not made for b
+    assert cells_of_pipes(render.overview(tables))[3][-2:] == ["", ""]
+
+
+# ---- Page -----------------------------------------------------------------------------------------------------
+
+ENVIRONMENT = {"date": "2023-10-31", "python": "3.10.1", "machine": "Linux x86_64", "ser": "0.1",
+               "commit": "abc (2023-10-30)", "packages": {"torch": "2.8.0"}}  # fmt: skip
+
+
+def record_of(tables: list[dict], environment: dict | None = ENVIRONMENT, published: Published | None = None, **more):
+    """Make a RESULTS.json, as far as a page needs it."""
+    corpus = {"title": "Corpus A", "release": "full", "n_utterances": 2, "n_speakers": 1, "formats": {"16 kHz": 2}}
+    return {
+        "format": FORMAT,
+        "made_from": "0123abcd",
+        "title": "A to B",
+        "stamps": ["PARTIAL CORPUS: a"],
+        "environment": environment,
+        "needs": None if environment else "IEMOCAP",
+        "features": {"byol": "feature `byol`"} if environment else {},
+        "corpora": {"b": {"title": "B", "missing": "B"}, "a": corpus if environment else {"title": "A"}},
+        "source": published and published.source,
+        "note": published and published.note,
+        "confusion_source": published and published.confusion_source,
+        "definitions": definitions(),
+        "tables": tables,
+        "fits": [],
+        "probes": [],
+    } | more
+
+
+def test_page():
+    tables = [table_of(entries(c), PAPER, c) for c in (FIVE, TEN)]
+    page = render.markdown(record_of(tables))
+    lines = page.splitlines()
+    assert lines[0] == "<!-- Written by `python -m ser.bin.results` from 0123abcd; do not edit. -->"
+    assert lines[2] == "# A to B"
+    for text in ("**PARTIAL CORPUS: a**", "- date: 2023-10-31", "- python 3.10.1, Linux x86_64, torch 2.8.0",
+                 "- ser 0.1, commit abc (2023-10-30)",
+                 "- corpus `a`: Corpus A, full release, 2 utterances, 1 speakers, 16 kHz",
+                 "- feature `byol`", "## 5 shots", "## 10 shots", "## UAR against shots"):  # fmt: skip
+        assert text in lines
+    assert all(page.count(render.markdown_table(table)) for table in tables)
+    assert page.count("<details>") == page.count("</details>") == 4  # BTL and EMOFSL, the rows of the paper
+    assert page.count(render.wrapped(paragraph(definitions()["tables"]))) == 2
+    assert render.overview(tables) in page
+    assert render.holds_scores(page)
+
+
+def test_page_with_one_number_of_shots_has_no_sweep():
+    assert "UAR against shots" not in render.markdown(record_of([table_of(entries())]))
+
+
+def test_page_names_the_paper_and_where_it_contradicts_itself():
+    table = table_of(entries(), PAPER)
+    page = render.markdown(record_of([table], published=PAPER))
+    told = "Folds - published: our mean over folds, or our UAR where a fold lacks a class, minus it."
+    assert f"Published: UAR of A 2020, Table 1. {told} The note." in page.replace("\n", " ")
+    assert render.markdown_table(table, True) in page
+
+
+def test_page_of_what_was_not_run_shows_only_the_paper():
+    holes = [entry for entry in entries() if isinstance(entry, Line)]
+    record = record_of([table_of(holes, PAPER)], environment=None, published=PAPER)
+    page = render.markdown(record)
+    assert "| EMOFSL | wav2vec2 | 65.72 | not run: no GPU |" in page.splitlines()
+    assert "emofsl, published (A 2020, Fig. 2)" in page
+    assert "Published: UAR of A 2020, Table 1. The note." in page
+    for text in ("## Environment", "bootstrap", "corpus `a`", "feature `byol`"):
+        assert text not in page
+    assert not render.holds_scores(page)
+    assert render.text(record) == "A to B: not run, needs IEMOCAP\n"
+
+
+def test_a_page_is_written_only_where_it_changed(tmp_path: Path):
+    from ser.results.record import text_of
+
+    numbers = tmp_path / "RESULTS.json"
+    numbers.write_text(text_of(record_of([table_of(entries())])))
+    assert render.write_page(numbers)
+    assert not render.write_page(numbers)
+    (tmp_path / "RESULTS.md").write_text("<!-- Written by `us` -->")
+    assert render.write_page(numbers)
+    assert (tmp_path / "RESULTS.md").read_text() == render.markdown(record_of([table_of(entries())]))
+
+
+def test_probes_are_means_and_deviations_over_seeds():
+    def seed(corpus: float, distance: float | None) -> dict:
+        probes = {"speaker": {"uar": 0.25, "chance": 0.02}, "corpus": {"uar": corpus, "chance": 0.5}}
+        return {"n_utts": 600, "probes": probes, "proxy_a_distance": distance}
+
+    def table_of_seeds(*seeds: dict) -> list[list[str]]:
+        return cells_of_pipes(render.probe_table(probe_records([("t", "baseline", "byol", seeds)])))
+
+    table = table_of_seeds(seed(0.9, 1.6), seed(0.7, 0.8))
+    head = ["row", "feature", "speaker (2.0 by chance)", "corpus (50.0 by chance)", "proxy A-distance"]
+    assert table[0] == head
+    assert table[2] == ["baseline", "byol", "25.0 ± 0.0", "80.0 ± 14.1", "1.20"]
+    alone = table_of_seeds(seed(0.9, None))
+    assert alone[0] == head[:-1] and alone[2][2:] == ["25.0", "90.0"]
+
+
+def test_heads_that_were_left_out_are_told_once_for_all_their_rows():
+    runs = {
+        "baseline": [],
+        "dann_1": ["corpus: ravdess alone"],
+        "dann_2": ["corpus: ravdess alone", "language: not known"],
+    }
+    rows = [(label, [{"notes": notes}]) for label, notes in runs.items()]
+    note = "No head for corpus (ravdess alone) in dann_1, dann_2. No head for language (not known) in dann_2."
+    assert notes_of(rows) == note
+    assert notes_of(rows[:1]) == ""
+
+
+def test_notes_and_probes_stand_with_the_tables_of_their_task():
+    holes = [entry for entry in entries() if isinstance(entry, Line)]
+    notes = {"arousal": "No head.", "valence": ""}
+    tables = [
+        table_of(holes, condition=Condition(task, corpus), notes=notes[task]) for task in notes for corpus in "ab"
+    ]
+    probe = {"task": "arousal", "label": "x", "feature": "f", "probes": {}, "proxy_a_distance": 1.0}
+    page = render.markdown(record_of(tables, probes=[probe]))
+    parts = {part.split("\n")[0]: part for part in page.split("\n## ")}
+    assert "### Domains, arousal" in parts["arousal"] and "### Domains" not in parts["valence"]
+    names = [f"{task}: {corpus}" for task in notes for corpus in "ab"]
+    assert ["No head." in parts[name] for name in names] == [True, True, False, False]
+    assert list(parts)[2:] == ["arousal", "valence", *names]
