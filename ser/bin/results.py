@@ -14,6 +14,7 @@ from pathlib import Path
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.errors import run_cli
 from ser.results import render
+from ser.results.keep import page_of
 from ser.results.page import made_from, read_page, refuse_without_scores
 from ser.results.record import text_of
 from ser.system.files import holding, write_text
@@ -26,29 +27,35 @@ def main(argv: Sequence[str]) -> None:
     args = parser.parse_args(argv)
     recipe = recipe_of(args)
     page = read_page(recipe)
-    inputs, numbers = made_from(recipe, page), args.out.with_suffix(".json")
-    if _is_of(numbers, inputs):
-        render.write_page(numbers)
-        print(f"results: up to date in {args.out}")
-        return
+    inputs, elsewhere = made_from(recipe, page), recipe.exp / args.out.name
+    has_former = args.out.exists() or args.out.with_suffix(".json").exists()
+    for out in (args.out, elsewhere) if has_former else ():  # a page that lacks rows of the former one lies in exp/
+        numbers = out.with_suffix(".json")
+        if _is_of(numbers, inputs) and (not out.exists() or _is_of(out, inputs)):
+            render.write_page(numbers)
+            print(f"results: up to date in {out}")
+            return
     refuse_without_scores(recipe, page, args.out)
     from ser.results.tables import record
 
     found = record(recipe, page, inputs)
-    write_text(numbers, text_of(found), holding('"made_from": "'))
-    render.write_page(numbers)
+    out, why = page_of(args.out, found, recipe.exp)
+    write_text(out.with_suffix(".json"), text_of(found), holding('"made_from": "'))
+    render.write_page(out.with_suffix(".json"))
     print(render.text(found), end="")
     if any(page.runs.values()):
         from ser.results.figures import draw
 
         draw(found, recipe.exp / "figures")
-        print(f"wrote {args.out} and {recipe.exp / 'figures'}")
+        print(f"wrote {out} and {recipe.exp / 'figures'}")
     else:
-        print(f"wrote {args.out}")
+        print(f"wrote {out}")
+    if why is not None:
+        print(why)
 
 
 def _is_of(path: Path, inputs: str) -> bool:
-    """Tell whether numbers were made from the same."""
+    """Tell whether numbers, or a page, were made from the same."""
     if not path.exists():
         return False
     with open(path, encoding="utf-8") as file:
