@@ -7,8 +7,8 @@ Speakers who were recorded together stay on one side, of the folds as of the sou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -26,12 +26,19 @@ SPEAKER_DRAWS = 100
 """How often `support_speakers` may be drawn until they have enough utterances of every class."""
 
 
-class FewShotProtocol(Protocol):
-    """Settings of the protocol.
+class TargetFold(NamedTuple):
+    """A fold of a target: its tested speakers, the utterances of the others, and support sets drawn from these."""
+
+    name: str
+    speakers: list[str]
+    pool: list[Utterance]
+    support: dict[tuple[int, int], dict[str, str]]
+
+
+class ShotsProtocol(Protocol):
+    """Settings of protocols with support sets, and how sources and targets are parted there.
 
     Attributes:
-        source, target: corpora.
-        labels: name of a label map, `conf/labels/<name>.yaml`.
         shots: numbers k of support utterances per class.
         support_speakers: how many speakers a support set may come from, drawn anew for every draw among those sets
             of speakers that have the largest k of every class; none given, from all of them.
@@ -43,10 +50,6 @@ class FewShotProtocol(Protocol):
         folds: corpus -> how its speakers are parted when it is the target, if not as its own file says.
     """
 
-    protocol: Literal["few_shot"]
-    source: str
-    target: str
-    labels: str
     shots: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
     support_speakers: int | None = Field(default=None, ge=1)
     draws: int = Field(ge=1)
@@ -56,30 +59,26 @@ class FewShotProtocol(Protocol):
     folds: dict[str, FoldRule] = {}
 
     @property
-    def corpora(self) -> tuple[str, ...]:
-        """Corpora that the protocol needs."""
-        return (self.source, self.target)
-
-    @property
-    def label_maps(self) -> dict[str, str]:
-        """One task without a name."""
-        return {"": self.labels}
+    def targets(self) -> list[str]:
+        """Corpora that are tested."""
+        raise NotImplementedError
 
     @property
     def stamps(self) -> list[str]:
         """What every table has to say of these splits."""
         if self.sessions == "disjoint":
             return []
-        return [f"SESSION-DEPENDENT: recording sessions of {self.target} may stand in both training and test"]
+        names = " and ".join(self.targets)
+        return [f"SESSION-DEPENDENT: recording sessions of {names} may stand in both training and test"]
 
     @property
     def looked_for(self) -> str:
         """What the audit looks for in both training and test."""
         return super().looked_for if self.sessions == "disjoint" else "speaker or audio"
 
-    def with_own_folds(self) -> FewShotProtocol:
-        """Fill in how the target is parted."""
-        return self.model_copy(update={"folds": self.own_folds([self.target], self.folds)})
+    def with_own_folds(self) -> ShotsProtocol:
+        """Fill in how each target is parted."""
+        return self.model_copy(update={"folds": self.own_folds(self.targets, self.folds)})
 
     def tested(self, split: Split) -> str:
         """Say who is tested, and from how many support sets."""
@@ -87,49 +86,136 @@ class FewShotProtocol(Protocol):
         return f"{len(split.test)} test ({speakers}), {len(split.support)} support sets"
 
     def split_rule(self, task: str, corpus: str, is_rotation: bool = False, is_labelled: bool = False) -> str:
-        """Say how the target is parted."""
+        """Say how a target is parted."""
         rule = self.folds[corpus].words if corpus in self.folds else "folds"
         return f"{rule}; {self.draws} support sets a fold, of other speakers"
 
+    def fold_sketch(self, sources: Sequence[str], target: str) -> Split:
+        """Draw a fold of a target, with one support set of each size."""
+        source, tested = stand_in(sources), stand_in([target])
+        support = {(k, 1): stand_in([target], "support") for k in self.shots}
+        return Split("sketch", source, source, list(tested), tested, support=support, labelled=tested)
+
+    def target_folds(
+        self, target: str, utterances: Sequence[Utterance], labels: Mapping[str, str]
+    ) -> Iterator[TargetFold]:
+        """Part a target and draw its support sets, which depend on no source.
+
+        Raises:
+            ProtocolError: for a target without a fold rule, a support set larger than its class, or support speakers
+                who lack a class.
+        """
+        if target not in self.folds:
+            raise ProtocolError(f"folds: no rule for target '{target}'; add folds.{target}")
+        classes = sorted({labels[u.utt_id] for u in utterances})
+        for number, fold in enumerate(make_folds(utterances, labels, self.folds[target]), start=1):
+            name, pool = f"fold{number}", [u for u in utterances if u.speaker not in fold]
+            support = {
+                (k, draw): support
+                for draw in range(1, self.draws + 1)
+                for k, support in _draw(name, target, pool, labels, classes, draw, self).items()
+            }
+            yield TargetFold(name, fold, pool, support)
+
+    def split_of(
+        self,
+        name: str,
+        sources: Mapping[str, Sequence[Utterance]],
+        dev_speakers: set[str],
+        target: Sequence[Utterance],
+        fold: TargetFold,
+        labels: Mapping[str, str],
+    ) -> Split:
+        """Make and audit the split of one fold.
+
+        Args:
+            name: of the split.
+            sources: corpus -> its utterances.
+            dev_speakers: of all sources, see `draw_dev_speakers`.
+            target: its utterances.
+            fold: of the target.
+            labels: utterance id -> class.
+
+        Raises:
+            ProtocolError: for a leak.
+        """
+        seen = [u for utterances in sources.values() for u in utterances]
+        split = Split(
+            name=name,
+            train=classes_of(labels, (u for u in seen if u.speaker not in dev_speakers)),
+            dev=classes_of(labels, (u for u in seen if u.speaker in dev_speakers)),
+            adapt=[u.utt_id for u in fold.pool],
+            test=classes_of(labels, (u for u in target if u.speaker in fold.speakers)),
+            support=fold.support,
+            labelled=classes_of(labels, fold.pool),
+            about={"test_speakers": fold.speakers, "dev_speakers": sorted(dev_speakers)},
+        )
+        waived = ("recording session",) if self.sessions == "shared" else ()
+        _audit(split, {u.utt_id: u for u in (*seen, *target)}, waived)
+        return split
+
+    def draw_dev_speakers(self, source: str, utterances: Sequence[Utterance]) -> set[str]:
+        """Choose the speakers of a source that are kept from training, at least one and not all.
+
+        Raises:
+            ProtocolError: for speakers who cannot be parted.
+        """
+        speakers = sorted({u.speaker for u in utterances})
+        if len(speakers) < 2:
+            raise ProtocolError(f"dev_speakers: source '{source}' has one speaker; two are needed")
+        groups = recorded_together(utterances)
+        if len(groups) < 2 and self.sessions == "shared":
+            groups = [[speaker] for speaker in speakers]
+        if len(groups) < 2:
+            raise ProtocolError(
+                f"dev_speakers: recording sessions tie all {len(speakers)} speakers of source '{source}' "
+                "together; set sessions: shared, or choose another source"
+            )
+        return draw_dev_speakers(groups, self.dev_speakers, "dev speakers", self.seed)
+
+
+class FewShotProtocol(ShotsProtocol):
+    """Settings of the protocol.
+
+    Attributes:
+        source, target: corpora.
+        labels: name of a label map, `conf/labels/<name>.yaml`.
+    """
+
+    protocol: Literal["few_shot"]
+    source: str
+    target: str
+    labels: str
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """Corpora that the protocol needs."""
+        return (self.source, self.target)
+
+    @property
+    def targets(self) -> list[str]:
+        """The one that is tested."""
+        return [self.target]
+
+    @property
+    def label_maps(self) -> dict[str, str]:
+        """One task without a name."""
+        return {"": self.labels}
+
     def sketch(self, task: str, corpus: str) -> Split:
-        """Draw a fold of the target, with one support set of each size."""
-        source, target = stand_in([self.source]), stand_in([self.target])
-        support = {(k, 1): stand_in([self.target], "support") for k in self.shots}
-        return Split("sketch", source, source, list(target), target, support=support, labelled=target)
+        """Draw a fold of the target."""
+        return self.fold_sketch([self.source], self.target)
 
     def splits(self, utterances: Mapping[str, Sequence[Utterance]], labels: Mapping[str, str]) -> list[Split]:
         """Make and audit one split per target fold.
 
         Raises:
-            ProtocolError: for a target without a fold rule, a support set larger than its class, support speakers
-                who lack a class, or a leak.
+            ProtocolError: as for `target_folds` and `draw_dev_speakers`, or for a leak.
         """
         source, target = utterances[self.source], utterances[self.target]
-        if self.target not in self.folds:
-            raise ProtocolError(f"folds: no rule for target '{self.target}'; add folds.{self.target}")
-        by_id = {u.utt_id: u for u in (*source, *target)}
-        dev_speakers = _dev_speakers(source, self)
-        classes = sorted({labels[u.utt_id] for u in target})
-        splits = []
-        for number, fold in enumerate(make_folds(target, labels, self.folds[self.target]), start=1):
-            name, pool = f"fold{number}", [u for u in target if u.speaker not in fold]
-            split = Split(
-                name=name,
-                train=classes_of(labels, (u for u in source if u.speaker not in dev_speakers)),
-                dev=classes_of(labels, (u for u in source if u.speaker in dev_speakers)),
-                adapt=[u.utt_id for u in pool],
-                test=classes_of(labels, (u for u in target if u.speaker in fold)),
-                support={
-                    (k, draw): support
-                    for draw in range(1, self.draws + 1)
-                    for k, support in _draw(name, pool, labels, classes, draw, self).items()
-                },
-                labelled=classes_of(labels, pool),
-                about={"test_speakers": fold, "dev_speakers": sorted(dev_speakers)},
-            )
-            _audit(split, by_id, waived=("recording session",) if self.sessions == "shared" else ())
-            splits.append(split)
-        return splits
+        folds = self.target_folds(self.target, target, labels)
+        dev_speakers = self.draw_dev_speakers(self.source, source)
+        return [self.split_of(f.name, {self.source: source}, dev_speakers, target, f, labels) for f in folds]
 
 
 PROTOCOL = FewShotProtocol
@@ -143,29 +229,14 @@ def _audit(split: Split, by_id: Mapping[str, Utterance], waived: Sequence[str]) 
         audit(split.name, by_id, support, split.test, what=f"support set {k}.{draw}", waived=waived)
 
 
-def _dev_speakers(source: Sequence[Utterance], protocol: FewShotProtocol) -> set[str]:
-    """Choose the source speakers that are kept from training, at least one and not all."""
-    speakers = sorted({u.speaker for u in source})
-    if len(speakers) < 2:
-        raise ProtocolError(f"dev_speakers: source '{protocol.source}' has one speaker; two are needed")
-    groups = recorded_together(source)
-    if len(groups) < 2 and protocol.sessions == "shared":
-        groups = [[speaker] for speaker in speakers]
-    if len(groups) < 2:
-        raise ProtocolError(
-            f"dev_speakers: recording sessions tie all {len(speakers)} speakers of source '{protocol.source}' "
-            "together; set sessions: shared, or choose another source"
-        )
-    return draw_dev_speakers(groups, protocol.dev_speakers, "dev speakers", protocol.seed)
-
-
 def _draw(
     split_name: str,
+    target: str,
     pool: Sequence[Utterance],
     labels: Mapping[str, str],
     classes: Sequence[str],
     draw: int,
-    protocol: FewShotProtocol,
+    protocol: ShotsProtocol,
 ) -> dict[int, dict[str, str]]:
     """Draw one nested family of support sets: k -> utterance id -> class, by class, then in drawn order."""
     units = _units(pool, labels, classes)
@@ -174,10 +245,10 @@ def _draw(
             advice = "choose a smaller k" if utts else "choose another fold rule"
             raise ProtocolError(
                 f"split {split_name}: shots: {too_many[0]} support utterances asked for, class '{name}' of "
-                f"'{protocol.target}' has {len(utts)} outside the tested fold; {advice}"
+                f"'{target}' has {len(utts)} outside the tested fold; {advice}"
             )
     if protocol.support_speakers is not None:
-        units = _units_of_few(split_name, pool, labels, classes, draw, protocol)
+        units = _units_of_few(split_name, target, pool, labels, classes, draw, protocol)
     families: dict[int, dict[str, str]] = {k: {} for k in protocol.shots}
     for name, utts in units.items():
         order = rng("support", protocol.seed, split_name, draw, name).permutation(utts).tolist()
@@ -199,17 +270,18 @@ def _units(pool: Sequence[Utterance], labels: Mapping[str, str], classes: Sequen
 
 def _units_of_few(
     split_name: str,
+    target: str,
     pool: Sequence[Utterance],
     labels: Mapping[str, str],
     classes: Sequence[str],
     draw: int,
-    protocol: FewShotProtocol,
+    protocol: ShotsProtocol,
 ) -> dict[str, list[str]]:
     """Draw the support speakers, again until they have enough of every class, and list their utterances."""
     speakers, n, k = sorted({u.speaker for u in pool}), protocol.support_speakers, max(protocol.shots)
     if n > len(speakers):
         raise ProtocolError(
-            f"split {split_name}: support_speakers: {n} asked for, '{protocol.target}' has {len(speakers)} outside "
+            f"split {split_name}: support_speakers: {n} asked for, '{target}' has {len(speakers)} outside "
             "the tested fold; choose fewer"
         )
     generator = rng("support speakers", protocol.seed, split_name, draw)
@@ -219,6 +291,6 @@ def _units_of_few(
         if all(len(utts) >= k for utts in units.values()):
             return units
     raise ProtocolError(
-        f"split {split_name}: support_speakers: in {SPEAKER_DRAWS} draws, no {n} speaker(s) of '{protocol.target}' "
+        f"split {split_name}: support_speakers: in {SPEAKER_DRAWS} draws, no {n} speaker(s) of '{target}' "
         f"had {k} utterances of every class; choose more speakers or a smaller k"
     )
