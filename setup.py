@@ -40,7 +40,7 @@ setup(
         "egemaps": ["opensmile>=2.6"],  # audEERING's licence: research, no products
         "test": [
             "pytest>=8.3",
-            "pytest-xdist>=3.6",
+            "pytest-xdist>=3.6.1",
             "hypothesis>=6.115",
             "ruff>=0.9",
             "opensmile>=2.6",
