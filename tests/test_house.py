@@ -78,7 +78,8 @@ def test_command_lines_that_find_nothing_to_do_do_not_import_torch(name):
         "methods.logistic_regression",
         "features.extract",
         "scoring.score",
-        "inference.model_folder",
+        "inference.model",
+        "inference.write",
     ],
 )
 def test_what_a_row_without_a_network_needs_does_not_import_torch(name):

@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> None:
         raise ConfigError(f"{args.dest}: exists; name a folder that does not")
     check_place(args.dest, {"the trained row": args.folder})
     from ser.features.encoders.checkpoints import flat_checkpoint, read_checkpoint
-    from ser.inference.model_folder import ENCODER, Model
+    from ser.inference.model import ENCODER, Model
     from ser.training.checkpoint import save
 
     model = Model.open(args.folder, args.ckpt)

@@ -42,7 +42,7 @@ from ser.errors import ConfigError, run_cli
 from ser.system.devices import device_of
 
 if TYPE_CHECKING:
-    from ser.inference.model_folder import Model
+    from ser.inference.model import Model
     from ser.inference.predict import Windows
 
 
@@ -88,7 +88,7 @@ def predict(args: argparse.Namespace) -> int:
     """Print a line for each file or window, and on stderr what came of it; give the number of errors."""
     import torch
 
-    from ser.inference.model_folder import Model
+    from ser.inference.model import Model
     from ser.inference.predict import Predictor, named_audio
 
     torch.set_num_threads(1)  # digits do not depend on the number of cores

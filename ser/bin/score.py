@@ -104,9 +104,9 @@ def _write_model(
     device: str,
     result: dict,
 ) -> None:
-    """Write what others need to use a row: see `ser.inference.model_folder`, and its card."""
+    """Write what others need to use a row: see `ser.inference.model`, and its card."""
     from ser.inference.card import model_card
-    from ser.inference.model_folder import write_model
+    from ser.inference.write import write_model
     from ser.results.lines import line_of
     from ser.results.scores import score_lines
 

@@ -1,7 +1,7 @@
 """Audio of any kind to predictions of a trained row: which files, which windows of them, features, batches, lines.
 
 Every file gives exactly one line, every window of a long file its own; lines come in order, and as soon as they can.
-Not here: how a model scores what it is given (`ser.inference.model_folder`), and printing.
+Not here: how a model scores what it is given (`ser.inference.model`), and printing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ser.system.devices import Device
 if TYPE_CHECKING:
     import numpy as np
 
-    from ser.inference.model_folder import Chosen, Model
+    from ser.inference.model import Chosen, Model
 
 SUFFIXES = frozenset(
     [".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64", ".m4a", ".aac", ".wma"]
@@ -332,7 +332,7 @@ class Predictor:
     ) -> list[tuple[dict[str, Any], bool]]:
         """Score utterances: what a line tells of each, and whether it is far from the training data."""
 
-        from ser.inference.model_folder import NewUtterance
+        from ser.inference.model import NewUtterance
         from ser.metrics.calibration import logits_of, probabilities
 
         new = []

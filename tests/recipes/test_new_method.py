@@ -1,4 +1,4 @@
-"""A new method is one file, one YAML and a line of runs.tsv: trained, scored, described and used, nothing else touched.
+"""A new method is one file, one YAML and a line of runs.tsv: trained, scored, described, used, nothing else touched.
 
 Its settings have names of their own, so that nothing can be known of it but what it declares.
 """

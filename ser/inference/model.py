@@ -10,7 +10,7 @@ A method scores new audio by the very `predict` that stage 5 calls: on a `RunDat
 utterances, whose statistics were computed before, and whose lists of the corpora are stand-ins. A stand-in has one
 made-up utterance for each corpus and class of a list, named by a hash of what the corpus has in that list: so it has
 the same classes and corpora, and two lists are equal if, and only if, their stand-ins are. No id of a corpus is kept.
-Not here: audio (`ser.inference.predict`).
+Here such a folder is read. Not here: how it is written (`ser.inference.write`), and audio (`ser.inference.predict`).
 """
 
 from __future__ import annotations
@@ -34,14 +34,12 @@ from ser.adaptation.base import State as AdaptationState
 from ser.config import ConfigModel, build
 from ser.errors import ConfigError, unknown
 from ser.features.config import FeatureConfig
-from ser.methods.base import SCORES, Prediction, State, adaptation_of, answer
-from ser.metrics.calibration import fit_temperature, logits_of
-from ser.metrics.novelty import PERCENTILE, distances, fit_center
+from ser.methods.base import SCORES, Prediction, State, adaptation_of
+from ser.metrics.novelty import distances
 from ser.recipe.recipe import read_weights
 from ser.splits.lists import Split
-from ser.system.devices import Device
-from ser.system.files import fingerprint, hash_file, read_json, write_json
-from ser.training.checkpoint import read_tensors, write_tensors
+from ser.system.files import fingerprint, hash_file, read_json
+from ser.training.checkpoint import read_tensors
 from ser.training.run_data import RunData
 
 if TYPE_CHECKING:
@@ -52,292 +50,8 @@ FORMAT = 1
 
 ENCODER = "encoder.safetensors"
 
-MOST_ENCODED = 500
-"""Training utterances whose center is taken where an encoder has to hear each of them."""
-
 LISTS = ("train", "dev", "labelled")
 """Labelled lists of a split; `model.json` has them as pairs, as their order matters and JSON's keys are sorted."""
-
-ATTRIBUTES = {"activation": "arousal", "valence": "valence"}
-"""Rating of the corpora -> what it is called in what `predict` writes."""
-
-
-# ---- 1. Writing, after a row was scored -----------------------------------------------------------------------
-
-
-def write_model(
-    folder: Path,
-    about: Mapping[str, Any],
-    method: ModuleType,
-    config: ConfigModel,
-    data: RunData,
-    state: State,
-    predicted: Iterable[str],
-    durations: Mapping[str, float],
-    device: Device,
-) -> dict[str, Any]:
-    """Write `model.json` and `predict.safetensors` beside the weights of a row.
-
-    Args:
-        folder: of a row and seed.
-        about: what the recipe knows of the row, see `ser.bin.score`.
-        method, config, data, state, device: as for `method.predict`.
-        predicted: names of the splits that it predicts: it has models of no others.
-        durations: of all utterances of the recipe's corpora, in seconds.
-
-    Returns:
-        What stands in `model.json`.
-    """
-    state = without_scores(state)
-    refused = answer(method, "refuses_new_audio", config)
-    supports = _stored_supports(method, config, data)
-    speaker_of = dict(zip(data.utts, data.speakers, strict=True))
-    names = {speaker: f"known-{n}" for n, speaker in enumerate(dict.fromkeys(speaker_of[utt] for utt in supports))}
-    tensors = _adaptations(method, config, data, names)
-    tensors |= {"x": data.x[data.rows(supports)]} if supports else {}
-    info = {
-        **about,
-        "format": FORMAT,
-        "classes": list(data.classes),
-        "target_data": sorted(method.target_data(config)),
-        "of_speakers": find(adaptation_of(method.ABOUT, dict(config))).GROUP == "speaker",
-        "trained_on": _corpora_seen(method, config, data),
-        "models": sorted(predicted),
-        "refuses_new_audio": refused,
-        "stored": [[utt.split("-")[0], names[speaker_of[utt]], name] for utt, name in supports.items()],
-        "rated": _rated(data),
-        "splits": [_stand_in(split, {utt: place for place, utt in enumerate(supports)}) for split in data.splits],
-        "seconds": _seconds(method, config, data, durations),
-        "temperatures": {},
-        "attributes": {},
-    }
-    if refused is None:
-        dev = {split.name: held_out_dev(method, config, split) for split in data.splits}
-        info["temperatures"], info["n_dev"] = _temperatures(method, config, data, state, dev, device)
-        info["dev_corpora"] = sorted({utt.split("-")[0] for held_out in dev.values() for utt in held_out})
-        center, info["far"] = _distances(method, config, data, dev)
-        tensors["center"] = center
-        fits, info["attributes"] = _attributes(method, config, data, state, device)
-        tensors |= fits
-    write_tensors(folder / "predict.safetensors", tensors)
-    write_json(folder / "model.json", info)
-    return info
-
-
-def without_scores(state: State) -> State:
-    """Leave out what a method kept instead of weights: scores of its test utterances."""
-    return {name: value for name, value in state.items() if not name.startswith(SCORES)}
-
-
-def learned_from(method: ModuleType, config: ConfigModel, split: Split) -> Mapping[str, str]:
-    """List the utterances whose labels any model of a split learns from, whatever corpus it is tested on."""
-    return method.trained_on(config, replace(split, test={}))
-
-
-def _corpora_seen(method: ModuleType, config: ConfigModel, data: RunData) -> list[str]:
-    """Name the corpora whose labels a row was trained on or adapted to."""
-    here = {utt.split("-")[0] for split in data.splits for utt in learned_from(method, config, split)}
-    return sorted(here | set(method.ABOUT.trained_elsewhere))
-
-
-def training_data(method: ModuleType, config: ConfigModel, splits: Sequence[Split]) -> dict[str, list[str]]:
-    """List by split the utterances that new audio is held against: those whose labels its models learn from.
-
-    A method that learns from no label has the training lists of the protocol instead.
-    """
-    learned = {split.name: list(learned_from(method, config, split)) for split in splits}
-    if not any(learned.values()):
-        learned = {split.name: list(split.train or split.labelled or split.adapt) for split in splits}
-    return {name: utts for name, utts in learned.items() if utts}
-
-
-def held_out_dev(method: ModuleType, config: ConfigModel, split: Split) -> dict[str, str]:
-    """List the dev utterances of corpora that a row trains on, as far as it does not train on them."""
-    seen = learned_from(method, config, split)
-    corpora = {utt.split("-")[0] for utt in seen}
-    return {utt: name for utt, name in split.dev.items() if utt not in seen and utt.split("-")[0] in corpora}
-
-
-def _digests(labelled: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Hash what each corpus has in a list."""
-    parts: dict[str, list[tuple[str, str]]] = {}
-    for utt, name in labelled:
-        parts.setdefault(utt.split("-")[0], []).append((utt, name))
-    return {corpus: fingerprint(part)[:12] for corpus, part in parts.items()}
-
-
-def _stand_ins(labelled: Mapping[str, str]) -> dict[str, str]:
-    """Make a list with one utterance for each corpus and class of another."""
-    digest = _digests(labelled.items())
-    pairs = dict.fromkeys((utt.split("-")[0], name) for utt, name in labelled.items())
-    return {f"{corpus}-list-{digest[corpus]}-{name}": name for corpus, name in pairs}
-
-
-def _stand_in(split: Split, places: Mapping[str, int]) -> dict[str, Any]:
-    """Describe a split without the utterances of its lists, support sets by the places of what is stored."""
-    return {
-        "name": split.name,
-        **{part: list(_stand_ins(getattr(split, part)).items()) for part in LISTS},
-        "adapt": [f"{corpus}-list-{digest}" for corpus, digest in _digests((u, "") for u in split.adapt).items()],
-        "support": [
-            [k, draw, [places[utt] for utt in support if utt in places]]
-            for (k, draw), support in split.support.items()
-        ],
-        "tests": sorted({utt.split("-")[0] for utt in split.test}),
-    }
-
-
-def _stored_supports(method: ModuleType, config: ConfigModel, data: RunData) -> dict[str, str]:
-    """List the support utterances that prediction takes, and their classes; others are not needed."""
-    if not answer(method, "needs_support", config) or not data.x.shape[1]:
-        return {}
-    return {u: name for split in data.splits for support in split.support.values() for u, name in support.items()}
-
-
-def _rated(data: RunData) -> dict[str, list[str]]:
-    """List the stand-ins of what has ratings."""
-    found: dict[str, list[str]] = {}
-    for rating, of_utt in data.ratings.items():
-        lists = [labelled for split in data.splits for labelled in (split.train, split.labelled)]
-        rated = [{utt.split("-")[0] for utt in labelled if utt in of_utt} for labelled in lists]
-        found[rating] = sorted(
-            {
-                utt
-                for labelled, corpora in zip(lists, rated, strict=True)
-                for utt in _stand_ins(labelled)
-                if utt.split("-")[0] in corpora
-            }
-        )
-    return found
-
-
-def _adaptations(
-    method: ModuleType, config: ConfigModel, data: RunData, names: Mapping[str, str]
-) -> dict[str, np.ndarray]:
-    """Collect the states of the adaptation, named by split, outliers and group; of speakers those that have a new
-    name."""
-    if not data.x.shape[1]:
-        return {}
-    how, found = adaptation_of(method.ABOUT, dict(config)), {}
-    for split in data.splits:
-        if not (split.train or split.labelled):
-            continue
-        states = {False: data.fitted(split, how)}
-        if hasattr(method, "standardized"):
-            states[True] = data.fitted(split, how, without=method.standardized(config, data, split)[1])
-        for left_out, state in states.items():
-            if find(how).GROUP == "speaker":
-                state = {names[name]: value for name, value in state.items() if name in names}
-            found |= {json.dumps(["norm", split.name, left_out, name or None]): v for name, v in state.items()}
-    return found
-
-
-def _seconds(
-    method: ModuleType, config: ConfigModel, data: RunData, durations: Mapping[str, float]
-) -> dict[str, float]:
-    """Tell how long what is trained on is, and how long anything in the corpora."""
-    of_splits = training_data(method, config, data.splits).values()
-    seen = sorted(durations[utt] for utt in {utt for utts in of_splits for utt in utts})
-    return {
-        "shortest": seen[0],
-        "typical_longest": float(np.percentile(seen, 95)),
-        "longest": max(durations.values()),
-    }
-
-
-def _predicted(
-    method: ModuleType,
-    config: ConfigModel,
-    data: RunData,
-    state: State,
-    tests: Mapping[str, Mapping[str, str]],
-    device: Device,
-) -> list[Prediction]:
-    """Predict other utterances than those of the test lists: split -> utterance -> class."""
-    splits = [replace(split, test=tests[split.name]) for split in data.splits]
-    predictions = method.predict(config, replace(data, splits=splits), state, device)
-    return [p for p in predictions if len(p.utts)]
-
-
-def _temperatures(
-    method: ModuleType,
-    config: ConfigModel,
-    data: RunData,
-    state: State,
-    dev: Mapping[str, Mapping[str, str]],
-    device: Device,
-) -> tuple[dict[str, float], int]:
-    """Fit one temperature for each number of shots, on all models together; also tell the number of utterances.
-
-    Where all or none are right there is none: it would be the bound of the search, and every probability 1.
-    """
-    by_shots: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
-    if not any(dev.values()):
-        return {}, 0
-    for p in _predicted(method, config, data, state, dev, device):
-        logits = logits_of(p.scores, p.are_posteriors)
-        by_shots.setdefault(str(p.k), []).append((logits, data.targets(dev[p.split])))
-    n_utts = len({utt for of_split in dev.values() for utt in of_split})
-    joined = {k: [np.concatenate(both) for both in zip(*parts, strict=True)] for k, parts in by_shots.items()}
-    are_right = {k: logits.argmax(1) == y for k, (logits, y) in joined.items()}
-    return {k: fit_temperature(*joined[k]) for k, right in are_right.items() if 0 < right.mean() < 1}, n_utts
-
-
-def _distances(
-    method: ModuleType, config: ConfigModel, data: RunData, dev: Mapping[str, Mapping[str, str]]
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Fit the center of what the first model is trained on, and the distance beyond which audio counts as far."""
-    name, seen = next(iter(training_data(method, config, data.splits).items()))
-    split = next(split for split in data.splits if split.name == name)
-    if data.encoder is not None:
-        seen = seen[:: -(-len(seen) // MOST_ENCODED)]
-    center = fit_center(vectors(method, config, data, split, seen))
-    held_out = list(dev[split.name]) or seen
-    found = distances(vectors(method, config, data, split, held_out), center)
-    return center, {
-        "split": split.name,
-        "threshold": float(np.percentile(found, PERCENTILE)),
-        "from": "the dev utterances" if dev[split.name] else "the training utterances themselves",
-    }
-
-
-def vectors(method: ModuleType, config: ConfigModel, data: RunData, split: Split, utts: Sequence[str]) -> np.ndarray:
-    """Give the point of each utterance that distances are taken from, (n, D).
-
-    Its normalized vector; the mean of its frames, as they are stored; or, where the encoder is trained, the mean of
-    the frames that its frozen front end gives.
-    """
-    if data.x.shape[1]:
-        return data.normalized(split, adaptation_of(method.ABOUT, dict(config)))[data.rows(utts)]
-    if data.encoder is None:
-        return np.stack([data.frames[utt].float().flatten(0, -2).mean(0).numpy() for utt in utts])
-    from ser.features.encoders import load_trainable
-    from ser.training.frames import FrontEndFrames
-
-    frames = FrontEndFrames(load_trainable(data.encoder.upstream, data.encoder.ckpt_file()), data.audio, max_bytes=0)
-    return np.stack([frames.of(utt, None).float().mean(0).numpy() for utt in utts])
-
-
-def _attributes(
-    method: ModuleType, config: ConfigModel, data: RunData, state: State, device: Device
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Fit the rating that a latent space follows, rating = b_0 + b z, on the training utterances of each model."""
-    rating = answer(method, "rating", config)
-    if rating is None:
-        return {}, {}
-    of_utt = data.ratings[rating]
-    tests = {split.name: learned_from(method, config, split) for split in data.splits}
-    found: dict[str, np.ndarray] = {}
-    for p in _predicted(method, config, data, state, tests, device):
-        rows = [i for i, utt in enumerate(p.utts) if utt in of_utt and np.isfinite(p.latent[i]).all()]
-        design = np.column_stack([np.ones(len(rows)), p.latent[rows]])
-        y = np.array([of_utt[p.utts[i]] for i in rows])
-        found[json.dumps(["rating", p.split])] = np.linalg.lstsq(design, y, rcond=None)[0]
-    shown = [of_utt[utt] for of_split in tests.values() for utt in of_split if utt in of_utt]
-    return found, {ATTRIBUTES[rating]: {"lowest": min(shown), "highest": max(shown)}}
-
-
-# ---- 2. Reading -----------------------------------------------------------------------------------------------
 
 
 class NewUtterance(NamedTuple):
@@ -632,3 +346,25 @@ class _Frames(dict[str, "Tensor"]):
     def frame_shape(self) -> tuple[int, ...]:
         """Shape of one frame."""
         return tuple(next(iter(self.values())).shape[1:])
+
+
+def without_scores(state: State) -> State:
+    """Leave out what a method kept instead of weights: scores of its test utterances."""
+    return {name: value for name, value in state.items() if not name.startswith(SCORES)}
+
+
+def vectors(method: ModuleType, config: ConfigModel, data: RunData, split: Split, utts: Sequence[str]) -> np.ndarray:
+    """Give the point of each utterance that distances are taken from, (n, D).
+
+    Its normalized vector; the mean of its frames, as they are stored; or, where the encoder is trained, the mean of
+    the frames that its frozen front end gives.
+    """
+    if data.x.shape[1]:
+        return data.normalized(split, adaptation_of(method.ABOUT, dict(config)))[data.rows(utts)]
+    if data.encoder is None:
+        return np.stack([data.frames[utt].float().flatten(0, -2).mean(0).numpy() for utt in utts])
+    from ser.features.encoders import load_trainable
+    from ser.training.frames import FrontEndFrames
+
+    frames = FrontEndFrames(load_trainable(data.encoder.upstream, data.encoder.ckpt_file()), data.audio, max_bytes=0)
+    return np.stack([frames.of(utt, None).float().mean(0).numpy() for utt in utts])

@@ -16,8 +16,9 @@ from safetensors.torch import load_file, save_file
 from ser import methods
 from ser.errors import ConfigError
 from ser.features.config import FeatureConfig
-from ser.inference import model_folder
-from ser.inference.model_folder import Model, NewUtterance, held_out_dev, training_data, write_model
+from ser.inference import write
+from ser.inference.model import Model, NewUtterance
+from ser.inference.write import held_out_dev, training_data, write_model
 from ser.methods.base import Job, Prediction
 from ser.training.checkpoint import write_tensors
 from ser.training.run_data import RunData
@@ -310,9 +311,9 @@ def test_dev_utterances_that_are_all_right_or_all_wrong_calibrate_nothing(shift,
     y = np.array([i % 2 for i in range(6)])
     told = y if shift == 0 else 1 - y if shift else np.zeros(6, dtype=int)
     scores = np.where(np.eye(2)[told] > 0, 0.6, 0.4)
-    monkeypatch.setattr(model_folder, "_predicted", lambda *_: [Prediction("s", 0, 0, list(dev), scores)])
+    monkeypatch.setattr(write, "_predicted", lambda *_: [Prediction("s", 0, 0, list(dev), scores)])
     data = RunData(list(dev), np.zeros((6, 1), np.float32), ["a-0"] * 6, [], classes)
-    found, n = model_folder._temperatures(None, None, data, {}, {"s": dev}, "cpu")
+    found, n = write._temperatures(None, None, data, {}, {"s": dev}, "cpu")
     assert (list(found), n) == (fitted, 6)
 
 
