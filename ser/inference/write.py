@@ -48,7 +48,7 @@ def write_model(
 
     Args:
         folder: of a row and seed.
-        about: what the recipe knows of the row, see `ser.bin.score`.
+        about: what the recipe knows of the row, see `ser.inference.folder`.
         method, config, data, state, device: as for `method.predict`.
         predicted: names of the splits that it predicts: it has models of no others.
         durations: of all utterances of the recipe's corpora, in seconds.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SIMILARITY = "similarity.npz"
 """File in a run's folder: cosines by layer before and after training, of methods with a function `similarity`."""
 
-SCORE_CODE = ("metrics", "scoring/probing.py", "scoring/score.py", "inference/write.py")
+SCORE_CODE = ("metrics", "scoring/probing.py", "scoring/score.py", "scoring/runs.py", "inference/write.py")
 """Code that decides scores from predictions, and what stands beside them for the use of a model."""
 
 

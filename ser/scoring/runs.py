@@ -1,0 +1,114 @@
+"""Stage 5 of one run: from weights to predictions.tsv and what metrics.json holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ser.recipe.recipe import SIMILARITY, Recipe
+from ser.recipe.rows import Row
+from ser.system.files import read_json, replacing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ser.methods.base import State
+    from ser.training.run_data import RunData
+
+
+class ScoredRun(NamedTuple):
+    """A scored run.
+
+    Attributes:
+        result: what is to stand in metrics.json.
+        predicted: names of the splits that the row predicts.
+        summary: a line for the terminal.
+    """
+
+    result: dict[str, Any]
+    predicted: list[str]
+    summary: str
+
+
+def metrics_path(recipe: Recipe, row: Row, seed: int) -> Path:
+    """Name the file of a run's scores; it is written last."""
+    return recipe.run_dir(row, seed) / "metrics.json"
+
+
+def is_scored(recipe: Recipe, row: Row, seed: int) -> bool:
+    """Whether a run's scores are those of its weights, its lists and the code as they are."""
+    path = metrics_path(recipe, row, seed)
+    return path.exists() and read_json(path)["made_from"] == recipe.score_inputs(row, seed)
+
+
+def score_run(recipe: Recipe, row: Row, seed: int, data: RunData, state: State, device: str) -> ScoredRun:
+    """Predict the test utterances with a trained row, and score them.
+
+    It writes predictions.tsv and, where the method gives them, similarities by layer and embeddings in the plane.
+    """
+    import numpy as np
+
+    from ser.scoring.score import by_corpus, by_shots, fits, metrics, predictions_table
+
+    folder = recipe.run_dir(row, seed)
+    metrics_path(recipe, row, seed).unlink(missing_ok=True)
+    predictions = row.method.predict(row.config, data, state, device)
+    table = predictions_table(predictions, data)
+    with replacing(folder / "predictions.tsv") as path:
+        table.to_csv(path, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
+    if hasattr(row.method, "similarity") and (curves := row.method.similarity(row.config, data, state, device)):
+        with replacing(folder / SIMILARITY) as path, open(path, "wb") as file:
+            np.savez(file, **curves)
+    speaker_of = dict(zip(data.utts, data.speakers, strict=True))
+    domains = {}
+    if hasattr(row.method, "embeddings"):
+        domains["domains"] = _probe(row, seed, data, state, device, folder)
+    conditions = (by_corpus if row.task else by_shots)(table)
+    result = {
+        "made_from": recipe.score_inputs(row, seed),
+        "classes": list(data.classes),
+        "target_data": sorted(row.method.target_data(row.config)),
+        "notes": _notes(folder / "history.tsv"),
+        **domains,
+        "conditions": metrics(conditions, data.classes, speaker_of, not row.task),
+        "fits": fits(conditions, data.ratings, speaker_of),
+        "speaker_dependent": sorted(c.key for c, part in conditions.items() if _knows_speakers(part, data)),
+    }
+    uars = ", ".join(
+        f"{100 * result['conditions'][c.key]['uar']:.1f} {'on' if c.shots is None else 'at'} {c}" for c in conditions
+    )
+    return ScoredRun(result, table["split"].unique().tolist(), f"{row.name} seed {seed}: UAR {uars}")
+
+
+def _probe(row: Row, seed: int, data: RunData, state: State, device: str, folder: Path) -> dict:
+    """Probe the embeddings of the first split; lay those of the paper's rows out in the plane, for the first seed."""
+    from ser.scoring.probing import domain_measures, embedded_utts, plane_table
+
+    split = data.splits[0]
+    utts = embedded_utts(split)
+    h = row.method.embeddings(row.config, data, state, split, utts, device).numpy()
+    corpus_of = data.factors["corpus"]
+    if row.published and seed == row.seeds[0]:
+        with replacing(folder / "plane.tsv") as path:
+            table = plane_table(h, utts, split, corpus_of, seed)
+            table.to_csv(path, sep="\t", index=False, float_format="%.4g", lineterminator="\n")
+    return domain_measures(h, utts, data.factors, {corpus_of[utt] for utt in split.train})
+
+
+def _notes(history: Path) -> list[str]:
+    """Gather what training left out."""
+    import pandas as pd
+
+    table = pd.read_csv(history, sep="\t", keep_default_na=False, dtype=str) if history.stat().st_size else {}
+    told = {text for cell in table["left_out"] for text in cell.split("; ")} if "left_out" in table else set()
+    return sorted(text for text in told if text)
+
+
+def _knows_speakers(table: pd.DataFrame, data: RunData) -> bool:
+    """Tell whether a tested speaker stands in the training part of the split that tests them."""
+    speaker_of = dict(zip(data.utts, data.speakers, strict=True))
+    for split in data.splits:
+        known = {speaker_of[utt] for utt in (*split.train, *split.labelled)}
+        if any(speaker_of[utt] in known for utt in table.loc[table["split"] == split.name, "utt_id"]):
+            return True
+    return False
