@@ -172,8 +172,8 @@ class Simulated(Recipe):
     def _no_speaker_leak(self, row: Row) -> str | None:
         splits = Splits.open(self.plain.splits / row.task.removesuffix(DEV)).for_scoring()
         tested = {utt.split("-")[0] for split in splits for utt in split.test}
-        sees_labels = row.method.target_data(row.config) & {"labelled", "k-shot"}
-        if not sees_labels and not any(utt.split("-")[0] in tested for split in splits for utt in split.train):
+        learned = (utt for split in splits for utt in row.method.trained_on(row.config, split))
+        if not any(utt.split("-")[0] in tested for utt in learned):
             return "trained on no labelled utterance of the tested corpora"
         if row.task not in self._mixes:
             leaked = with_leaked_speakers(splits, self._by_id)
