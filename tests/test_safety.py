@@ -5,7 +5,6 @@ Cases call command lines as a user does, on a small world of corpora, prepared d
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import os
 import subprocess
@@ -243,11 +242,10 @@ def test_mini_corpora(world, call, name):
 
 def few(monkeypatch) -> None:
     """Let miniatures of EMO-DB have two utterances, so that a test takes no time."""
-    from ser.corpora.mini import maker
+    from ser.corpora import CORPORA
+    from tests.fakes.miniatures import with_prompts
 
-    release = maker.CORPORA["emodb"]
-    prompts = list(release.prompts())[:2]
-    monkeypatch.setitem(maker.CORPORA, "emodb", dataclasses.replace(release, prompts=lambda: iter(prompts)))
+    with_prompts(monkeypatch, "emodb", list(CORPORA["emodb"].miniature.prompts())[:2])
 
 
 def test_mini_corpora_with_a_file_that_somebody_has_added(world, call, monkeypatch):

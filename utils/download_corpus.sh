@@ -3,8 +3,8 @@
 #
 # usage: utils/download_corpus.sh NAME DIR [--url URL] [--checksum ALGORITHM:HEX|none] [--archive FILE]
 #
-# NAME: emodb ravdess urdu cafe aesdd, das2022 (rating files); iemocap msp_improv savee casia (behind a form).
-# DIR: the folder for --db_root. An interrupted download goes on where it stopped; --help shows the sources.
+# NAME: a corpus, or das2022 (rating files); --help lists them with their sources and licences.
+# DIR: the folder for --db_root. An interrupted download goes on where it stopped.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
 . "$root/utils/path.sh"

@@ -12,7 +12,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from ser.corpora.mini import maker as synthetic
+from ser.corpora.mini import maker
 from ser.errors import run_cli
 
 
@@ -24,12 +24,11 @@ def main(argv: Sequence[str]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("dest", metavar="DEST", type=Path)
-    parser.add_argument("corpora", metavar="CORPUS", nargs="*", help=", ".join(synthetic.CORPORA))
+    parser.add_argument("corpora", metavar="CORPUS", nargs="*", help=", ".join(maker.miniatures()))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--shift", type=float, default=1.0)
     args = parser.parse_args(argv)
-    corpora = args.corpora or tuple(synthetic.CORPORA)
-    for name, root in synthetic.make(args.dest, corpora, seed=args.seed, shift=args.shift).items():
+    for name, root in maker.make(args.dest, args.corpora, seed=args.seed, shift=args.shift).items():
         print(f"{name}: {root}")
 
 

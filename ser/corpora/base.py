@@ -16,6 +16,7 @@ from typing import Any
 
 from ser.corpora import das_ratings
 from ser.corpora.folds import Folds
+from ser.corpora.miniature import Miniature
 from ser.data.audio import AudioInfo, probe
 from ser.data.data_dir import check_unchanged, made_from, prepared, summary, write_data_dir
 from ser.errors import DataError
@@ -37,6 +38,39 @@ class Parsed:
     dropped: dict[str, str]
 
 
+GIB = 1 << 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Archive:
+    """A release in one archive.
+
+    Attributes:
+        url: where it lies; empty where no address is known that a program can read.
+        most: bytes that the unpacked release stays below; an archive that holds more is refused.
+        size: bytes of the archive, where published.
+        checksum: of the archive, `algorithm:hex`, where published.
+        note: what a user has to know.
+    """
+
+    url: str
+    most: int
+    size: int | None = None
+    checksum: str = ""
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """A release behind a form.
+
+    Attributes:
+        ask: what to do at the corpus' page.
+    """
+
+    ask: str
+
+
 @dataclasses.dataclass(frozen=True)
 class Corpus:
     """A corpus and its full release.
@@ -51,6 +85,8 @@ class Corpus:
         parse: release folder, absolute -> what its names and label files tell; `wav` is a path below it.
         folds: how it is parted where a protocol does not say otherwise.
         version: of the parser; raise it when the same release would give other files.
+        source: how to get it; None where only the page says so.
+        miniature: a small release of synthetic speech in the same layout, for trying recipes.
     """
 
     name: str
@@ -62,6 +98,8 @@ class Corpus:
     parse: Callable[[Path], Parsed]
     folds: Folds | None = None
     version: int = 1
+    source: Archive | Form | None = None
+    miniature: Miniature | None = None
 
     @property
     def variable(self) -> str:

@@ -19,12 +19,13 @@ twice, so the fuller one is read (48 kHz if they are equal) and the other left o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import chain
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from itertools import chain, product
+from pathlib import Path, PurePosixPath
 
-from ser.corpora.base import Corpus, Parsed, match_name, wav_files
+from ser.corpora.base import GIB, Archive, Corpus, Parsed, match_name, wav_files
 from ser.corpora.folds import FoldRule, Folds
+from ser.corpora.miniature import Conditions, Labels, Miniature, Prompt, Rate, class_means, das_csv
 from ser.errors import DataError
 from ser.types import Utterance, ids
 
@@ -100,6 +101,56 @@ def _rate(path: Path, root: Path) -> str:
     return "48 kHz"
 
 
+# ---- The miniature --------------------------------------------------------------------------------------------
+
+CAFE_FOLDERS = {
+    "C": ("Colère", "angry"), "D": ("Dégoût", "disgusted"), "J": ("Joie", "happy"), "N": ("Neutre", "neutral"),
+    "P": ("Peur", "fearful"), "S": ("Surprise", "surprised"), "T": ("Tristesse", "sad"),
+}  # fmt: skip
+CAFE_INTENSITIES = {"1": ("Faible", 0.75), "2": ("Fort", 1.2)}
+"""Folder, and strength of the emotion."""
+
+
+def prompts() -> Iterator[Prompt]:
+    """Lay out CaFE: twelve actors, each emotion weak and strong; neutral twice, without a folder for it."""
+    takes = product(range(1, 13), enumerate(CAFE_FOLDERS.items()), CAFE_INTENSITIES.items())
+    for actor, (i, (letter, (folder, emotion))), (intensity, (how, strength)) in takes:
+        sentence = 1 + (actor + i + 3 * int(intensity)) % 6
+        if emotion == "neutral":
+            how, intensity, strength = "", "1", 1.0
+        path = PurePosixPath(folder, how, f"{actor:02}-{letter}-{intensity}-{sentence}.wav")
+        yield Prompt(
+            path=str(path),
+            speaker=f"{actor:02}",
+            gender="m" if actor % 2 else "f",
+            emotion=emotion,
+            text_id=str(sentence),
+            take=intensity,
+            strength=strength,
+        )
+
+
+def label_files(prompts: Sequence[Prompt], rate: Rate, seed: int) -> Labels:
+    return {"CAFE.csv": das_csv("filname,activation ,valence", prompts, rate)}
+
+
+MINIATURE = Miniature(
+    folder="CaFE_48k",
+    rate_hz=48_000,
+    prompts=prompts,
+    conditions=Conditions(  # Canadian French
+        formant_ratio=1.02, fronting_ratio=1.07, vowel_space_ratio=1.05, frication_db=-17,
+        syllables_per_s=7.8, rhythm_sd=0.11, edge_silence_s=0.04,
+        channel_tilt_db_per_octave=0.2, presence_db=0.5, high_cut_hz=7200, noise_floor_dbfs=-66,
+    ),
+    labels=label_files,
+    ratings=class_means(  # Means of the ratings of Das et al. 2022 as they published them.
+        angry=(4.15, 1.76), happy=(3.27, 2.93), neutral=(2.83, 2.97), sad=(2.47, 1.83), fearful=(3.15, 2.20),
+        disgusted=(2.73, 2.13), surprised=(3.25, 2.96),
+    ),
+)  # fmt: skip
+
+
 CORPUS = Corpus(
     name="cafe",
     title="CaFE",
@@ -109,4 +160,9 @@ CORPUS = Corpus(
     counts={e: 72 if e == "neutral" else 144 for e in EMOTIONS.values()},
     parse=parse,
     folds=Folds(FoldRule(rule="consecutive_speakers", size=2)),  # one man and one woman
+    source=Archive(
+        "https://zenodo.org/records/1478765/files/CaFE_48k.zip?download=1",  # no checksum known to us
+        most=4 * GIB,
+    ),
+    miniature=MINIATURE,
 )

@@ -26,11 +26,14 @@ and end are not kept: the audio is cut.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from itertools import groupby, product
+from math import ceil, floor
+from pathlib import Path, PurePosixPath
 
-from ser.corpora.base import Corpus, Parsed, match_name, wav_files
+from ser.corpora.base import Corpus, Form, Parsed, match_name, wav_files
 from ser.corpora.folds import FoldRule, Folds
+from ser.corpora.miniature import AMERICAN, Conditions, Labels, Miniature, Prompt, Rate, class_means
 from ser.errors import DataError, unknown
 from ser.types import Utterance, ids
 
@@ -142,6 +145,94 @@ def _rating(name: str, text: str | None, where: str) -> float | None:
     return float(text)
 
 
+# ---- The miniature --------------------------------------------------------------------------------------------
+
+IEMOCAP_DIALOGS = ("F_impro01", "M_impro05a", "F_script01_1", "M_script02_2b")
+"""Wearer of the markers and scenario; both actors talk in each."""
+
+IEMOCAP_CODES = {
+    "angry": ("ang", "Anger"), "happy": ("hap", "Happiness"), "excited": ("exc", "Excited"),
+    "neutral": ("neu", "Neutral state"), "sad": ("sad", "Sadness"), "frustrated": ("fru", "Frustration"),
+    "unknown": ("xxx", "Other"), "fearful": ("fea", "Fear"), "surprised": ("sur", "Surprise"),
+    "disgusted": ("dis", "Disgust"), "other": ("oth", "Other"),
+}  # fmt: skip
+"""Code, and the word that raters chose."""
+
+IEMOCAP_TURNS = {"angry": 4, "happy": 4, "excited": 2, "neutral": 5, "sad": 4, "frustrated": 2, "unknown": 1}
+IEMOCAP_RARE = ("fearful", "surprised", "disgusted", "other", "surprised")  # one turn of each talker, by session
+NO_DOMINANCE = "Ses01F_impro01_F000"
+RESOURCE_FORK = ("\0\5\26\7\0\2\0\0Mac OS X        ",)  # what macOS leaves in archives
+
+
+def prompts() -> Iterator[Prompt]:
+    """Lay out IEMOCAP: five sessions of a woman and a man, who improvise and play scripts in turns.
+
+    As in the release, half of the turns are not of the actor whose letter their dialog has, and some
+    have an X in their number (here the rare emotions).
+    """
+    for session, talker in product(range(1, 6), "FM"):
+        emotions = [emotion for emotion, n in IEMOCAP_TURNS.items() for _ in range(n)]
+        for turn, emotion in enumerate([*emotions, IEMOCAP_RARE[session - 1]]):
+            dialog = f"Ses0{session}{IEMOCAP_DIALOGS[turn % 4]}"
+            number = f"{turn // 4:03}" if emotion in IEMOCAP_TURNS else "XX0"
+            name = f"{dialog}_{talker}{number}"
+            path = f"Session{session}/sentences/wav/{dialog}/{name}.wav"
+            yield Prompt(path, f"Ses0{session}{talker}", talker.lower(), emotion, text_id=name)
+
+
+def label_files(prompts: Sequence[Prompt], rate: Rate, seed: int) -> Labels:
+    """Write each dialog's evaluation, and a rater's below it; a hidden copy lies beside."""
+    labels: Labels = {}
+
+    def dialog_of(prompt: Prompt) -> str:
+        return PurePosixPath(prompt.path).parent.name
+
+    for dialog, group in groupby(sorted(prompts, key=dialog_of), dialog_of):
+        turns, folder = list(group), f"Session{dialog[4]}/dialog/EmoEvaluation"
+        labels[f"{folder}/{dialog}.txt"] = _evaluation(turns, rate)
+        labels[f"{folder}/Categorical/{dialog}_e2_cat.txt"] = _rater(turns)
+        labels[f"{folder}/._{dialog}.txt"] = RESOURCE_FORK
+    return labels
+
+
+def _evaluation(turns: list[Prompt], rate: Rate) -> Iterator[str]:
+    """Write the averaged line of each turn, then its raters': one below and one above the average."""
+    yield "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
+    for i, turn in enumerate(turns):
+        code, word = IEMOCAP_CODES[turn.emotion]
+        arousal, valence, dominance = rate(turn)
+        average = f"{valence:.4f}, {arousal:.4f}" + (f", {dominance:.4f}" if turn.stem != NO_DOMINANCE else "")
+        yield f"[{2 * i + 0.29:.4f} - {2 * i + 1.2357:.4f}]\t{turn.stem}\t{code}\t[{average}]\n"
+        yield f"C-E2:\t{word};\t()\nC-E4:\t{word if code != 'xxx' else 'Anger; Sadness'};\t()\n"
+        for rater, whole in (("E2", floor), ("E4", ceil)):
+            dom = whole(dominance) if turn.stem != NO_DOMINANCE else ""
+            yield f"A-{rater}:\tval {whole(valence)}; act {whole(arousal)}; dom  {dom};\t()\n"
+        yield "\n"
+
+
+def _rater(turns: list[Prompt]) -> Iterator[str]:
+    for turn in turns:
+        yield f"{turn.stem} :{IEMOCAP_CODES[turn.emotion][1]}; ()\n"
+
+
+MINIATURE = Miniature(
+    folder="IEMOCAP_full_release",
+    rate_hz=16_000,
+    prompts=prompts,
+    conditions=Conditions(
+        **AMERICAN, formant_ratio=1.01, syllables_per_s=7.4, edge_silence_s=0.04,
+        level_db=-1, channel_tilt_db_per_octave=-0.5, low_cut_hz=80, high_cut_hz=6200, noise_floor_dbfs=-56,
+    ),
+    labels=label_files,
+    ratings=class_means(  # Means of the four classes in the release; the other classes are ours.
+        angry=(3.662, 1.895, 3.966), happy=(3.404, 3.969, 3.243), excited=(3.404, 3.969, 3.243),
+        neutral=(2.726, 2.988, 2.853), sad=(2.571, 2.243, 2.818), frustrated=(3.0, 2.3, 3.4),
+        unknown=(2.9, 2.7, 3.1), fearful=(3.3, 2.2, 2.5), surprised=(3.4, 3.1, 3.0),
+        disgusted=(2.9, 2.0, 3.3), other=(3.0, 2.8, 3.1),
+    ),
+)  # fmt: skip
+
+
 CORPUS = Corpus(
     name="iemocap",
     title="IEMOCAP",
@@ -151,4 +242,6 @@ CORPUS = Corpus(
     counts={EMOTIONS[code]: n for code, n in COUNTS.items()},
     parse=parse,
     folds=Folds(FoldRule(rule="sessions"), held_out=5),  # a woman and a man each; the fifth: 1241 of 5531 turns
+    source=Form("fill in the release form and ask for the full release"),
+    miniature=MINIATURE,
 )

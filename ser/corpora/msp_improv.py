@@ -28,10 +28,13 @@ has no field and is not kept.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 
-from ser.corpora.base import Corpus, Parsed, match_name, wav_files
+from ser.corpora.base import Corpus, Form, Parsed, match_name, wav_files
 from ser.corpora.folds import FoldRule, Folds
+from ser.corpora.miniature import AMERICAN, Conditions, Labels, Miniature, Prompt, Rate, class_means
 from ser.errors import DataError, unknown
 from ser.types import Utterance, ids
 
@@ -153,6 +156,69 @@ def _place(turn: str, folder: Path) -> Path:
     return folder / f"session{talker[-1]}" / scenario / condition / f"MSP-IMPROV-{turn}.wav"
 
 
+# ---- The miniature --------------------------------------------------------------------------------------------
+
+MSP_IMPROV_LETTERS = {"angry": "A", "happy": "H", "neutral": "N", "sad": "S", "other": "O", "unknown": "X"}
+MSP_IMPROV_WORDS = {"A": "Angry", "H": "Happy", "N": "Neutral", "S": "Sad", "O": "Other", "X": "Other"}
+
+
+def prompts() -> Iterator[Prompt]:
+    """Lay out MSP-IMPROV: six sessions of a woman and a man, each consensus heard in all four conditions.
+
+    Target sentences are heard as their scenario wants it, other improvised turns in every other session,
+    talk between takes never.
+    """
+    for session, sex, (i, emotion) in product(range(1, 7), "FM", enumerate(MSP_IMPROV_LETTERS)):
+        astray = {"R": 0, "T": 0, "S": session % 2, "P": 1 + session % 3}
+        for condition in {"other": "S", "unknown": "P"}.get(emotion, "RTSP"):
+            sentence = f"{1 + (i + session) % 4:02}"
+            scenario = f"S{sentence}{'AHNS'[(i + astray[condition]) % 4]}"
+            performance = 2 * sex if condition == "R" else {"F": "FM", "M": "MF"}[sex]
+            name = f"{scenario}-{sex}{session:02}-{condition}-{performance}{i + 1:02}"
+            yield Prompt(
+                path=f"Audio/session{session}/{scenario}/{condition}/MSP-IMPROV-{name}.wav",
+                speaker=f"{sex}{session:02}",
+                gender=sex.lower(),
+                emotion=emotion,
+                text_id=sentence if condition in "RT" else name,
+                take=condition,
+            )
+
+
+def label_files(prompts: Sequence[Prompt], rate: Rate, seed: int) -> Labels:
+    """Write the label file: misspelt as in most copies where the seed is even, else spelt right."""
+    return {("Evalution.txt", "Evaluation.txt")[seed % 2]: _blocks(prompts, rate)}
+
+
+def _blocks(prompts: Sequence[Prompt], rate: Rate) -> Iterator[str]:
+    """Write each turn's consensus and its raters, one of them twice; the first turn's dominance is missing."""
+    for prompt in prompts:
+        letter = MSP_IMPROV_LETTERS[prompt.emotion]
+        arousal, valence, dominance = rate(prompt)
+        scales = {"A": 6 - arousal, "V": valence, "D": dominance if prompt != prompts[0] else float("nan")}
+        values = "; ".join(f"{scale}:{value:.6f}".replace("nan", "NaN") for scale, value in scales.items())
+        rater = f"20140930_A1; {MSP_IMPROV_WORDS[letter]}; Calm,Résigné; {values}; N:4.000000;\n"
+        name = prompt.stem.replace("MSP", "UTD", 1)
+        yield f"{name}.avi; {letter}; {values} ; N:{'NaN' if letter == 'X' else '4.000000'};\n{rater}{rater}\n"
+
+
+MINIATURE = Miniature(
+    folder="MSP-IMPROV",
+    rate_hz=44_100,
+    prompts=prompts,
+    conditions=Conditions(
+        **AMERICAN, pitch_semitones=0.5, syllables_per_s=7.6, edge_silence_s=0.035,
+        level_db=0.5, channel_tilt_db_per_octave=0.3, presence_db=1, low_cut_hz=80, noise_floor_dbfs=-58,
+    ),
+    labels=label_files,
+    # Ours: of the release it is known only that anger and joy are more active than neutral and sadness.
+    ratings=class_means(
+        angry=(3.4, 1.9, 3.6), happy=(3.2, 4.0, 3.1), neutral=(2.4, 3.1, 2.7), sad=(2.2, 2.0, 2.3),
+        other=(2.8, 2.8, 2.9), unknown=(2.7, 2.7, 2.8),
+    ),
+)  # fmt: skip
+
+
 CORPUS = Corpus(
     name="msp_improv",
     title="MSP-IMPROV",
@@ -162,4 +228,6 @@ CORPUS = Corpus(
     counts={"angry": 792, "sad": 885, "happy": 2644, "neutral": 3477, "other": 85, "unknown": 555},
     parse=parse,
     folds=Folds(FoldRule(rule="sessions"), held_out=6),  # a woman and a man each; the sixth: 1622 turns
+    source=Form("sign the academic licence and ask for the audio and `Evalution.txt`"),
+    miniature=MINIATURE,
 )

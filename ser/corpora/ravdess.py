@@ -17,10 +17,13 @@ of the video files are other takes or copies of the same audio, so they are left
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
-from ser.corpora.base import Corpus, Parsed, match_name, wav_files
+from ser.corpora.base import GIB, Archive, Corpus, Parsed, match_name, wav_files
 from ser.corpora.folds import FoldRule, Folds
+from ser.corpora.miniature import AMERICAN, Conditions, Miniature, Prompt
 from ser.errors import DataError
 from ser.types import Utterance, ids
 
@@ -72,6 +75,41 @@ def parse(release: Path) -> Parsed:
     return Parsed(list(utterances.values()), dropped)
 
 
+# ---- The miniature --------------------------------------------------------------------------------------------
+
+RAVDESS_EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgusted", "surprised")
+
+
+def prompts() -> Iterator[Prompt]:
+    """Lay out RAVDESS: 24 actors, 8 emotions, 2 statements, once each at normal intensity.
+
+    As in the release, two files of actor 7 are identical and some are stereo (here one).
+    """
+    for actor, code, statement in product(range(1, 25), range(1, 9), (1, 2)):
+        gender = "m" if actor % 2 else "f"
+        for repetition in (1, 2) if (actor, code, statement) == (7, 3, 2) else (1,):
+            name = f"03-01-{code:02}-01-{statement:02}-{repetition:02}-{actor:02}"
+            yield Prompt(
+                path=f"Actor_{actor:02}/{name}.wav",
+                speaker=f"{actor:02}",
+                gender=gender,
+                emotion=RAVDESS_EMOTIONS[code - 1],
+                text_id=f"ravdess-{statement}",
+                n_channels=2 if (actor, code, statement) == (1, 2, 1) else 1,
+            )
+
+
+MINIATURE = Miniature(
+    folder="RAVDESS",
+    rate_hz=48_000,
+    prompts=prompts,
+    conditions=Conditions(
+        **AMERICAN, formant_ratio=0.98, syllables_per_s=6.5, edge_silence_s=0.06,
+        level_db=0.5, channel_tilt_db_per_octave=-0.3, high_cut_hz=7000, noise_floor_dbfs=-63,
+    ),
+)  # fmt: skip
+
+
 CORPUS = Corpus(
     name="ravdess",
     title="RAVDESS",
@@ -81,4 +119,11 @@ CORPUS = Corpus(
     counts={e: 96 if e == "neutral" else 192 for e in EMOTIONS.values()},
     parse=parse,
     folds=Folds(FoldRule(rule="consecutive_speakers", size=4), held_out=6, texts=2),  # two men, two women
+    source=Archive(
+        "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip?download=1",
+        most=4 * GIB,
+        size=208_468_073,
+        checksum="md5:bc696df654c87fed845eb13823edef8a",  # as Zenodo shows it
+    ),
+    miniature=MINIATURE,
 )

@@ -17,10 +17,13 @@ have in common is not known here, so text ids that differ may still share their 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 
-from ser.corpora.base import Corpus, Parsed, match_name, wav_files
+from ser.corpora.base import Corpus, Form, Parsed, match_name, wav_files
 from ser.corpora.folds import FoldRule, Folds
+from ser.corpora.miniature import Conditions, Labels, Miniature, Prompt, Rate
 from ser.errors import DataError
 from ser.types import Utterance, ids
 
@@ -77,6 +80,39 @@ def _speaker(prefix: str | None, folder: str, name: Path) -> str:
     raise DataError(f"savee: {name}: {found}; expected one of {', '.join(SPEAKERS)}, as in 'DC_sa03' or 'DC/sa03'")
 
 
+# ---- The miniature --------------------------------------------------------------------------------------------
+
+SAVEE_CODES = {
+    "a": ("angry", 4), "d": ("disgusted", 4), "f": ("fearful", 4), "h": ("happy", 4), "n": ("neutral", 6),
+    "sa": ("sad", 4), "su": ("surprised", 4),
+}  # fmt: skip
+"""Emotion and utterances per speaker."""
+
+
+def prompts() -> Iterator[Prompt]:
+    """Lay out SAVEE: four men, seven emotions, in folders whose files have the same names."""
+    for speaker, (code, (emotion, n)) in product(("DC", "JE", "JK", "KL"), SAVEE_CODES.items()):
+        for number in range(1, n + 1):
+            yield Prompt(f"AudioData/{speaker}/{code}{number:02}.wav", speaker, "m", emotion, f"{number:02}")
+
+
+def label_files(prompts: Sequence[Prompt], rate: Rate, seed: int) -> Labels:
+    return {"AudioData/Info.txt": ("15 sentences per emotion category, 44.1 kHz\n",)}
+
+
+MINIATURE = Miniature(
+    folder="SAVEE",
+    rate_hz=44_100,
+    prompts=prompts,
+    conditions=Conditions(  # British English
+        pitch_semitones=-0.5, formant_ratio=0.98, fronting_ratio=0.99, vowel_space_ratio=1.05, frication_db=-15,
+        syllables_per_s=7.2, rhythm_sd=0.2, edge_silence_s=0.04,
+        level_db=0.5, presence_db=0.8, high_cut_hz=7000, noise_floor_dbfs=-64,
+    ),
+    labels=label_files,
+)  # fmt: skip
+
+
 CORPUS = Corpus(
     name="savee",
     title="SAVEE",
@@ -86,4 +122,6 @@ CORPUS = Corpus(
     counts={e: 120 if e == "neutral" else 60 for e in EMOTIONS.values()},
     parse=parse,
     folds=Folds(FoldRule(rule="consecutive_speakers"), held_out=4),  # KL; Gao's values are multiples of 1/120
+    source=Form("register and ask for `AudioData`"),
+    miniature=MINIATURE,
 )

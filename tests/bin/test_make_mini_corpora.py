@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from itertools import islice
 
@@ -11,9 +10,9 @@ import pytest
 from ser.bin import make_mini_corpora
 from ser.corpora import CORPORA as PARSERS
 from ser.corpora.base import find_release, prepare
-from ser.corpora.mini import maker as synthetic
 from ser.errors import run_cli
 from ser.system.files import read_json
+from tests.fakes.miniatures import with_prompts
 
 
 @pytest.fixture
@@ -36,9 +35,7 @@ def call(monkeypatch, capsys):
 def few(monkeypatch):
     """Six utterances of either corpus, so that a test takes no time."""
     for name in ("emodb", "ravdess"):
-        release = synthetic.CORPORA[name]
-        prompts = list(islice(release.prompts(), 6))
-        monkeypatch.setitem(synthetic.CORPORA, name, dataclasses.replace(release, prompts=lambda p=prompts: iter(p)))
+        with_prompts(monkeypatch, name, list(islice(PARSERS[name].miniature.prompts(), 6)))
 
 
 def test_what_is_made_is_a_release_that_its_parser_takes(tmp_path, call, few):
@@ -53,7 +50,7 @@ def test_what_is_made_is_a_release_that_its_parser_takes(tmp_path, call, few):
 
 
 def test_what_is_there_stays_and_another_seed_or_shift_is_made_again(tmp_path, call, few):
-    wav = tmp_path / "EMO-DB" / next(synthetic.CORPORA["emodb"].prompts()).path
+    wav = tmp_path / "EMO-DB" / next(PARSERS["emodb"].miniature.prompts()).path
     times, contents = [], []
     for options in ([], [], ["--seed", 1], ["--seed", 1], ["--seed", 1, "--shift", 0]):
         assert call(tmp_path, "emodb", *options)[0] == 0

@@ -8,7 +8,7 @@ files a miniature corpus holds (`ser.corpora.mini.maker`), and any claim to natu
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 import soundfile
 from scipy import fft, signal
 
-from ser.corpora.mini.layouts import RATINGS, Conditions, Prompt, Ratings
+from ser.corpora.miniature import Conditions, Prompt, Ratings
 from ser.system.files import fingerprint
 
 SYNTHESIS_RATE_HZ = 16_000  # one for all corpora, so that a native rate alone is no shift
@@ -119,14 +119,13 @@ def draw_delivery(emotion: str, strength: float, habit: Delivery, rng: np.random
     return drawn._replace(range_semitones=max(0.3, drawn.range_semitones), rate_ratio=max(0.6, drawn.rate_ratio))
 
 
-def rate(corpus: str, prompt: Prompt, *, seed: int = 0) -> Ratings:
+def rate(corpus: str, prompt: Prompt, means: Mapping[str, Ratings], *, seed: int = 0) -> Ratings:
     """Rate a prompt as listeners would, on scales of 1 to 5 in half steps.
 
-    The ratings lie between neutral and the class means of `RATINGS`, at the performance's strength, and follow
+    The ratings lie between neutral and the corpus' class means, at the performance's strength, and follow
     what in its delivery differs from the class.
     """
     _, strength, delivery, rng = draw(corpus, prompt, seed)
-    means = RATINGS[corpus]
     expected = _between(means.get("neutral", NEUTRAL_RATINGS), means[prompt.emotion], strength)
     surplus = np.array(delivery) - _between(EMOTIONS["neutral"], EMOTIONS[prompt.emotion], strength)
     heard = expected + np.dot(AROUSAL_PER, surplus) * np.array(FOLLOWS_AROUSAL)

@@ -16,16 +16,18 @@ import soundfile
 from ser import types
 from ser.bin import make_mini_corpora
 from ser.corpora import CORPORA as PARSERS
-from ser.corpora import das_ratings
+from ser.corpora import das_ratings, ravdess
 from ser.corpora.base import prepare
-from ser.corpora.mini import layouts, voice
 from ser.corpora.mini import maker as synthetic
-from ser.corpora.mini.layouts import Prompt
-from ser.corpora.mini.maker import CORPORA, Conditions
+from ser.corpora.mini import voice
 from ser.corpora.mini.voice import synthesize
+from ser.corpora.miniature import Conditions, Prompt
 from ser.data.audio import probe
 from ser.errors import ConfigError, DataError
 from ser.system.files import alone, read_json
+from tests.fakes.miniatures import with_prompts
+
+MINIATURES = synthetic.miniatures()
 
 RATED = ("iemocap", "msp_improv", "emodb", "cafe", "urdu", "aesdd")
 FOUR = ("angry", "happy", "neutral", "sad")
@@ -128,27 +130,27 @@ def test_shift_sets_the_corpora_apart_and_0_brings_them_together():
     edges_hz = np.geomspace(100, 6000, 9)  # two thirds of an octave
 
     def spectrum_db(name, shift):
-        conditions = CORPORA[name].conditions.at(shift)
-        prompts = [p for p in CORPORA[name].prompts() if p.emotion == "neutral"]
+        conditions = MINIATURES[name].conditions.at(shift)
+        prompts = [p for p in MINIATURES[name].prompts() if p.emotion == "neutral"]
         return np.mean([band_levels_db(synthesize(name, p, conditions), edges_hz) for p in prompts], axis=0)
 
     def distance_db(shift):
         return np.sqrt(np.mean((spectrum_db("ravdess", shift) - spectrum_db("emodb", shift)) ** 2))
 
-    assert all(release.conditions.at(0) == Conditions() for release in CORPORA.values())
-    assert CORPORA["emodb"].conditions.at(1) == CORPORA["emodb"].conditions
+    assert all(release.conditions.at(0) == Conditions() for release in MINIATURES.values())
+    assert MINIATURES["emodb"].conditions.at(1) == MINIATURES["emodb"].conditions
     assert distance_db(0) < 1
     assert distance_db(1) > 2
 
 
 def test_ravdess_has_the_layout_of_the_release():
-    prompts = list(CORPORA["ravdess"].prompts())
+    prompts = list(MINIATURES["ravdess"].prompts())
     pattern = re.compile(r"Actor_(\d\d)/03-01-(0[1-8])-01-(0[12])-(0[12])-(\d\d)\.wav")
     for prompt in prompts:
         folder, code, _, _, actor = pattern.fullmatch(prompt.path).groups()
         assert folder == actor == prompt.speaker
         assert prompt.gender == "fm"[int(actor) % 2]
-        assert prompt.emotion == layouts.RAVDESS_EMOTIONS[int(code) - 1]
+        assert prompt.emotion == ravdess.RAVDESS_EMOTIONS[int(code) - 1]
     assert len({p.path for p in prompts}) == len(prompts) == 24 * 16 + 1
     assert {p.speaker for p in prompts} == {f"{actor:02}" for actor in range(1, 25)}
     assert [p.n_channels for p in prompts].count(2) == 1
@@ -157,7 +159,7 @@ def test_ravdess_has_the_layout_of_the_release():
 
 
 def test_emodb_has_the_layout_of_the_release():
-    prompts = list(CORPORA["emodb"].prompts())
+    prompts = list(MINIATURES["emodb"].prompts())
     pattern = re.compile(r"wav/(\d\d)([ab]\d\d)([WLEAFTN])([a-z])\.wav")
     letters = dict(W="angry", L="bored", E="disgusted", A="fearful", F="happy", T="sad", N="neutral")
     for prompt in prompts:
@@ -194,16 +196,16 @@ CODES = {
 
 @pytest.mark.parametrize("name", GRAMMAR)
 def test_paths_have_the_grammar_of_the_release(name):
-    for prompt in CORPORA[name].prompts():
+    for prompt in MINIATURES[name].prompts():
         groups = re.fullmatch(GRAMMAR[name] + r"\.wav", prompt.path).groupdict()
         assert groups.get("speaker", prompt.speaker).lower() == prompt.speaker.lower()
         if "code" in groups:
             assert CODES[name][groups["code"]] == prompt.emotion
 
 
-@pytest.mark.parametrize("name", CORPORA)
+@pytest.mark.parametrize("name", MINIATURES)
 def test_no_two_files_are_the_same_utterance_but_the_pair_of_ravdess(name):
-    prompts = list(CORPORA[name].prompts())
+    prompts = list(MINIATURES[name].prompts())
     sounds = Counter((p.speaker, p.emotion, p.text_id, p.take) for p in prompts)
     assert len({p.path for p in prompts}) == len(prompts)
     assert len(prompts) - len(sounds) == (name == "ravdess")
@@ -222,7 +224,7 @@ def test_no_two_files_are_the_same_utterance_but_the_pair_of_ravdess(name):
     ],
 )
 def test_every_speaker_has_enough_of_every_emotion(name, n_speakers, per_speaker):
-    counts = Counter((p.speaker, p.emotion) for p in CORPORA[name].prompts())
+    counts = Counter((p.speaker, p.emotion) for p in MINIATURES[name].prompts())
     speakers = {speaker for speaker, _ in counts}
     assert len(speakers) == n_speakers
     assert all(counts[s, e] >= n for s in speakers for e, n in per_speaker.items())
@@ -230,7 +232,7 @@ def test_every_speaker_has_enough_of_every_emotion(name, n_speakers, per_speaker
 
 
 def test_urdu_is_as_uneven_as_the_release():
-    prompts = list(CORPORA["urdu"].prompts())
+    prompts = list(MINIATURES["urdu"].prompts())
     emotions = {s: {p.emotion for p in prompts if p.speaker == s} for s in {p.speaker for p in prompts}}
     assert (len(emotions), sum(len(e) == 1 for e in emotions.values())) == (29, 26)
     assert min(Counter(p.emotion for p in prompts).values()) >= 12
@@ -238,43 +240,43 @@ def test_urdu_is_as_uneven_as_the_release():
 
 
 def test_half_of_iemocap_is_not_said_by_the_actor_its_dialog_names():
-    prompts = list(CORPORA["iemocap"].prompts())
+    prompts = list(MINIATURES["iemocap"].prompts())
     others = sum(p.path.split("/")[3][5] != p.speaker[-1] for p in prompts)
     assert others == len(prompts) / 2
     assert {p.stem.split("_")[1][:6] for p in prompts} >= {"impro0", "script"}
 
 
 def test_scenario_and_consensus_of_msp_improv_partly_disagree():
-    prompts = [p for p in CORPORA["msp_improv"].prompts() if p.emotion in FOUR]
+    prompts = [p for p in MINIATURES["msp_improv"].prompts() if p.emotion in FOUR]
     agree = {c: {p.stem[14] == p.emotion[0].upper() for p in prompts if p.take == c} for c in "RTSP"}
     assert agree == {"R": {True}, "T": {True}, "S": {True, False}, "P": {False}}
 
 
 def test_casia_has_the_same_sentences_for_all():
     texts = {}
-    for p in CORPORA["casia"].prompts():
+    for p in MINIATURES["casia"].prompts():
         texts.setdefault((p.speaker, p.emotion), set()).add(p.text_id)
     assert len(texts) == 24 and len(set(map(frozenset, texts.values()))) == 1
 
 
 def test_aesdd_has_the_irregular_names_of_the_release():
-    names = {p.stem for p in CORPORA["aesdd"].prompts()}
+    names = {p.stem for p in MINIATURES["aesdd"].prompts()}
     assert {"d03 (01)", "f18 (5)", "f18 (5)b", "s01 (5)a", "s01 (5)b"} <= names
     assert not {"d03 (1)", "s01 (5)", "d18 (5)"} & names
 
 
 def test_languages_differ_and_american_corpora_do_not():
     kept = ("fronting_ratio", "vowel_space_ratio", "frication_db", "rhythm_sd")
-    languages = {name: tuple(getattr(r.conditions, k) for k in kept) for name, r in CORPORA.items()}
+    languages = {name: tuple(getattr(r.conditions, k) for k in kept) for name, r in MINIATURES.items()}
     assert len(set(languages.values())) == 7
     assert languages["ravdess"] == languages["iemocap"] == languages["msp_improv"]
 
 
-@pytest.mark.parametrize("name", CORPORA)
+@pytest.mark.parametrize("name", MINIATURES)
 def test_conditions_are_heard_and_hold_at_the_largest_shift(name):
     edges_hz = np.geomspace(100, 6000, 9)
     takes = [
-        band_levels_db(synthesize("c", say("angry", 0), CORPORA[name].conditions.at(shift)), edges_hz)
+        band_levels_db(synthesize("c", say("angry", 0), MINIATURES[name].conditions.at(shift)), edges_hz)
         for shift in (0, 1, synthetic.MAX_SHIFT)
     ]
     common = band_levels_db(synthesize("c", say("angry", 0), Conditions()), edges_hz)
@@ -287,8 +289,10 @@ def test_conditions_are_heard_and_hold_at_the_largest_shift(name):
 
 def test_ratings_are_half_steps_around_the_class_means():
     for name in RATED:
-        for emotion, mean in layouts.RATINGS[name].items():
-            rated = np.array([voice.rate(name, say(emotion, speaker)) for speaker in range(150)])
+        for emotion, mean in MINIATURES[name].ratings.items():
+            rated = np.array(
+                [voice.rate(name, say(emotion, speaker), MINIATURES[name].ratings) for speaker in range(150)]
+            )
             assert set((2 * rated).ravel() % 1) == {0} and 1 <= rated.min() <= rated.max() <= 5
             np.testing.assert_allclose(rated.mean(0), mean, atol=0.16)  # the scale's ends pull
 
@@ -296,7 +300,7 @@ def test_ratings_are_half_steps_around_the_class_means():
 def test_a_weak_emotion_is_rated_nearer_to_neutral():
     def mean(strength):
         prompts = [replace(say("angry", speaker), strength=strength) for speaker in range(100)]
-        return np.mean([voice.rate("cafe", p)[:2] for p in prompts], axis=0)
+        return np.mean([voice.rate("cafe", p, MINIATURES["cafe"].ratings)[:2] for p in prompts], axis=0)
 
     np.testing.assert_allclose(mean(0.5), [3.49, 2.37], atol=0.12)  # half way from 2.83, 2.97 to 4.15, 1.76
     assert mean(0.2)[0] < mean(0.75)[0] < mean(1.2)[0]
@@ -305,7 +309,7 @@ def test_a_weak_emotion_is_rated_nearer_to_neutral():
 def test_arousal_follows_the_delivery_within_an_emotion():
     level_db, arousal = zip(
         *(
-            (voice.draw("cafe", p, 0).delivery.level_db, voice.rate("cafe", p).arousal)
+            (voice.draw("cafe", p, 0).delivery.level_db, voice.rate("cafe", p, MINIATURES["cafe"].ratings).arousal)
             for p in (say("happy", speaker) for speaker in range(200))
         ),
         strict=True,
@@ -333,18 +337,18 @@ def read_release(name, root):
 def test_all_nine_are_small_and_of_their_native_rates(nine):
     assert sum(p.stat().st_size for root in nine.values() for p in root.rglob("*") if p.is_file()) < 120e6
     for name, root in nine.items():
-        infos = [soundfile.info(root / p.path) for p in CORPORA[name].prompts()]
-        assert {i.samplerate for i in infos} == {CORPORA[name].rate_hz}
+        infos = [soundfile.info(root / p.path) for p in MINIATURES[name].prompts()]
+        assert {i.samplerate for i in infos} == {MINIATURES[name].rate_hz}
         assert np.mean([i.duration for i in infos]) < 1.1
     by_rate = {16_000: {"iemocap", "emodb", "casia"}, 48_000: {"ravdess", "cafe"}}
-    for name, release in CORPORA.items():
+    for name, release in MINIATURES.items():
         assert name in by_rate.get(release.rate_hz, {"msp_improv", "savee", "urdu", "aesdd"})
 
 
-@pytest.mark.parametrize("name", CORPORA)
+@pytest.mark.parametrize("name", MINIATURES)
 def test_what_was_said_comes_back_through_the_parser(nine, name):
     utterances = read_release(name, nine[name])
-    prompts = {prompt.path: prompt for prompt in CORPORA[name].prompts()}
+    prompts = {prompt.path: prompt for prompt in MINIATURES[name].prompts()}
     assert utterances.keys() == prompts.keys()
     for path, prompt in prompts.items():
         utterance = utterances[path]
@@ -352,16 +356,16 @@ def test_what_was_said_comes_back_through_the_parser(nine, name):
         assert (utterance.emotion, utterance.speaker, utterance.gender) == said
 
 
-@pytest.mark.parametrize("name", CORPORA)
+@pytest.mark.parametrize("name", MINIATURES)
 def test_ratings_come_back_through_the_parser(nine, name, capsys):
     utterances = read_release(name, nine[name])
-    for prompt in CORPORA[name].prompts():
+    for prompt in MINIATURES[name].prompts():
         utterance = utterances[prompt.path]
         found = (utterance.arousal, utterance.valence, utterance.dominance)
         if name not in RATED or (name == "aesdd" and utterance.arousal is None):
             assert found == (None, None, None)
             continue
-        expected = voice.rate(name, prompt)
+        expected = voice.rate(name, prompt, MINIATURES[name].ratings)
         assert found[:2] == expected[:2]
         if name in das_ratings.FILES or prompt.stem in ("Ses01F_impro01_F000", "MSP-IMPROV-S02A-F01-R-FF01"):
             assert found[2] is None
@@ -378,7 +382,7 @@ def test_arousal_follows_the_level_of_the_audio(nine, name):
     assert np.corrcoef(level_db, [u.arousal for u in rated])[0, 1] > 0.5
 
 
-@pytest.mark.parametrize("name", CORPORA)
+@pytest.mark.parametrize("name", MINIATURES)
 def test_every_release_is_prepared_as_a_whole(nine, name, tmp_path, capsys):
     assert prepare(PARSERS[name], nine[name], tmp_path / "data")
     assert read_json(tmp_path / "data/corpus.json")["release"] == "mini"
@@ -412,8 +416,8 @@ def test_the_unusable_file_of_aesdd_is_there_and_left_out(nine):
 
 
 def test_seeds_bring_both_spellings_of_the_label_file(tmp_path, monkeypatch):
-    some = list(CORPORA["msp_improv"].prompts())[:2]
-    monkeypatch.setitem(CORPORA, "msp_improv", replace(CORPORA["msp_improv"], prompts=lambda: iter(some)))
+    some = list(MINIATURES["msp_improv"].prompts())[:2]
+    with_prompts(monkeypatch, "msp_improv", some)
     for seed, spelling in ((0, "Evalution.txt"), (1, "Evaluation.txt")):
         root = synthetic.make(tmp_path, ["msp_improv"], seed=seed)["msp_improv"]  # the second over the first
         assert {p.name for p in root.iterdir()} == {"Audio", "mini.json", spelling}
@@ -422,7 +426,7 @@ def test_seeds_bring_both_spellings_of_the_label_file(tmp_path, monkeypatch):
 
 def test_emotions_are_canonical_words():
     assert set(voice.EMOTIONS) <= set(types.EMOTIONS)
-    assert {p.emotion for release in CORPORA.values() for p in release.prompts()} == set(voice.EMOTIONS)
+    assert {p.emotion for release in MINIATURES.values() for p in release.prompts()} == set(voice.EMOTIONS)
 
 
 # ---- Making ---------------------------------------------------------------------------------------------------
@@ -431,11 +435,9 @@ def test_emotions_are_canonical_words():
 @pytest.fixture
 def few(monkeypatch):
     """Two corpora with few files each: RAVDESS's stereo file and pair, EMO-DB's first three."""
-    ravdess = [p for p in CORPORA["ravdess"].prompts() if p.n_channels == 2 or "-03-01-02-" in p.path]
-    ravdess = [p for p in ravdess if p.speaker in ("01", "07")]
-    emodb = list(CORPORA["emodb"].prompts())[:3]
-    monkeypatch.setitem(CORPORA, "ravdess", replace(CORPORA["ravdess"], prompts=lambda: iter(ravdess)))
-    monkeypatch.setitem(CORPORA, "emodb", replace(CORPORA["emodb"], prompts=lambda: iter(emodb)))
+    of_two = [p for p in MINIATURES["ravdess"].prompts() if p.speaker in ("01", "07")]
+    with_prompts(monkeypatch, "ravdess", [p for p in of_two if p.n_channels == 2 or "-03-01-02-" in p.path])
+    with_prompts(monkeypatch, "emodb", list(MINIATURES["emodb"].prompts())[:3])
 
 
 def content(root):
