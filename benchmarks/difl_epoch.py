@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from ser.config import load
-from ser.data.data_dir import write_map
+from ser.data.maps import write_map
 from ser.features.frames import Frames
 from ser.methods import difl
 from ser.methods.base import Job

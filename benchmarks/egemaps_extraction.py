@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from ser.config import load
-from ser.data.data_dir import read_map
+from ser.data.maps import read_map
 from ser.features.config import FeatureConfig
 from ser.features.extract import extract_stale
 

@@ -1,6 +1,6 @@
 """The words and the record that all parts share.
 
-Not here: how they are stored (`ser.data.data_dir`) or which classes a protocol makes of them (`ser.splits.labels`).
+Not here: how they are stored (`ser.data.maps`) or which classes a protocol makes of them (`ser.splits.labels`).
 """
 
 from __future__ import annotations

@@ -14,7 +14,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ser.data.tools import ORDERS, choose, combine_data, fix_data_dir, listed, spk2utt_of, subset_data_dir
+from ser.data.combine import combine_data
+from ser.data.fix import fix_data_dir
+from ser.data.maps import spk2utt_of
+from ser.data.subset import ORDERS, choose, listed, subset_data_dir
 from ser.errors import ConfigError, run_cli
 
 

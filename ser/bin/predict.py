@@ -37,7 +37,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser.data.data_dir import AudioPart, read_map
+from ser.data.data_dir import AudioPart
+from ser.data.maps import read_map
 from ser.errors import ConfigError, run_cli
 from ser.system.devices import device_of
 

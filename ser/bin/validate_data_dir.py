@@ -10,7 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ser.data.data_dir import read_map, validate_data_dir
+from ser.data.maps import read_map
+from ser.data.validate import validate_data_dir
 from ser.errors import run_cli
 
 

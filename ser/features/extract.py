@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ser.data.archives import append, read_archive, whole_records
-from ser.data.data_dir import read_audio_parts, read_map, write_map
+from ser.data.data_dir import read_audio_parts
+from ser.data.maps import read_map, write_map
 from ser.errors import DataError
 from ser.features.compute import Mapped, Part, step_of, workers
 from ser.features.config import FeatureConfig, made_from_audio

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from ser.data.archives import header
-from ser.data.data_dir import read_map
+from ser.data.maps import read_map
 from ser.errors import DataError
 from ser.features.extract import NUM_FRAMES, archives, read_info
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ser.data.data_dir import read_map
+from ser.data.maps import read_map
 from ser.inference.card import model_card
 from ser.inference.write import write_model
 from ser.methods.base import State

@@ -16,7 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ser.data.data_dir import AudioPart, read_audio_parts, read_map
+from ser.data.data_dir import AudioPart, read_audio_parts
+from ser.data.maps import read_map
 from ser.errors import ConfigError, DataError
 from ser.features.config import FeatureConfig
 from ser.system.devices import Device

@@ -183,7 +183,7 @@ def _latent(recipe: Recipe, page: Page) -> list[Json]:
     """Write down the latent plane of the paper's models, of one fold and seed, with the activation of utterances."""
     import pandas as pd
 
-    from ser.data.data_dir import read_map
+    from ser.data.maps import read_map
 
     found = []
     activation: Mapping[str, float] = {}

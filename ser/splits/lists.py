@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ser.data.data_dir import read_list, read_map
+from ser.data.maps import read_list, read_map
 from ser.errors import DataError
 from ser.system.files import changed_files, fingerprint, hash_files, read_json, remove, write_json
 from ser.system.folders import Kind, is_made_here, remove_folder, replacing_folder

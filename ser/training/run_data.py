@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ser.adaptation.base import ALL, Seen, State, find, mean_and_deviation
-from ser.data.data_dir import AudioPart, read_audio_parts, read_map
+from ser.data.data_dir import AudioPart, read_audio_parts
+from ser.data.maps import read_map
 from ser.errors import DataError
 from ser.features.config import FeatureConfig
 from ser.features.extract import read_features

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from ser.bin import prepare_corpus
-from ser.data.data_dir import read_map, validate_data_dir
+from ser.data.maps import read_map
+from ser.data.validate import validate_data_dir
 from ser.errors import run_cli
 from ser.system.files import read_json
 from tests.fakes import emodb, ravdess

@@ -5,7 +5,8 @@ import pytest
 
 from ser.corpora import aesdd
 from ser.corpora.base import prepare
-from ser.data.data_dir import read_data_dir, validate_data_dir
+from ser.data.data_dir import read_data_dir
+from ser.data.validate import validate_data_dir
 from ser.errors import DataError
 from ser.system.files import read_json
 from tests.fakes.aesdd import names, write_release

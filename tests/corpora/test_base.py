@@ -12,7 +12,9 @@ import pytest
 
 from ser.corpora import CORPORA, base
 from ser.corpora.base import Corpus, Parsed, find_release, match_name, prepare, wav_files
-from ser.data.data_dir import read_data_dir, read_map, validate_data_dir
+from ser.data.data_dir import read_data_dir
+from ser.data.maps import read_map
+from ser.data.validate import validate_data_dir
 from ser.errors import DataError
 from ser.system.files import alone, read_json, write_json
 from ser.types import EMOTIONS, Utterance, ids

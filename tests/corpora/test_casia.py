@@ -4,7 +4,7 @@ import pytest
 
 from ser.corpora import casia
 from ser.corpora.base import prepare
-from ser.data.data_dir import validate_data_dir
+from ser.data.validate import validate_data_dir
 from ser.errors import DataError
 from ser.system.files import read_json
 from tests.fakes.casia import write_release

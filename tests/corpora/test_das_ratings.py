@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from ser.corpora import aesdd, cafe, das_ratings, emodb, urdu
-from ser.data.data_dir import validate_data_dir, write_data_dir
+from ser.data.data_dir import write_data_dir
+from ser.data.validate import validate_data_dir
 from ser.errors import DataError
 from ser.types import Utterance
 from tests.fakes.wav import write_wav

@@ -8,7 +8,9 @@ import pytest
 
 from ser.corpora.base import prepare
 from ser.corpora.emodb import CORPUS, parse
-from ser.data.data_dir import read_data_dir, read_map, validate_data_dir
+from ser.data.data_dir import read_data_dir
+from ser.data.maps import read_map
+from ser.data.validate import validate_data_dir
 from ser.errors import DataError
 from ser.system.files import read_json
 from ser.types import Utterance

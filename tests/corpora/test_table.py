@@ -8,7 +8,8 @@ import pytest
 
 from ser.bin import prepare_corpus
 from ser.corpora.table import prepare_table
-from ser.data.data_dir import read_data_dir, validate_data_dir
+from ser.data.data_dir import read_data_dir
+from ser.data.validate import validate_data_dir
 from ser.errors import DataError
 from ser.system.files import read_json
 from tests.fakes.wav import write_wav

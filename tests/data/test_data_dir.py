@@ -12,16 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser.data.data_dir import (
-    UTT_FILES,
-    read_data_dir,
-    read_list,
-    read_map,
-    summary,
-    validate_data_dir,
-    write_data_dir,
-    write_map,
-)
+from ser.data.data_dir import read_data_dir, summary, write_data_dir
+from ser.data.maps import UTT_FILES, read_list, read_map, write_map
+from ser.data.validate import validate_data_dir
 from ser.errors import DataError
 from ser.system.files import hash_file, read_json, write_json
 from ser.types import EMOTIONS, Utterance, ids

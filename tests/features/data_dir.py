@@ -9,7 +9,7 @@ import kaldiio
 import numpy as np
 
 from ser.data.audio import probe
-from ser.data.data_dir import write_map
+from ser.data.maps import write_map
 from ser.features.config import FeatureConfig
 from ser.features.extract import ARCHIVE, _made_from, extract_stale
 from ser.system.files import write_json

@@ -23,7 +23,8 @@ import torch
 from ser.bin import extract_features
 from ser.corpora.table import prepare_table
 from ser.data import audio
-from ser.data.data_dir import AudioPart, read_audio_parts, read_map
+from ser.data.data_dir import AudioPart, read_audio_parts
+from ser.data.maps import read_map
 from ser.errors import DataError, run_cli
 from ser.features import compute, encoders
 from ser.features import extract as module

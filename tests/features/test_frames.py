@@ -16,7 +16,7 @@ import torch
 
 from ser.data import audio
 from ser.data.archives import whole_records
-from ser.data.data_dir import read_map, write_map
+from ser.data.maps import read_map, write_map
 from ser.errors import DataError
 from ser.features import compute, encoders
 from ser.features import extract as module

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from ser.bin import prepare_corpus
-from ser.data.data_dir import read_map
+from ser.data.maps import read_map
 from tests.recipes.conftest import RECIPE, ROOT, Checkout, copy_tree, keep_rows, tables
 from tests.recipes.test_continuous_metric_recipes import CLASSIC
 from tests.recipes.test_continuous_metric_recipes import RECIPES as CONTINUOUS_METRIC
