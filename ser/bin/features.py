@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from ser.bin.recipe_args import add_job_arguments, add_recipe_arguments, recipe_of
 from ser.data.data_dir import check_unchanged
 from ser.errors import run_cli
+from ser.features.config import JOINED
 from ser.features.extract import Job, extract, find_stale
 from ser.recipe.jobs import read_jobs, write_jobs
 from ser.recipe.recipe import Recipe
@@ -44,7 +45,8 @@ def plan(recipe: Recipe) -> None:
     for data_dir in data_dirs:
         check_unchanged(data_dir)
     needs = {row.feature: row.needs for row in recipe.rows if not row.finetunes}
-    usable = [(name, recipe.feature_config(name)) for name, reason in needs.items() if reason is None]
+    names = dict.fromkeys(part for name, reason in needs.items() if reason is None for part in name.split(JOINED))
+    usable = [(name, recipe.feature_config(name)) for name in names]
     stale = find_stale(usable, data_dirs, recipe.dump)
     write_jobs(
         recipe.exp / "jobs_features.tsv",

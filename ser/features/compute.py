@@ -178,6 +178,10 @@ def feature_of(config: FeatureConfig, device: Device, samples: np.ndarray, rate_
     Returns:
         float32: (D,), or (T', D) for a sequence; segments are flattened, (S, frames * bins).
     """
+    if parts := config.in_parts():
+        import numpy as np
+
+        return np.concatenate([feature_of(part, device, samples, rate_hz) for part in parts.values()])
     if config.upstream == EGEMAPS:
         return egemaps(samples, rate_hz)
     at_16_khz = resampled(samples, rate_hz)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -23,9 +24,15 @@ ROUNDING = 2
 
 Pooling = Literal["mean", "mean+std", "none"]
 
+JOINED = "+"
+"""Between the names of features that are put side by side, as in a table's `byol_s+egemaps`."""
+
 SPECTROGRAM = "spectrogram_segments"
 """Name of the upstream that `Segments` are for."""
 
+
+SIDE_BY_SIDE = "side_by_side"
+"""Name of the upstream of a feature that puts the vectors of others side by side."""
 
 EGEMAPS = "egemaps"
 """Name of the upstream that is openSMILE's."""
@@ -89,6 +96,8 @@ class FeatureConfig(ConfigModel):
             multiplies such matrices, else fp32; `feats.json` tells which it was.
         hop_ms: hop between windows, for `byol_s`.
         segments: for `spectrogram_segments`; its defaults where missing.
+        parts: for `side_by_side`, name -> feature, in the order of their vectors; `ckpt` is then that of the part
+            that has one.
     """
 
     upstream: str
@@ -98,9 +107,12 @@ class FeatureConfig(ConfigModel):
     precision: Literal["auto", "fp32", "bf16"] = "fp32"
     hop_ms: int | None = Field(default=None, gt=0)
     segments: Segments | None = None
+    parts: dict[str, FeatureConfig] | None = None
 
     @model_validator(mode="after")
     def _settings_belong_to_the_upstream(self) -> FeatureConfig:
+        if (self.parts is None) == (self.upstream == SIDE_BY_SIDE):
+            raise ValueError(f"parts is for {SIDE_BY_SIDE}, which needs it, not for {self.upstream}")
         if self.hop_ms is not None and self.upstream != "byol_s":
             raise ValueError("hop_ms is for byol_s alone; other upstreams have their own hop")
         if self.segments is not None and self.upstream != SPECTROGRAM:
@@ -124,6 +136,8 @@ class FeatureConfig(ConfigModel):
     @property
     def is_network(self) -> bool:
         """Whether it computes tensors; the others need no GPU, and do not wait for torch."""
+        if self.parts is not None:
+            return any(part.is_network for part in self.parts.values())
         return self.upstream not in (SHORTCUT, EGEMAPS)
 
     @property
@@ -151,13 +165,34 @@ class FeatureConfig(ConfigModel):
         self.ckpt_file()
         if self.upstream == EGEMAPS:
             opensmile_version()
+        for part in self.in_parts().values():
+            part.check_usable()
+
+    def with_precision(self, known: Mapping[str, str]) -> FeatureConfig:
+        """Fill in the precisions that were chosen: by name where several stand side by side, else of it alone."""
+        if self.parts is None:
+            return self.model_copy(update={"precision": next(iter(known.values()), self.precision)})
+        parts = {name: part.with_precision({n: p for n, p in known.items() if n == name})
+                 for name, part in self.parts.items()}  # fmt: skip
+        return self.model_copy(update={"parts": parts})
+
+    def in_parts(self) -> dict[str, FeatureConfig]:
+        """Give the features that are put side by side, with the checkpoint of the whole; none if it is only one."""
+        return {
+            name: part if part.ckpt is None else part.model_copy(update={"ckpt": self.ckpt})
+            for name, part in (self.parts or {}).items()
+        }
 
     def identity(self) -> dict[str, object]:
         """Tell everything that decides the numbers, as JSON."""
         ckpt = self.ckpt_file()
+        if self.parts is not None:
+            identities = {name: part.identity() for name, part in self.in_parts().items()}
+            parts = {name: {k: v for k, v in of.items() if k != "ckpt_hash"} for name, of in identities.items()}
+            return {"upstream": self.upstream, "parts": parts, "ckpt_hash": ckpt and hash_file(Path(ckpt))}
         segments = self.segment_settings
         return {
-            **self.model_dump(exclude={"ckpt", "segments"}),
+            **self.model_dump(exclude={"ckpt", "segments", "parts"}),
             # left out where there are none, so that archives from before there were these keep their keys
             **({} if segments is None else {"segments": segments.model_dump()}),
             **({} if self.precision == "fp32" else {"rounding": ROUNDING}),
@@ -171,6 +206,24 @@ class FeatureConfig(ConfigModel):
     def folder(self, name: str) -> str:
         """Name the folder of this feature below `dump/`: two configurations never share one."""
         return f"{name}-{fingerprint(self.identity())[:10]}"
+
+
+def side_by_side(parts: Mapping[str, FeatureConfig]) -> FeatureConfig:
+    """Put features side by side: the vector of each, one after another.
+
+    Raises:
+        ConfigError: for sequences, or two features with checkpoint files.
+    """
+    name = JOINED.join(parts)
+    if sequences := [part for part, config in parts.items() if config.is_sequence]:
+        raise ConfigError(f"feature {name}: {sequences[0]} is a sequence of frames; only vectors stand side by side")
+    files = {config.ckpt for config in parts.values()} - {None}
+    if len(files) > 1:
+        raise ConfigError(
+            f"feature {name}: takes the checkpoint files {' and '.join(sorted(files))}; one of the features may have "
+            "a file of its own, others an upstream that is found by its name"
+        )
+    return FeatureConfig(upstream=SIDE_BY_SIDE, ckpt=next(iter(files), None), parts=dict(parts))
 
 
 def opensmile_version() -> str:

@@ -100,7 +100,8 @@ def _data(about: Mapping[str, Any]) -> str:
 def feature_text(feature: Mapping[str, Any]) -> str:
     """Describe a feature in a line."""
     config = feature["config"]
-    return f"{config['upstream']}, layer {config['layer']}, pooling {config['pooling']}"
+    configs = (config.get("parts") or {"": config}).values()
+    return " and ".join(f"{of['upstream']}, layer {of['layer']}, pooling {of['pooling']}" for of in configs)
 
 
 def _numbers(about: Mapping[str, Any], scored: Sequence[Scored | Line]) -> str:

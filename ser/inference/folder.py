@@ -40,8 +40,8 @@ def _about(recipe: Recipe, row: Row, seed: int, result: dict) -> dict[str, Any]:
     """Collect what the recipe knows of a row."""
     splits, feature = recipe.splits_of(row.task).about, recipe.feature_config(row.feature)
     if not row.finetunes:  # a configuration may leave its precision to the machine
-        info = read_json(recipe.dump_dir(row.feature, recipe.corpora[0]) / "feats.json")
-        feature = feature.model_copy(update={"precision": info.get("precision", feature.precision)})
+        first = {part: read_json(recipe.dump_dir(part, recipe.corpora[0]) / "feats.json") for part in row.parts}
+        feature = feature.with_precision({part: of["precision"] for part, of in first.items() if "precision" in of})
     identity, labels = feature.identity(), splits["made_from"]["labels"]
     corpora = {name: read_json(recipe.data / name / "corpus.json") for name in recipe.corpora}
     of_kind = {kind: sorted(c for c in corpora if splits["releases"][c] == kind) for kind in ("subset", "mini")}

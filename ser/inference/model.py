@@ -165,7 +165,9 @@ class Model:
             raise ConfigError(
                 f"--ckpt {file}: another checkpoint than the model was trained with (BLAKE2b {expected})"
             )
-        return config.model_copy(update={"ckpt": str(file.resolve())})
+        found = config.model_copy(update={"ckpt": str(file.resolve())})
+        found.check_usable()
+        return found
 
     def different_front_end(self) -> list[str]:
         """Name what computes features here otherwise than where it was trained."""

@@ -130,10 +130,14 @@ class Recipe:
                 made_from = {c: made_from_audio(self.data / c) for c in self.corpora}
                 made_from["encoder"] = self.feature_config(row.feature).identity()
             else:
-                infos = {corpus: self.dump_dir(row.feature, corpus) / "feats.json" for corpus in self.corpora}
-                if missing := [str(path.parent) for path in infos.values() if not path.exists()]:
+                dumps = {
+                    corpus if part == row.feature else f"{corpus} {part}": self.dump_dir(part, corpus)
+                    for part in row.parts
+                    for corpus in self.corpora
+                }
+                if missing := [str(path) for path in dumps.values() if not (path / "feats.json").exists()]:
                     raise DataError(f"{missing[0]}: no finished features; run stage 3")
-                made_from = {c: read_json(path)["made_from"] for c, path in infos.items()}
+                made_from = {name: read_json(path / "feats.json")["made_from"] for name, path in dumps.items()}
             self._archives[row.reads] = made_from
         return self._archives[row.reads]
 
@@ -149,9 +153,9 @@ class Recipe:
                 for audio in read_audio_parts(data_dir).values():
                     audio.check()
             return RunData.of_audio(splits, data_dirs, self.feature_config(row.feature), scoring)
-        dumps = [self.dump_dir(row.feature, corpus) for corpus in self.corpora]
+        dumps = {part: [self.dump_dir(part, corpus) for corpus in self.corpora] for part in row.parts}
         if self.feature_config(row.feature).is_sequence:
-            return RunData.of_frames(splits, dumps, data_dirs, scoring)
+            return RunData.of_frames(splits, dumps[row.feature], data_dirs, scoring)
         return RunData.read(splits, dumps, data_dirs, scoring)
 
     def left_out(self, row: Row) -> str | None:

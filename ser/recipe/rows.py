@@ -1,10 +1,11 @@
 """A recipe's table (`conf/runs.tsv`): its lines as rows with configuration, feature and name of a folder.
 
 `runs.tsv` has the columns row, conf, feature, seeds, init, versus, published and set. `conf` is a file in the
-recipe's `conf/` or else in `conf/methods/`, `feature` the name of a feature or `*` for each feature of the recipe
-(for a method that fine-tunes: the encoder that it starts from), `init` the row whose weights a row starts from
-(same feature and seed), `versus` the row that it is tested against, `published` the name of the row in the
-recipe's `published.yaml`, `set` overrides as on the command line, separated by spaces; `-` leaves a cell empty.
+recipe's `conf/` or else in `conf/methods/`, `feature` the name of a feature, several joined by `+` for their vectors
+side by side, or `*` for each feature of the recipe (for a method that fine-tunes: the encoder that it starts from),
+`init` the row whose weights a row starts from (same feature and seed), `versus` the row that it is tested against,
+`published` the name of the row in the recipe's `published.yaml`, `set` overrides as on the command line, separated by
+spaces; `-` leaves a cell empty.
 A ninth column `tasks` may name the tasks that a row is for, separated by spaces; `-` or no column is all.
 First lines `base<tab>FILE` take over the rows of other tables; the file's own rows are added to them, and replace
 those of the same name.
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from ser import methods
 from ser.config import ConfigModel, Origin, build, find, load, read, split_override
 from ser.errors import ConfigError, unknown
-from ser.features.config import FeatureConfig
+from ser.features.config import JOINED, FeatureConfig, side_by_side
 from ser.methods.base import adaptation_of
 
 if TYPE_CHECKING:
@@ -64,6 +65,11 @@ class Row:
     def finetunes(self) -> bool:
         """Whether its method trains the encoder, on audio, instead of using cached features."""
         return self.about.finetunes
+
+    @property
+    def parts(self) -> list[str]:
+        """The names of the features that stand side by side in it, mostly one."""
+        return self.feature.split(JOINED)
 
     @property
     def reads(self) -> str:
@@ -228,7 +234,13 @@ class Table:
 
 
 def feature_config(name: str, conf: Path) -> FeatureConfig:
-    """Read a feature's configuration, of a recipe's `conf/` or the shared one."""
+    """Read a feature's configuration, of a recipe's `conf/` or the shared one; of several, joined by `+`, each one's.
+
+    Raises:
+        ConfigError: for an unknown feature, or some that cannot stand side by side.
+    """
+    if JOINED in name:
+        return side_by_side({part: feature_config(part, conf) for part in name.split(JOINED)})
     return load(find("features", name, conf), FeatureConfig)
 
 

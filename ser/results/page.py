@@ -285,9 +285,14 @@ def _feature(recipe: Recipe, row: Row) -> str:
     if row.finetunes:
         ckpt = config.identity()["ckpt_hash"]
         return f"encoder `{row.feature}`: upstream {config.upstream}{_checkpoint(ckpt)}, fine-tuned"
-    info = read_json(recipe.dump_dir(row.feature, recipe.corpora[0]) / "feats.json")
+    return "; ".join(_vector(recipe, part) for part in row.parts)
+
+
+def _vector(recipe: Recipe, feature: str) -> str:
+    config = recipe.feature_config(feature)
+    info = read_json(recipe.dump_dir(feature, recipe.corpora[0]) / "feats.json")
     ckpt = info["made_from"]["feature"]["ckpt_hash"]
-    return (f"feature `{row.feature}`: upstream {config.upstream}{_checkpoint(ckpt)}, layer {config.layer}, "
+    return (f"feature `{feature}`: upstream {config.upstream}{_checkpoint(ckpt)}, layer {config.layer}, "
             f"{config.pooling} pooling, {config.precision}, {info['dim']} dimensions")  # fmt: skip
 
 

@@ -51,6 +51,7 @@ class RunData:
             training, of utterances alone that some list shows with their labels.
         known: adaptations that a model folder kept, where what they were fitted on is not there: name of a split, and
             whether outliers were left out -> the state; of speakers those of its support utterances.
+        dims: feature -> its dimensions, in the order in which their vectors stand side by side in `x`.
     """
 
     utts: Sequence[str]
@@ -64,20 +65,37 @@ class RunData:
     encoder: FeatureConfig | None = None
     ratings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     known: Mapping[tuple[str, bool], State] = field(default_factory=dict)
+    dims: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_row", {utt: i for i, utt in enumerate(self.utts)})
 
     @classmethod
-    def read(cls, splits: Splits, dump_dirs: Sequence[Path], data_dirs: Sequence[Path], scoring: bool) -> RunData:
-        """Read the features and lists of a recipe; only for `scoring` are test lists opened."""
-        archives = [read_features(dump_dir) for dump_dir in dump_dirs]
+    def read(
+        cls, splits: Splits, dump_dirs: Mapping[str, Sequence[Path]], data_dirs: Sequence[Path], scoring: bool
+    ) -> RunData:
+        """Read the features and lists of a recipe; only for `scoring` are test lists opened.
+
+        `dump_dirs` has the archives of all corpora for each feature; vectors of several stand side by side.
+
+        Raises:
+            DataError: if a feature has other utterances than the first.
+        """
         speaker_of = _speaker_of(data_dirs)
-        utts = [utt for names, _ in archives for utt in names]
+        utts: list[str] = []
+        blocks: dict[str, np.ndarray] = {}
+        for name, folders in dump_dirs.items():
+            archives = [read_features(folder) for folder in folders]
+            own = [utt for names, _ in archives for utt in names]
+            if blocks and own != utts:
+                first = next(iter(blocks))
+                raise DataError(f"{name} and {first} are not features of the same utterances; run stage 3 again")
+            utts, blocks[name] = own, np.concatenate([vectors for _, vectors in archives])
         listed = splits.for_scoring() if scoring else splits.for_training()
         return cls(
             utts=utts,
-            x=np.concatenate([vectors for _, vectors in archives]),
+            x=next(iter(blocks.values())) if len(blocks) == 1 else np.concatenate(list(blocks.values()), axis=1),
+            dims={name: block.shape[1] for name, block in blocks.items()},
             speakers=[speaker_of[utt] for utt in utts],
             splits=listed,
             classes=splits.classes,
@@ -109,6 +127,14 @@ class RunData:
             factors=_factors(data_dirs, speaker_of),
         )
 
+    @property
+    def blocks(self) -> dict[str, slice]:
+        """Where each feature's dimensions stand in `x`; one without a name where nothing is known of them."""
+        found, start = {}, 0
+        for name, dim in (self.dims or {"": self.x.shape[1]}).items():
+            found[name] = slice(start, start := start + dim)
+        return found
+
     def rows(self, utts: Sequence[str] | Mapping[str, str]) -> np.ndarray:
         """Find the rows of `x` for some utterances, (n,) int64.
 
@@ -119,6 +145,10 @@ class RunData:
             return np.array([self._row[utt] for utt in utts], dtype=np.int64)
         except KeyError as missing:
             raise DataError(f"no features of {missing}; run stages 2 and 3 again") from None
+
+    def by_speaker(self, utts: Sequence[str]) -> dict[str, np.ndarray]:
+        """Part utterances by speaker: speaker -> their places in the list."""
+        return dict(_rows_of([self.speakers[row] for row in self.rows(utts)]))
 
     def targets(self, labelled: Mapping[str, str]) -> np.ndarray:
         """Turn classes into indices, (n,) int64."""
@@ -166,11 +196,11 @@ class RunData:
         def kept(utts: Iterable[str]) -> list[str]:
             return [utt for utt in utts if utt not in left_out]
 
-        corpora = _by_corpus(kept(split.adapt))
+        corpora = by_corpus(kept(split.adapt))
         return Seen(
             source=kept(split.train or split.labelled),
             corpora=corpora,
-            target=corpora or ({} if split.train else _by_corpus(kept(split.labelled))),
+            target=corpora or ({} if split.train else by_corpus(kept(split.labelled))),
             speakers={name: [self.utts[row] for row in rows] for name, rows in _rows_of(self.speakers)},
             blocks=lambda utts: [self.x[self.rows(utts)]],
         )
@@ -225,7 +255,8 @@ def _factors(data_dirs: Sequence[Path], speaker_of: Mapping[str, str]) -> dict[s
     }
 
 
-def _by_corpus(utts: Iterable[str]) -> dict[str, list[str]]:
+def by_corpus(utts: Iterable[str]) -> dict[str, list[str]]:
+    """Part utterances by corpus."""
     found: dict[str, list[str]] = {}
     for utt in utts:
         found.setdefault(utt.split("-")[0], []).append(utt)

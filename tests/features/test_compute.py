@@ -15,7 +15,7 @@ from ser.data.data_dir import read_audio_parts
 from ser.errors import DataError
 from ser.features import compute
 from ser.features import extract as archives
-from ser.features.config import EGEMAPS, FeatureConfig
+from ser.features.config import EGEMAPS, FeatureConfig, side_by_side
 from ser.system.files import read_json, write_json
 from tests.fakes.checkpoints import WRITERS
 from tests.features.data_dir import FBANK, archive, extract, interrupted, read_scp, write_corpus
@@ -213,3 +213,11 @@ def test_auto_says_what_it_does_on_a_gpu(as_on_a_gpu, tmp_path, capsys):
     ckpt = str(WRITERS["wavlm_local"](tmp_path / "ckpt.pt"))
     on_a_gpu(data_dir, tmp_path / "dump", FeatureConfig(upstream="wavlm_local", ckpt=ckpt, precision="auto"))
     assert "wavlm_local: bf16 on a GPU in batches, the fastest here" in capsys.readouterr().out
+
+
+def test_vectors_stand_side_by_side_in_the_order_of_their_names():
+    samples = np.random.default_rng(0).normal(size=16_000).astype(np.float32) / 10
+    shortcut = FeatureConfig(upstream="shortcut")
+    found = compute.feature_of(side_by_side({"f": FBANK, "s": shortcut}), "cpu", samples, 16_000)
+    expected = [compute.feature_of(config, "cpu", samples, 16_000) for config in (FBANK, shortcut)]
+    assert found.tolist() == np.concatenate(expected).tolist()

@@ -10,7 +10,7 @@ import pytest
 from ser.config import load
 from ser.errors import ConfigError
 from ser.features import config as module
-from ser.features.config import FeatureConfig, Segments
+from ser.features.config import FeatureConfig, Segments, side_by_side
 from ser.features.spectrogram import spectrogram_segments
 from tests.fakes.checkpoints import wavlm
 
@@ -168,3 +168,47 @@ def test_settings_that_do_not_go_together_are_named(lines, message, tmp_path):
     (tmp_path / "f.yaml").write_text(lines if "upstream" in lines else of_segments + lines)
     with pytest.raises(ConfigError, match=rf"f\.yaml: .*{message}"):
         load(tmp_path / "f.yaml", FeatureConfig)
+
+
+SHORTCUT, EGEMAPS = FeatureConfig(upstream="shortcut"), FeatureConfig(upstream="egemaps")
+
+
+def test_what_stands_side_by_side_is_known_by_its_parts_and_one_checkpoint(tmp_path):
+    ckpt = wavlm(tmp_path / "one.pt", seed=1)
+    network = FeatureConfig(upstream="wavlm_local", ckpt=str(ckpt))
+    both = side_by_side({"n": network, "s": SHORTCUT})
+    assert (both.is_sequence, both.is_network, both.ckpt) == (False, True, str(ckpt))
+    assert not side_by_side({"s": SHORTCUT, "e": EGEMAPS}).is_network
+    assert both.identity()["ckpt_hash"] == network.identity()["ckpt_hash"]
+    assert both.identity()["parts"]["s"] == {k: v for k, v in SHORTCUT.identity().items() if k != "ckpt_hash"}
+    moved = both.model_copy(update={"ckpt": str(ckpt.rename(tmp_path / "two.pt"))})  # as where a model is used
+    assert moved.in_parts()["n"].ckpt == moved.ckpt and moved.in_parts()["s"].ckpt is None
+    assert FeatureConfig(**both.model_dump()) == both
+
+
+def test_precisions_that_were_chosen_are_filled_in_by_name():
+    auto = FeatureConfig(upstream="wavlm_local", precision="auto")
+    assert auto.with_precision({"w": "bf16"}).precision == "bf16" and auto.with_precision({}).precision == "auto"
+    parts = side_by_side({"w": auto, "s": SHORTCUT}).with_precision({"w": "bf16", "s": "fp32"}).parts
+    assert [part.precision for part in parts.values()] == ["bf16", "fp32"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"a": FeatureConfig(upstream="spectrogram_segments", pooling="none")}, "a is a sequence of frames"),
+        (
+            {n: FeatureConfig(upstream=n, ckpt=f"${n}") for n in ("byol_s", "hubert")},
+            r"byol_s\+hubert: takes the checkpoint files \$byol_s and \$hubert",
+        ),
+    ],
+)
+def test_what_cannot_stand_side_by_side_is_named(parts, message):
+    with pytest.raises(ConfigError, match=message):
+        side_by_side(parts)
+
+
+def test_parts_are_for_what_stands_side_by_side():
+    for settings in ({"upstream": "shortcut", "parts": {"s": SHORTCUT}}, {"upstream": "side_by_side"}):
+        with pytest.raises(ValueError, match="parts is for side_by_side"):
+            FeatureConfig(**settings)

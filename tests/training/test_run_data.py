@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
+from collections.abc import Sequence
 
 import kaldiio
 import numpy as np
@@ -14,7 +16,7 @@ from ser.splits.lists import Splits, write_splits
 from ser.system.files import write_json
 from ser.training.run_data import Episode, RunData
 from ser.types import TARGET_DATA
-from tests.training.run_data import make_run_data
+from tests.training.run_data import DIM, make_run_data
 
 STATISTICS = ("none", "source", "corpus", "speaker")
 
@@ -146,9 +148,32 @@ def on_disk(tmp_path):
     return tmp_path
 
 
-def read(folder, scoring: bool) -> RunData:
+def read(folder, scoring: bool, features: Sequence[str] = ("a",)) -> RunData:
     dumps, lists = ([folder / kind / corpus for corpus in ("src", "tgt")] for kind in ("dump", "data"))
-    return RunData.read(Splits.open(folder / "splits"), dumps, lists, scoring)
+    return RunData.read(Splits.open(folder / "splits"), dict.fromkeys(features, dumps), lists, scoring)
+
+
+def test_features_stand_side_by_side(on_disk):
+    one, two = read(on_disk, scoring=True), read(on_disk, scoring=True, features=("a", "b"))
+    assert (two.dims, one.blocks) == ({"a": DIM, "b": DIM}, {"a": slice(0, DIM)})
+    assert all(np.array_equal(two.x[:, block], one.x) for block in two.blocks.values())
+    assert list(two.blocks.values()) == [slice(0, DIM), slice(DIM, 2 * DIM)]
+
+
+def test_features_of_other_utterances_are_named(on_disk):
+    shutil.copytree(on_disk / "dump", on_disk / "other")
+    (on_disk / "other" / "tgt").rename(on_disk / "other" / "last")
+    one, other = (
+        [on_disk / name / c for c in ("src", corpus)] for name, corpus in (("dump", "tgt"), ("other", "last"))
+    )
+    with pytest.raises(DataError, match="b and a are not features of the same utterances"):
+        RunData.read(Splits.open(on_disk / "splits"), {"a": one, "b": other[:1]}, [on_disk / "data" / "src"], True)
+
+
+def test_places_of_speakers():
+    data = make_run_data()
+    utts = ["tgt-1-sad0", "src-0-sad0", "tgt-1-angry1"]
+    assert {name: own.tolist() for name, own in data.by_speaker(utts).items()} == {"tgt-1": [0, 2], "src-0": [1]}
 
 
 def test_read_for_scoring_gives_back_everything(on_disk):
