@@ -28,6 +28,7 @@ from tests.methods import test_emofsl as emofsl
 from tests.methods import test_emofsl_finetune as emofsl_finetune
 from tests.methods import test_linear_svc as linear_svc
 from tests.methods import test_logistic_regression as logistic
+from tests.methods import test_smap as smap
 from tests.methods import test_supcon as supcon
 from tests.methods import test_supcon_finetune as supcon_finetune
 from tests.methods import test_superb as superb
@@ -151,6 +152,9 @@ ROWS = {
     "difl coral": lambda t: trained(
         "difl", difl.config(normalization="coral", target_audio="unlabelled"), difl.make_data(), t
     ),
+    "smap": lambda t: trained("smap", smap.config(smap.TEACHING), make_run_data(), t),
+    "smap each": lambda t: trained("smap", smap.config("shots=false", *smap.ALONE), make_run_data(), t),
+    "smap corpus": lambda t: trained("smap", smap.config("statistics=corpus", *smap.ALONE), make_run_data(), t),
     "superb": superb_row,
     "continuous_metric": lambda t: trained(
         "continuous_metric", metric.config(loss__metric="activation", outliers__deviations=2.0), metric.run_data(), t
