@@ -45,6 +45,7 @@ setup(
             "ruff>=0.9",
             "opensmile>=2.6",
             "selenium>=4.25",
+            "vermin>=1.6",
         ],
     },
 )

@@ -114,6 +114,15 @@ def test_a_library_stands_behind_one_file(code, only):
     assert found == {only}
 
 
+def test_nothing_needs_a_newer_python_than_setup_asks_for():
+    """`typing.Self`, say, came with 3.11: a test run on 3.11 does not see it."""
+    oldest = re.search(r'python_requires=">=([0-9.]+)"', (ROOT / "setup.py").read_text()).group(1)
+    options = ["--no-tips", f"-t={oldest}-", "--violations", "ser", "tests", "benchmarks"]
+    command = [sys.executable, "-c", "from vermin import main; main()", *options]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout
+
+
 def test_version_is_the_same_everywhere():
     import ser
 

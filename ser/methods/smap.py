@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Literal, NamedTuple, Self
+from typing import Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -79,7 +79,7 @@ class Config(ConfigModel):
     guard: GuardConfig | None
 
     @model_validator(mode="after")
-    def _steps_fit(self) -> Self:
+    def _steps_fit(self) -> Config:
         if self.statistics != "speaker" and (self.em.rounds or self.teaching or self.guard):
             raise ValueError(f"statistics: '{self.statistics}' goes with em.rounds=0 teaching=null guard=null; those "
                              "steps are about speakers")  # fmt: skip
