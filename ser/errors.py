@@ -46,7 +46,7 @@ def unknown(word: str, known: Iterable[str]) -> str:
 
 DISK_ERRORS = {
     errno.ENOSPC: "free some space there and run again",
-    errno.EDQUOT: "free some of what is yours there and run again",
+    errno.EDQUOT: "delete some of your files there and run again",
     errno.EFBIG: "allow larger files (ulimit -f) and run again",
     errno.EIO: "check the disk, then run again",
 }
@@ -68,7 +68,7 @@ def run_cli(main: Callable[[Sequence[str]], None]) -> None:
             _end(f"{where}: {error.strerror} ({_disk(where)}); {DISK_ERRORS[error.errno]}")
         if error.filename is None:
             raise
-        _end(f"{error.filename}: {error.strerror}; check that the place exists and may be written")
+        _end(f"{error.filename}: {error.strerror}; check that the folder exists and is writable")
 
 
 def _disk(path: str) -> str:

@@ -291,9 +291,9 @@ def test_a_download_stops_at_a_link(world, call):
 
 
 def test_exports(world, call):
-    check_refused(world, call, "export data/emodb thesis", "thesis: exists; name a folder that does not")
+    check_refused(world, call, "export data/emodb thesis", "thesis: already exists; name a new folder")
     (world / "link").symlink_to(world / "nowhere")
-    check_refused(world, call, "export data/emodb link", "link: exists; name a folder that does not")
+    check_refused(world, call, "export data/emodb link", "link: already exists; name a new folder")
 
 
 def test_new_recipes(world, call):

@@ -105,7 +105,7 @@ def _sentence(name: str, reason: str) -> str:
         todo = f"install it again: {pip_install('--force-reinstall', '--no-deps', name)}"
     else:
         todo = f"install the tested versions: {pip_install('--editable', str(ROOT))}"
-    return f"{name} {versions[name]} cannot be used beside {beside} ({reason}); {todo}"
+    return f"{name} {versions[name]} cannot be used with {beside} ({reason}); {todo}"
 
 
 def _tested() -> set[str]:

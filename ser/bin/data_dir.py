@@ -46,7 +46,7 @@ def _subset(args: argparse.Namespace) -> None:
     source, dest = Path(args.paths[0]), Path(args.paths[-1])
     if named:
         if args.per_spk or args.order != "random":
-            raise ConfigError("subset: a list says which utterances; leave --per-spk and the order out")
+            raise ConfigError("subset: a list already selects the utterances; leave out --per-spk and the order")
         keep = listed(source, args.utt_list, args.spk_list)
         how = f"{'utterances' if args.utt_list else 'speakers'} listed in {named}"
     else:
@@ -79,14 +79,14 @@ def _parser() -> argparse.ArgumentParser:
     fix.set_defaults(run=_fix)
 
     subset = commands.add_parser("subset", help="some utterances of a data directory")
-    subset.add_argument("--per-spk", "--per_spk", action="store_true", help="N of each speaker, all of who has fewer")
+    subset.add_argument("--per-spk", "--per_spk", action="store_true", help="N of each speaker, or all if fewer")
     order = subset.add_mutually_exclusive_group()
     for name in ORDERS[1:]:
         order.add_argument(f"--{name}", dest="order", action="store_const", const=name, default="random")
     lists = subset.add_mutually_exclusive_group()
     lists.add_argument("--utt-list", "--utt_list", type=Path, help="ids of utterances, first word of each line")
     lists.add_argument("--spk-list", "--spk_list", type=Path, help="ids of speakers, first word of each line")
-    subset.add_argument("--seed", type=int, default=1, help="of the random choice that is made without an order")
+    subset.add_argument("--seed", type=int, default=1, help="seed of the random choice, used without an order")
     subset.add_argument("paths", nargs="+", metavar="SRC [N] DEST")
     subset.set_defaults(run=_subset)
 
@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--allow-pipes", "--allow_pipes", choices=("true", "false"), default="false")
 
     spk2utt = commands.add_parser("spk2utt", help="the inverse of utt2spk, on stdout")
-    spk2utt.add_argument("utt2spk", type=Path, nargs="?", default="-", help="a file; standard input without")
+    spk2utt.add_argument("utt2spk", type=Path, nargs="?", default="-", help="a file (default: standard input)")
     spk2utt.set_defaults(run=_spk2utt)
     return parser
 

@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--db_root", default="", help="folder that holds releases under their usual names")
     parser.add_argument("--mini", choices=("true", "false"), default="false")
     parser.add_argument("--allow_partial", choices=("true", "false"), default="false")
-    parser.add_argument("--features", default="", help="names, separated by spaces; else the recipe's")
+    parser.add_argument("--features", default="", help="names, separated by spaces (default: the recipe's)")
     args = parser.parse_args(argv)
     settings = read_settings(args.recipe / "conf" / "recipe.yaml", args.mini == "true")
     check_features(args.recipe, args.features.split() or settings.features, strict=bool(args.features.split()))

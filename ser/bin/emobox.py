@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> None:
         left_out = emobox.write_folds(Splits.open(source), args.data, dest)
         print(f"wrote {dest}")
         for name in left_out:
-            print(f"left out: {name}, for which the format has no place")
+            print(f"left out: {name}, which the format cannot hold")
 
 
 def report(paths: Sequence[Path], data_dir: Path | None) -> None:
@@ -55,12 +55,12 @@ def report(paths: Sequence[Path], data_dir: Path | None) -> None:
             print(f"LEAK: {name} in both training and test of fold {', '.join(bad)}")
     if dependent := [of_fold for of_fold in leaks if of_fold.speakers]:
         names = sorted({speaker for of_fold in dependent for speaker in of_fold.speakers})
-        print(f"SPEAKER-DEPENDENT: {len(dependent)} of {len(leaks)} folds test speakers whom they train on: "
+        print(f"SPEAKER-DEPENDENT: {len(dependent)} of {len(leaks)} folds test speakers of their training data: "
               f"{', '.join(names)}")  # fmt: skip
     else:
         print("no speaker is shared")
     if any(of_fold.audio is None for of_fold in leaks):
-        print("?: not known; --data names a data directory of the corpus, which tells")
+        print("?: not known; --data names a data directory of the corpus, which has it")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> None:
     )
     args = parser.parse_args(argv)
     if os.path.lexists(args.dest):
-        raise ConfigError(f"{args.dest}: exists; name a folder that does not")
+        raise ConfigError(f"{args.dest}: already exists; name a new folder")
     check_place(args.dest, {"the trained row": args.folder})
     from ser.features.encoders.checkpoints import flat_checkpoint, read_checkpoint
     from ser.inference.model import ENCODER, Model

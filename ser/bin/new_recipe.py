@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> None:
     folder = args.root / "egs" / args.name
     for name in (args.name, args.source, args.target):
         if not re.fullmatch(r"[A-Za-z0-9_]+", name):
-            raise ConfigError(f"'{name}': a recipe or corpus is named by letters, digits and '_'")
+            raise ConfigError(f"'{name}': a name of a recipe or corpus has only letters, digits and '_'")
     if os.path.lexists(folder):
         raise ConfigError(f"{folder} exists already; choose another NAME")
     if args.source == args.target:
@@ -101,7 +101,7 @@ def _settings(root: Path, source: str, target: str) -> dict[str, Any]:
     labels: dict[str, str] = {}
     for name in (source, target):
         if not (root / "data" / name / "corpus.json").exists():
-            raise DataError(f"data/{name}: no data directory; python -m ser.bin.prepare_corpus makes it")
+            raise DataError(f"data/{name}: no data directory; make it with python -m ser.bin.prepare_corpus")
         corpus = read_data_dir(root / "data" / name)
         if name not in corpora:
             corpora[name] = _labels(name, corpus, label_map.classes)

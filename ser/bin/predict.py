@@ -49,26 +49,26 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="exp/ROW/seedN, or what export made")
+    parser.add_argument(
+        "--model", type=Path, required=True, metavar="DIR", help="exp/ROW/seedN, or an exported folder"
+    )
     parser.add_argument("audio", type=Path, nargs="*", metavar="AUDIO", help="files, folders, data directories")
     parser.add_argument("--wav_scp", type=Path, metavar="FILE", help="lines of an id and a path")
     parser.add_argument("--utt2spk", type=Path, metavar="FILE", help="lines of an id (or path) and a speaker")
     parser.add_argument("--one_speaker", action="store_true", help="all audio is of one person")
     parser.add_argument("--corpus", metavar="NAME", help="treat the audio as this corpus of the recipe")
     parser.add_argument("--split", metavar="NAME", help="the model of one split (default: the mean of all)")
-    parser.add_argument("--shots", type=int, metavar="K", help="models of so many shots (default: the most)")
+    parser.add_argument("--shots", type=int, metavar="K", help="models of so many shots (default: the largest)")
     parser.add_argument(
         "--draw", type=int, metavar="N", help="the model of one support set (default: the mean of all)"
     )
-    parser.add_argument(
-        "--window", type=float, metavar="S", help="cut audio that is longer, into windows of S seconds"
-    )
-    parser.add_argument("--hop", type=float, metavar="S", help="from window to window (default: half a window)")
-    parser.add_argument("--scores", action="store_true", help="tell the raw scores, too")
+    parser.add_argument("--window", type=float, metavar="S", help="cut longer audio into windows of S seconds")
+    parser.add_argument("--hop", type=float, metavar="S", help="seconds between windows (default: half a window)")
+    parser.add_argument("--scores", action="store_true", help="also print the raw scores")
     parser.add_argument(
         "--together",
         action="store_true",
-        help="score all audio at once, after hearing it: the last digits are those of stage 5",
+        help="read all audio first and score it at once, with the last digits of stage 5",
     )
     parser.add_argument("--ckpt", type=Path, metavar="FILE", help="checkpoint of the encoder, if it is not in DIR")
     parser.add_argument("--nj", type=int, default=1, metavar="N", help="processes that compute features (default: 1)")
@@ -127,7 +127,7 @@ def _windows(args: argparse.Namespace, seconds: Mapping[str, float]) -> Windows:
     hop = window / 2 if args.hop is None else args.hop
     if window <= 0 or not 0 < hop <= window:
         raise ConfigError(
-            f"--window {window:g} --hop {hop:g}: both have to be above 0, and the hop no longer than a window"
+            f"--window {window:g} --hop {hop:g}: both must be above 0, and the hop must not exceed the window"
         )
     return Windows(longer, window, hop)
 
@@ -148,7 +148,7 @@ def _speakers(
     speaker_of = {utt: speaker for file in files for utt, speaker in read_map(file).items()}
     if missing := [utt for utt, _ in audio if utt not in speaker_of]:
         raise ConfigError(
-            f"--model {args.model}: it takes each speaker's own statistics, and who speaks in '{missing[0]}' is not "
+            f"--model {args.model}: it uses each speaker's own statistics, and the speaker of '{missing[0]}' is not "
             "known; give --utt2spk FILE, or --one_speaker if all audio is of one person"
         )
     return speaker_of

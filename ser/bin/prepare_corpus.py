@@ -22,7 +22,7 @@ from ser.errors import ConfigError, run_cli, unknown
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus")
-    parser.add_argument("release", nargs="?", type=Path, help="folder of the release; else below --db_root")
+    parser.add_argument("release", nargs="?", type=Path, help="folder of the release (default: below --db_root)")
     parser.add_argument("data_dir", type=Path)
     parser.add_argument("--db_root", default="", help="folder that holds releases under their usual names")
     parser.add_argument("--allow_partial", choices=("true", "false"), default="false")

@@ -19,10 +19,10 @@ def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--mini", choices=("true", "false"), default="false")
     parser.add_argument("--finetune", choices=("true", "false"), default="false",
-                        help="whether rows that train the encoder itself are trained too")  # fmt: skip
+                        help="also train the systems that train the encoder itself")  # fmt: skip
     parser.add_argument("--simulate_mistake", default="", metavar="NAME", help="see ser/mistakes/simulate.py")
     parser.add_argument("--arm", choices=("", "honest", "mistaken"), default="",
-                        help="whether the mistake is made, or what it is held against")  # fmt: skip
+                        help="the mistake, or the honest runs that it is compared with")  # fmt: skip
 
 
 def recipe_of(args: argparse.Namespace) -> Recipe:

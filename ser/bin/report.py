@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> None:
     write_text(html, page(found, systems), holding(TITLE))
     old = ", ".join(recipe.name for recipe in found if recipe.is_old)
     if old:
-        print(f"left out, for want of a RESULTS.json (run stage 6 again): {old}")
+        print(f"left out, because RESULTS.json is missing (run stage 6 again): {old}")
     print(f"{sum(bool(recipe.record) for recipe in found)} recipes, {len(systems)} systems: wrote {text} and {html}")
 
 

@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> None:
                 f"{path}: another run works here, process {number or '?'} {about.strip()}; wait until it has ended, "
                 "or end it"
             ) from None
-        print(f"waiting until all that the killed run {number} had started has ended", file=sys.stderr)
+        print(f"waiting for the end of all processes that the killed run {number} started", file=sys.stderr)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     with contextlib.suppress(OSError):  # a full disk: only the name of the process is missing then
         os.ftruncate(descriptor, 0)

@@ -128,7 +128,7 @@ CORPUS = Corpus(
     title="AESDD",
     folders=("AESDD", "AESD", "Acted Emotional Speech Dynamic Database"),
     page="http://m3c.web.auth.gr/research/aesdd-speech-emotion-recognition/",
-    licence="published for research, the release states none; cite Vryzas et al. 2018",
+    licence="published for research; the release states no license; cite Vryzas et al. 2018",
     counts={"angry": 121, "disgusted": 122, "fearful": 120, "happy": 119, "sad": 122},
     parse=parse,
     folds=Folds(FoldRule(rule="consecutive_speakers")),

@@ -140,11 +140,11 @@ def find_release(corpus: Corpus, release: Path | None, db_root: Path | None) -> 
     if release is not None:
         if release.is_dir():
             return release
-        raise DataError(f"{corpus.name}: '{release}' is no folder; {get_it}")
+        raise DataError(f"{corpus.name}: '{release}' is not a folder; {get_it}")
     if db_root is None:
         raise DataError(f"{corpus.name}: no release folder was given; {get_it}")
     if not db_root.is_dir():
-        raise DataError(f"{corpus.name}: --db_root '{db_root}' is no folder; {get_it}")
+        raise DataError(f"{corpus.name}: --db_root '{db_root}' is not a folder; {get_it}")
     wanted = {name.lower() for name in corpus.folders}
     for folder in sorted(db_root.iterdir()):
         if folder.is_dir() and folder.name.lower() in wanted:
@@ -190,12 +190,12 @@ def prepare(corpus: Corpus, release: Path, data_dir: Path, allow_partial: bool =
     expected = mini["counts"] if mini else corpus.counts
     complete = _report(corpus, parsed, usable, unusable, expected, release)
     if not usable:
-        raise DataError(f"{corpus.name}: no usable utterance below '{release}'; {corpus.title}: {corpus.page}")
+        raise DataError(f"{corpus.name}: no usable utterances below '{release}'; {corpus.title}: {corpus.page}")
     if not (complete or allow_partial):
         what = f"{len(unusable)} unusable files" if unusable else "counts that differ from the full release"
         raise DataError(
             f"{corpus.name}: {what} in '{release}' (table above); restore them from {corpus.page}, "
-            "or accept what is there with --allow_partial true, which stamps every table made from it"
+            "or accept the files present with --allow_partial true, which flags every table made from them"
         )
     info = {
         "corpus": corpus.name,

@@ -53,7 +53,7 @@ def find(corpus: str, release: Path) -> Path | None:
         if named := os.environ.get(VARIABLE):
             if not Path(named).is_dir():
                 raise DataError(
-                    f"{VARIABLE}: '{named}' is no folder; set it in conf/db.sh to that of {FILES[corpus]}"
+                    f"{VARIABLE}: '{named}' is not a folder; set it in conf/db.sh to that of {FILES[corpus]}"
                 )
             places.append(Path(named))
     return next((p / FILES[corpus] for p in places if (p / FILES[corpus]).is_file()), None)
@@ -81,7 +81,7 @@ def join(corpus: str, utterances: list[Utterance], release: Path) -> list[Uttera
     n_rated = sum(u.arousal is not None for u in rated)
     n_unknown = len(ratings.keys() - {_key(u) for u in utterances})
     print(f"  ratings: {path.name} rates {n_rated} of {len(rated)} utterances", end="")
-    print(f"; {n_unknown} of its rows are of no utterance here" if n_unknown else "")
+    print(f"; {n_unknown} of its rows match no utterance here" if n_unknown else "")
     return rated
 
 
@@ -111,7 +111,7 @@ def read(path: Path) -> dict[str, tuple[float | None, float | None]]:
         key = escape(name.removesuffix(".wav"), keep="-")
         pair = _number(activation, where), _number(valence, where)
         if ratings.setdefault(key, pair) != pair:
-            raise DataError(f"{where}: '{name}' is rated {pair}, further up {ratings[key]}; keep the right one")
+            raise DataError(f"{where}: '{name}' is rated {pair}, and above {ratings[key]}; keep the right one")
     return ratings
 
 
@@ -125,7 +125,7 @@ def _number(text: str, where: str) -> float | None:
     try:
         value = float(text)
     except ValueError:
-        raise DataError(f"{where}: rating '{text}' is no number; expected 1 to 5 or nan") from None
+        raise DataError(f"{where}: rating '{text}' is not a number; expected 1 to 5 or nan") from None
     if math.isnan(value):
         return None
     if not SCALE[0] <= value <= SCALE[1]:

@@ -52,9 +52,9 @@ def table() -> str:
     for name, corpus in of_kind(Archive).items():
         source = corpus.source
         facts = [
-            size_text(source.size) if source.size else "size told by the server",
+            size_text(source.size) if source.size else "size given by the server",
             source.checksum or "no checksum known",
-            f"licence: {corpus.licence}",
+            f"license: {corpus.licence}",
             *([source.note] if source.note else []),
         ]
         lines.append(f"{name:<11}{source.url or 'no address known, --url or --archive needed'}")
@@ -98,9 +98,9 @@ def download(
     if not isinstance(corpus.source, Archive):
         ask = corpus.source.ask if corpus.source else "see how to get it"
         raise DataError(
-            f"{name}: {corpus.title} is not for programs to download; at {corpus.page} {ask}, then put "
+            f"{name}: {corpus.title} cannot be downloaded by a program; at {corpus.page} {ask}, then put "
             f"the release at '{root / corpus.folders[0]}' or set {corpus.variable} in conf/db.sh; "
-            f"licence: {corpus.licence}"
+            f"license: {corpus.licence}"
         )
     _download_archive(corpus, corpus.source, root, url, checksum, archive)
     return True
@@ -108,7 +108,7 @@ def download(
 
 def _check_options(name: str, url: str | None, checksum: str | None, archive: Path | None) -> None:
     if name == RATINGS_NAME and (checksum or archive):
-        raise ConfigError(f"{name}: takes --url alone; the files are known by their checksums")
+        raise ConfigError(f"{name}: takes only --url; the files are known by their checksums")
     if url and archive:
         raise ConfigError(f"{name}: --url '{url}' and --archive '{archive}' are two sources; give one")
     if archive and not archive.is_file():
@@ -133,7 +133,7 @@ def _download_archive(
     if not (url or source.url or archive):
         raise DataError(
             f"{name}: {source.note}; download it from {corpus.page} and give the file with --archive FILE, or its "
-            f"address with --url URL, or unpack it at '{target}'; licence: {corpus.licence}"
+            f"address with --url URL, or unpack it at '{target}'; license: {corpus.licence}"
         )
     size, expected = (None, checksum) if checksum else (source.size, source.checksum)
     expected = "" if expected == "none" else expected
@@ -144,7 +144,7 @@ def _download_archive(
     with _working(root, name) as work:
         if archive:
             if expected:
-                verify(archive, expected, "it is no whole copy, or of another version (--checksum none accepts it)")
+                verify(archive, expected, "it is incomplete or of another version (--checksum none accepts it)")
             whole = archive
         else:
             whole = fetch(url or source.url, work, name, expected, size, source.most)
@@ -161,7 +161,7 @@ def _download_ratings(root: Path, url: str) -> bool:
     if all(_is_published(root / file, checksum) for file, checksum in RATINGS.items()):
         print(f"{RATINGS_NAME}: all files are in '{root}'")
         return False
-    print(f"Ratings of Das et al. 2022: no licence is stated, its authors ask to be cited; {RATINGS_PAGE}")
+    print(f"Ratings of Das et al. 2022: no license is stated; the authors ask for citation; {RATINGS_PAGE}")
     print(f"  from {url} to {root} (43 kB)")
     with _working(root, RATINGS_NAME) as work:
         for file, checksum in RATINGS.items():

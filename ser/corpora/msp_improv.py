@@ -128,7 +128,7 @@ def _rating(text: str, where: str) -> float | None:
     try:
         value = float(text)
     except ValueError:
-        raise DataError(f"{where}: rating '{text}' is no number; restore the label file") from None
+        raise DataError(f"{where}: rating '{text}' is not a number; restore the label file") from None
     if not 1 <= value <= 5:
         raise DataError(f"{where}: rating '{text}' outside 1 to 5; restore the label file")
     return value
@@ -224,10 +224,10 @@ CORPUS = Corpus(
     title="MSP-IMPROV",
     folders=("MSP-IMPROV", "MSP_IMPROV", "MSPIMPROV"),
     page="https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Improv.html (academic licence)",
-    licence="academic licence of UT Dallas, no redistribution",
+    licence="academic license of UT Dallas, no redistribution",
     counts={"angry": 792, "sad": 885, "happy": 2644, "neutral": 3477, "other": 85, "unknown": 555},
     parse=parse,
     folds=Folds(FoldRule(rule="sessions"), held_out=6),  # a woman and a man each; the sixth: 1622 turns
-    source=Form("sign the academic licence and ask for the audio and `Evalution.txt`"),
+    source=Form("sign the academic license and ask for the audio and `Evalution.txt`"),
     miniature=MINIATURE,
 )

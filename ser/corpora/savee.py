@@ -76,7 +76,9 @@ def _speaker(prefix: str | None, folder: str, name: Path) -> str:
     known = {who for who in (prefix, folder) if who in SPEAKERS}
     if len(known) == 1:
         return known.pop()
-    found = f"speaker '{prefix}' in folder '{folder}'" if known else "neither name nor folder tells the speaker"
+    found = (
+        f"speaker '{prefix}' in folder '{folder}'" if known else "neither the name nor the folder gives the speaker"
+    )
     raise DataError(f"savee: {name}: {found}; expected one of {', '.join(SPEAKERS)}, as in 'DC_sa03' or 'DC/sa03'")
 
 

@@ -49,7 +49,9 @@ def prepare_table(table: Path, data_dir: Path, allow_partial: bool = False) -> b
     """
     corpus = data_dir.resolve().name
     if not re.fullmatch(r"[A-Za-z0-9_.]+", corpus):
-        raise DataError(f"'{corpus}' cannot name a corpus; call the data directory by letters, digits, '_' or '.'")
+        raise DataError(
+            f"'{corpus}' cannot be the name of a corpus; name its folder with letters, digits, '_' or '.'"
+        )
     if not table.is_file():
         raise DataError(f"{table}: no such table; give a CSV or TSV file with columns {', '.join(REQUIRED)}")
     mark = {
@@ -81,8 +83,8 @@ def prepare_table(table: Path, data_dir: Path, allow_partial: bool = False) -> b
         print(f"  unusable: {where}: {reason}")
     if not utterances or (unusable and not allow_partial):
         raise DataError(
-            f"{table}: {len(unusable)} of {len(rows)} rows are unusable (above); put them right, or leave them out "
-            "with --allow_partial true, which stamps every table made from it"
+            f"{table}: {len(unusable)} of {len(rows)} rows are unusable (above); correct them, or leave them out "
+            "with --allow_partial true, which flags every table made from it"
         )
     info = {
         "corpus": corpus,
@@ -183,7 +185,7 @@ def _with_audio(utterance: Utterance, where: str) -> Utterance:
     if utterance.start is None:
         return dataclasses.replace(utterance, duration=round(info.duration, 6), audio_hash=info.audio_hash)
     if utterance.end > info.duration + 1e-3:
-        raise DataError(f"column end: {utterance.end} is behind the end of the file ({info.duration:.3f} s)")
+        raise DataError(f"column end: {utterance.end} is after the end of the file ({info.duration:.3f} s)")
     return dataclasses.replace(
         utterance,
         duration=round(utterance.end - utterance.start, 6),

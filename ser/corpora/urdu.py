@@ -112,7 +112,7 @@ CORPUS = Corpus(
     source=Archive(
         "https://github.com/siddiquelatif/URDU-Dataset/archive/refs/heads/master.zip",
         most=1 * GIB,
-        note="GitHub packs it anew for everyone: size and checksum are not fixed, and it cannot be resumed",
+        note="GitHub packs it on each request: size and checksum are not fixed, and the download cannot be resumed",
     ),
     miniature=MINIATURE,
 )

@@ -1,6 +1,6 @@
 """Kaldi archives: an id and a vector or matrix of float32 per utterance, one after the other.
 
-The only file that imports kaldiio, so that another library can take its place: NTT's licence allows kaldiio for
+The only file that imports kaldiio, so that another library can take its place: NTT's license allows kaldiio for
 evaluation. Not here: which utterances an archive holds and what it was made from (`ser.features.extract`).
 """
 

@@ -163,7 +163,7 @@ def load_native(path: str | Path, start: float | None = None, end: float | None 
     except (OSError, soundfile.LibsndfileError) as error:
         raise DataError(f"{path}: cannot be decoded ({error}); run stage 1 again") from None
     if not len(samples) or not np.isfinite(samples).all():
-        what = "a sample that is no finite number" if len(samples) else "no samples"
+        what = "a sample that is not finite" if len(samples) else "no samples"
         raise DataError(f"{path}: holds {what}; restore the file and run stage 1 again")
     return samples.mean(axis=1), native_hz
 

@@ -128,7 +128,7 @@ def _intersect(path: Path, columns: Columns) -> tuple[set[str], list[str]]:
     kept = known.difference(*lacking.values())
     reasons = [f"{what} {some(utts, 'utterances')}" for what, utts in lacking.items() if utts]
     if not kept:
-        raise DataError(f"{path}: no utterance stands in all files ({'; '.join(reasons)}); restore the short ones")
+        raise DataError(f"{path}: no utterance is in all files ({'; '.join(reasons)}); restore the short ones")
     return kept, reasons
 
 
@@ -142,7 +142,7 @@ def _changes(path: Path, old: Columns, new: Columns) -> list[str]:
         if not entries:
             report.append(f"{name}: removed, nothing is left in it")
         elif not gone and _content(path / name) != "".join(f"{k} {entries[k]}\n" for k in sorted(entries)).encode():
-            report.append(f"{name}: {'rebuilt from utt2spk' if name == 'spk2utt' else 'lines and order put right'}")
+            report.append(f"{name}: {'rebuilt from utt2spk' if name == 'spk2utt' else 'lines and order corrected'}")
     return report
 
 
@@ -180,7 +180,7 @@ def _next_backup(path: Path) -> str:
 
 def _unfixable(path: Path, violations: Sequence[str]) -> DataError:
     return DataError(
-        f"{path}: sorting and leaving out cannot help, nothing was changed; {len(violations)} violations would stay "
+        f"{path}: sorting and removing lines cannot repair it, nothing was changed; {len(violations)} violations would remain "
         f"(lines as sorted), first: {violations[0]}"
     )
 

@@ -54,7 +54,7 @@ def _check_format(path: Path) -> tuple[dict[str, str], list[str]]:
         key, _, value = line.partition(b" ")
         name = key.decode(errors="backslashreplace")
         if b"\r" in line:
-            found.append(f"{path} line {number}: carriage return; lines end in a line feed alone")
+            found.append(f"{path} line {number}: carriage return; lines end in a line feed only")
         elif not key or not value.strip() or b"\t" in key:
             found.append(f"{path} line {number}: found {line!r}, expected 'key value'")
         elif number > 1 and key == previous:
@@ -72,7 +72,7 @@ def _check_format(path: Path) -> tuple[dict[str, str], list[str]]:
 def _check_keys(path: Path, column: Mapping[str, str], keys: Mapping[str, str], partial: bool) -> list[str]:
     """Check that a map has exactly the ids of `utt2spk`, or of `spk2utt`."""
     lines = {key: number for number, key in enumerate(column, start=1)}
-    found = [f"{path} line {lines[key]}: '{key}' is no known id" for key in column if key not in keys]
+    found = [f"{path} line {lines[key]}: '{key}' is not a known id" for key in column if key not in keys]
     missing = [] if partial else [key for key in keys if key not in column]
     if missing:
         found.append(f"{path} line {len(column) + 1}: {len(missing)} ids missing (first: '{missing[0]}')")
@@ -87,7 +87,7 @@ def _check_values(path: Path, column: Mapping[str, str], allow_pipes: bool) -> l
         if field == "wav" and value.rstrip().endswith("|") and not allow_pipes:
             return "is a pipe, which would run a command; --allow_pipes true accepts it"
         if field in ("emotion", "emotion_acted") and value not in EMOTIONS:
-            return f"is no canonical emotion: {unknown(value, EMOTIONS)}"
+            return f"is not a canonical emotion: {unknown(value, EMOTIONS)}"
         if field == SEGMENTS and not _is_segment(value):
             return "is not 'recording start end' with 0 <= start < end"
         if field == "spk2gender" and value not in ("m", "f"):

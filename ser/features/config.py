@@ -52,7 +52,7 @@ def framing_problem(segment_samples: int, window_samples: int, n_fft: int, n_bin
             "and segment_samples"
         )
     if not 1 <= n_bins <= n_fft // 2 + 1:
-        return f"n_bins: {n_bins} is not in 1 to {n_fft // 2 + 1}, what n_fft {n_fft} has"
+        return f"n_bins: {n_bins} is not in 1 to {n_fft // 2 + 1}, the range of n_fft {n_fft}"
     return None
 
 
@@ -114,18 +114,18 @@ class FeatureConfig(ConfigModel):
         if (self.parts is None) == (self.upstream == SIDE_BY_SIDE):
             raise ValueError(f"parts is for {SIDE_BY_SIDE}, which needs it, not for {self.upstream}")
         if self.hop_ms is not None and self.upstream != "byol_s":
-            raise ValueError("hop_ms is for byol_s alone; other upstreams have their own hop")
+            raise ValueError("hop_ms is only for byol_s; other upstreams have their own hop")
         if self.segments is not None and self.upstream != SPECTROGRAM:
-            raise ValueError(f"segments is for {SPECTROGRAM} alone, not for {self.upstream}")
+            raise ValueError(f"segments is only for {SPECTROGRAM}, not for {self.upstream}")
         if self.precision == "auto" and not self.upstream.startswith(TRANSFORMERS):
             raise ValueError(f"precision: 'auto' is for transformers ({', '.join(TRANSFORMERS)}); {self.upstream} "
                              "takes fp32 or bf16")  # fmt: skip
         if self.layer == "all" and self.pooling != "mean":
-            raise ValueError(f"pooling: found '{self.pooling}'; layer 'all' takes 'mean' alone")
+            raise ValueError(f"pooling: found '{self.pooling}'; layer 'all' takes only 'mean'")
         if self.is_sequence and not self.is_network:
             raise ValueError(f"pooling: 'none' is not for {self.upstream}, which is one vector")
         if not self.is_sequence and self.upstream == SPECTROGRAM:
-            raise ValueError(f"pooling: found '{self.pooling}'; {SPECTROGRAM} takes 'none' alone")
+            raise ValueError(f"pooling: found '{self.pooling}'; {SPECTROGRAM} takes only 'none'")
         return self
 
     @property
@@ -236,7 +236,7 @@ def opensmile_version() -> str:
         return version("opensmile")
     except PackageNotFoundError:
         raise ConfigError(
-            f"feature needs openSMILE (audEERING's licence allows research, no products): {pip_install('opensmile')}"
+            f"feature needs openSMILE (audEERING's license allows research, no products): {pip_install('opensmile')}"
         ) from None
 
 

@@ -222,7 +222,8 @@ def _finish(config: FeatureConfig, begun: dict[str, Any], parts: Sequence[Part],
         return False
     if len(precisions := {one["precision"] for one in told}) > 1:
         raise DataError(
-            f"{dump_dir}: archives of {' and '.join(sorted(precisions))}, as machines differ; set 'precision' in the "
+            f"{dump_dir}: archives of {' and '.join(sorted(precisions))}, because machines differ; set 'precision' "
+            "in the "
             f"feature's YAML, delete {dump_dir} and run stage 3 again"
         )
     places, shapes = [], {}

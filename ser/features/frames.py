@@ -74,7 +74,7 @@ class Frames(Mapping[str, "Tensor"]):
         """Take up where the utterances of a corpus lie."""
         lengths = {utt: int(n) for utt, n in read_map(dump_dir / NUM_FRAMES).items()}
         if twice := self.lengths.keys() & lengths.keys():
-            raise DataError(f"{dump_dir}: utterance '{min(twice)}' stands in another archive, too; ids are unique")
+            raise DataError(f"{dump_dir}: utterance '{min(twice)}' is also in another archive; ids are unique")
         ends: dict[int, int] = {}
         for utt, place in read_map(dump_dir / "feats.scp").items():
             ark, _, offset = place.rpartition(":")
@@ -114,7 +114,8 @@ class Frames(Mapping[str, "Tensor"]):
         record = os.pread(self._open[number].fileno(), span.stop - span.start, span.start)
         if len(record) != span.stop - span.start or not record.startswith(expected):
             raise DataError(
-                f"{self._arks[number]}: no frames of '{utt}' where they should be; delete its folder and run stage 3"
+                f"{self._arks[number]}: the frames of '{utt}' are not in their place; delete its folder and run "
+                "stage 3"
             )
         # a copy, because they lie at any byte
         numbers = np.frombuffer(record, "<f4", offset=len(expected)).astype(np.float32)

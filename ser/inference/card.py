@@ -15,7 +15,7 @@ from ser.results.scores import Scored
 
 SEES = {
     "unlabelled-train": "audio of its training speakers, without labels",
-    "unlabelled-test": "the audio that it is tested on, without labels",
+    "unlabelled-test": "the test audio, without labels",
     "k-shot": "k labelled utterances of each class",
     "labelled": "labelled utterances",
 }
@@ -56,18 +56,19 @@ def model_card(about: Mapping[str, Any], scored: Sequence[Scored | Line], enviro
 
 def _use(about: Mapping[str, Any]) -> str:
     if about["refuses_new_audio"]:
-        return wrapped(f"This row cannot score new audio: {about['refuses_new_audio']}.")
+        return wrapped(f"This system cannot score new audio: {about['refuses_new_audio']}.")
     feature = about["feature"]
     needs = []
     if feature["config"]["ckpt"]:
         needs.append(
-            f"Its encoder is the checkpoint with BLAKE2b {feature['ckpt_hash']}: `encoder.safetensors` where "
-            "this folder holds it, else name its file by `--ckpt`."
+            f"Its encoder is the checkpoint with BLAKE2b {feature['ckpt_hash']}: `encoder.safetensors` if "
+            "this folder holds it; otherwise name its file with `--ckpt`."
         )
     if about["of_speakers"]:
         needs.append(
-            "It takes statistics of each speaker off: say who speaks by `--utt2spk` or `--one_speaker`; lines come "
-            "after all audio was heard."
+            "It uses each speaker's own statistics: give the speakers with `--utt2spk` or `--one_speaker`. It reads "
+            "all "
+            "audio before it prints the first line."
         )
     text = wrapped(" ".join(needs))
     return "```sh\npython -m ser.bin.predict --model THIS_FOLDER recording.wav more_recordings/\n```" + (
@@ -81,14 +82,15 @@ def _data(about: Mapping[str, Any]) -> str:
     sees = "; ".join(SEES[word] for word in about["target_data"]) or "nothing"
     lines = [
         f"- labelled training data from: {', '.join(about['trained_on'])}; tested on: {', '.join(tested)}",
-        f"- of a tested corpus that it was not trained on it has seen: {sees}",
-        f"- protocol: {about['protocol']}, {len(with_models)} split(s); speakers apart unless a stamp says no",
+        f"- data seen of a tested corpus outside the training corpora: {sees}",
+        f"- protocol: {about['protocol']}, {len(with_models)} split(s); speaker-independent unless a flag says "
+        "otherwise",
         f"- method `{about['method']}`, settings in `conf.yaml`; feature: upstream {feature_text(about['feature'])}",
     ]
     for name, info in about["corpora"].items():
         lines.append(
             f"- `{name}`: {info['title']}, {info['release']} release, {info['n_utterances']} utterances, "
-            f"{info['n_speakers']} speakers; licence: {info['licence']}; {info['page']}"
+            f"{info['n_speakers']} speakers; license: {info['licence']}; {info['page']}"
         )
     lines += ["", "| class | " + " | ".join(about["labels"]) + " |", "| --- |" + " --- |" * len(about["labels"])]
     for name in about["classes"]:
@@ -114,16 +116,17 @@ def _numbers(about: Mapping[str, Any], scored: Sequence[Scored | Line]) -> str:
         recalls = " | ".join("-" if math.isnan(share) else f"{share:.1f}" for share in shares)
         lines.append(f"| {entry.line.condition} | {uar:.1f} | {low:.1f}-{high:.1f} | {recalls} |")
     means = wrapped(
-        f"In percent, this seed alone; pooled over {len(about['models'])} split(s), means over support sets. Chance "
-        f"is {100 / len(about['classes']):.1f} UAR. Each model of the row was tested on speakers of its own split; "
-        "what `predict` tells by default is the mean of all of them, which no test has measured."
+        f"In percent, this seed only; pooled over {len(about['models'])} split(s), means over support sets. Chance "
+        f"is {100 / len(about['classes']):.1f} UAR. Each model of the system was tested on speakers of its own "
+        "split; "
+        "`predict` gives the mean of all models by default, which no test has measured."
     )
     return "\n".join(lines) + "\n\n" + means
 
 
 def _limits(about: Mapping[str, Any]) -> str:
     limits = [
-        "Every utterance gets one of the classes above, whatever it holds; other emotions, music and noise too.",
+        "Every utterance gets one of the classes above, even other emotions, music and noise.",
         "Its training speech is of few speakers and few languages, mostly acted and recorded in studios; on other "
         "voices, languages and microphones expect less than the numbers above, and unequally so.",
         "Not for decisions about people: it does not know what anybody feels.",
@@ -134,7 +137,7 @@ def _limits(about: Mapping[str, Any]) -> str:
             told = ", ".join(f"{value:.3g}{shots[k]}" for k, value in about["temperatures"].items())
             limits.append(
                 f"Probabilities are calibrated by a temperature ({told}), fitted on {about['n_dev']} dev utterances "
-                f"of {', '.join(about['dev_corpora'])}; on other corpora they claim too much."
+                f"of {', '.join(about['dev_corpora'])}; on other corpora they are too confident."
             )
         else:
             limits.append("Probabilities are NOT calibrated: no dev utterances were left, or all were right.")

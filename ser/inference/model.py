@@ -163,7 +163,7 @@ class Model:
             raise ConfigError(f"--ckpt {file}: no such file")
         if hash_file(file) != expected:
             raise ConfigError(
-                f"--ckpt {file}: another checkpoint than the model was trained with (BLAKE2b {expected})"
+                f"--ckpt {file}: not the checkpoint that the model was trained with (BLAKE2b {expected})"
             )
         found = config.model_copy(update={"ckpt": str(file.resolve())})
         found.check_usable()
@@ -196,7 +196,7 @@ class Model:
         matters = self.method.ABOUT.by_corpus or self._groups_by == "corpus"
         if matters and len(known) > 1:
             raise ConfigError(
-                f"--model {self.folder}: it treats each corpus in its own way; say by --corpus as which of "
+                f"--model {self.folder}: it treats each corpus differently; choose with --corpus as which of "
                 f"{', '.join(known)} to take the audio"
             )
         return known[0] if matters else None
@@ -219,7 +219,7 @@ class Model:
         sizes = sorted({k for k, _ in supports})
         k = sizes[-1] if shots is None else shots
         if shots is not None and not of_support:
-            raise ConfigError("--shots: the row was not adapted to support sets; leave it out")
+            raise ConfigError("--shots: the system was not adapted to support sets; leave out --shots")
         if k not in sizes:
             raise ConfigError(f"--shots: found {k}, the row has {', '.join(map(str, sizes))}")
         if draw is not None and (k, draw) not in supports:

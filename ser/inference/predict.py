@@ -51,7 +51,7 @@ SILENT = 10 ** (-60 / 20)
 CLIPPED_LEVEL, CLIPPED_RUN = 0.98, 4
 """Audio is called clipped where so many samples in a row stay at its peak, which is near full scale."""
 
-LONELY = "is all there is of its speaker, whose statistics need two utterances; give more audio of that person"
+LONELY = "is the only utterance of its speaker, and speaker statistics need two; give more audio of this speaker"
 
 TOO_SHORT, IS_SILENT, IS_CLIPPED, FAR = "too_short", "silent", "clipped", "far_from_training_data"
 """Words of `warnings`."""
@@ -193,7 +193,7 @@ def hear(config: FeatureConfig | None, device: Device, shortest_s: float, item: 
     duration = len(samples) / rate_hz
     missing_s = min(item.end or item.promised_s, item.promised_s) - start - duration
     if missing_s > MISSING_S:
-        return nothing._replace(error=f"truncated: {missing_s:.2f} s of what the header promises are not there")
+        return nothing._replace(error=f"truncated: {missing_s:.2f} s of the audio promised by the header are missing")
     heard = nothing._replace(end=start + duration, warnings=tuple(audio_warnings(samples, duration, shortest_s)))
     if config is None:
         return heard

@@ -143,7 +143,7 @@ class Config(ConfigModel):
     @classmethod
     def _each_once(cls, domains: list[Factor]) -> list[Factor]:
         if len(set(domains)) < len(domains):
-            raise ValueError(f"a factor stands twice in {', '.join(domains)}")
+            raise ValueError(f"a factor appears twice in {', '.join(domains)}")
         return domains
 
 

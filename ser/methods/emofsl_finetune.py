@@ -103,7 +103,8 @@ def refuses_new_audio(config: Config) -> str | None:
     if config.objective == "source_only":
         return None
     return (
-        "its adapted encoders kept scores and no weights; use the row that it starts from, or one of frozen features"
+        "only the scores of its adapted encoders are kept, not their weights; use the system that it starts from, "
+        "or one with frozen features"
     )
 
 

@@ -52,7 +52,7 @@ def train(config: Config, data: RunData, seed: int, init: State | None, job: Job
     """Read the head; nothing is trained."""
     if strange := sorted(set(data.classes) - set(CLASSES)):
         raise ConfigError(f"superb: the head knows {', '.join(CLASSES)}, and the task has {', '.join(strange)}; "
-                          "leave the row out of this task")  # fmt: skip
+                          "leave the system out of this task")  # fmt: skip
     head = read_head(config.head)
     n_layers, dim = len(head["layer_weights"]), head["projector.weight"].shape[1]
     if data.x.shape[1] != n_layers * dim:

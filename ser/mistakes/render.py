@@ -25,8 +25,8 @@ correction p cannot be below 2 / 2^S with S speakers.
 """
 
 INTRODUCTION = (
-    "What four common mistakes of evaluation are worth. Each is made on purpose in a copy of the recipe's runs with "
-    "everything else as it was; no number with a stamp may stand beside an honest one."
+    "The effect of four common mistakes of evaluation. Each is made on purpose in a copy of the recipe's runs with "
+    "everything else unchanged. No flagged number may appear next to an honest one."
 )
 
 

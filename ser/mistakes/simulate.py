@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
 MISTAKES = {
     "speaker_leak": """
-A random split instead of one by speakers, as `KFold(shuffle=True)` makes it: within each class of a tested corpus,
-utterances change places at random, whoever speaks. Every fold keeps its number of training and test utterances of
-each class, and over all folds the same utterances are tested; but tested speakers are trained on, too. The leak
-audit is waived for speakers and recording sessions alone: identical audio stays on one side.
+A random split, as `KFold(shuffle=True)` makes it, instead of one by speakers: within each class of a tested corpus,
+utterances are exchanged at random, regardless of speakers. Every fold keeps its number of training and test
+utterances of each class, and the folds together test the same utterances, but tested speakers are also in training.
+The leak audit is waived only for speakers and recording sessions: identical audio stays on one side.
 """,
     "test_selection": """
-The test utterances choose. Methods that keep their best epoch by dev speakers keep the one that is best on each
-fold's test list. Linear models have no epochs; theirs is the usual grid search: for each fold the best cost of a
-grid (of equal ones the smallest), in the honest case by training speakers who are left out in turn, with the mistake
-by the tested speakers. Both choose among the same models.
+Settings are chosen on the test utterances. Methods that choose their best epoch on dev speakers choose it on each
+fold's test list. Linear models have no epochs; they have the usual grid search for the best cost of each fold (the
+smallest of equal ones). The honest run searches on training speakers who are left out in turn, the mistake on the
+tested speakers. Both choose among the same models.
 """,
     "best_seed": """
 The best of several seeds is reported, by its score on the test utterances, instead of the mean over all of them. The

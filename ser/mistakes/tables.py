@@ -59,7 +59,7 @@ def inflations(honest: Simulated, mistaken: Simulated) -> tuple[list[Inflation],
     for row in mistaken.compared:
         counts = _counts(honest, mistaken, row)
         if not counts:
-            reason = "mixing speakers changes nothing here, or not the same utterances would be tested"
+            reason = "mixing speakers changes nothing here, or would change the tested utterances"
             left_out[reason] = ", ".join(dict.fromkeys([*left_out.get(reason, "").split(", "), row.label])).strip(
                 ", "
             )

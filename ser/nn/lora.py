@@ -35,7 +35,7 @@ def add_lora(model: nn.Module, rank: int, alpha: float, dropout: float, targets:
     known = sorted(linear - {*HANDED_ON})
     for target in targets:
         if target not in known:
-            reason = "is never called by the attention that owns it" if target in HANDED_ON else "is no layer of it"
+            reason = "is never called by the attention that owns it" if target in HANDED_ON else "is not in it"
             raise ConfigError(f"lora: target '{target}' {reason}; allowed are {', '.join(known)}")
     config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=rf".*\.({'|'.join(targets)})")
     with torch.random.fork_rng(devices=[]):

@@ -117,7 +117,7 @@ def _bound(path: Path) -> frozenset[str]:
 
 def _lost(path: Path, node: ast.stmt, name: str) -> Path:
     where = path.relative_to(ROOT.parent).as_posix()
-    raise ConfigError(f"{where} line {node.lineno}: imports {name}, which is not there; correct or remove the import")
+    raise ConfigError(f"{where} line {node.lineno}: imports {name}, which does not exist; correct or remove it")
 
 
 @cache

@@ -40,7 +40,7 @@ def read_jobs(jobs: Path | None, part: str) -> tuple[list[list[str]], int, int]:
     """
     number, slash, n_parts = part.partition("/")
     if not (slash and number.isdigit() and n_parts.isdigit() and 1 <= int(number) <= int(n_parts)):
-        raise ConfigError(f"--part '{part}': expected a part of a whole, as in 2/4")
+        raise ConfigError(f"--part '{part}': expected PART/PARTS, as in 2/4")
     if jobs is None or not jobs.exists():
         raise ConfigError(f"--jobs '{jobs}': no such list; run 'plan' first")
     return [line.split("\t") for line in jobs.read_text(encoding="utf-8").splitlines()], int(number), int(n_parts)

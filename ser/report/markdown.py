@@ -12,7 +12,7 @@ from ser.results.measures import SUMMARY, cells_of, columns_of, percent
 from ser.results.render import pipes, wrapped
 from ser.results.words import paragraph
 
-EMPTY = "No recipe has results yet: run one, as in `egs/emodb/run.sh --db_root DIR`, and then the report again."
+EMPTY = "No recipe has results yet: run a recipe, as in `egs/emodb/run.sh --db_root DIR`, and then the report again."
 
 
 def markdown(found: Sequence[Found], systems: Sequence[System]) -> str:
@@ -27,16 +27,17 @@ def markdown(found: Sequence[Found], systems: Sequence[System]) -> str:
         return "\n\n".join([*parts, EMPTY, *_stale(found)]) + "\n"
     parts += [
         wrapped(
-            "One row per system, of the papers' methods and of what they are held against; each recipe's RESULTS.md "
-            "has all rows. Rows of one table were tested on the same utterances of the same classes; what a row was "
-            "trained on, and what it has seen of the tested corpus, stands beside it."
+            "One row per system: the papers' methods and their baselines. Each recipe's RESULTS.md "
+            "has all systems. The systems of one table were tested on the same utterances of the same classes. "
+            "Columns give "
+            "the training corpora and the data seen of the tested corpus."
         ),
         "## Recipes",
         _recipes(found),
         *_stale(found),
         "## Source and target",
         "Best UAR without labels of the tested corpus beyond k shots; the best is chosen by the scores themselves. "
-        "A number in brackets is published. *: stamped rows alone.",
+        "A number in brackets is published. *: flagged systems only.",
     ]
     for matrix in (matrix for matrix in matrices(systems) if matrix.choice == ANY):
         parts += [f"### {', '.join(matrix.classes)}", _matrix(matrix)]
@@ -51,7 +52,7 @@ def _stale(found: Sequence[Found]) -> list[str]:
     old = [f"`{recipe.name}`" for recipe in found if recipe.is_old]
     if not old:
         return []
-    return [wrapped(f"Not here, for want of a RESULTS.json (run stage 6 again): {', '.join(old)}.")]
+    return [wrapped(f"Not here, because RESULTS.json is missing (run stage 6 again): {', '.join(old)}.")]
 
 
 def _recipes(found: Sequence[Found]) -> str:

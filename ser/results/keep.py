@@ -60,6 +60,6 @@ def page_of(out: Path, new: dict[str, Any], exp: Path) -> tuple[Path, str | None
         return out, None
     elsewhere = exp / out.name
     return elsewhere, (
-        f"{out} stays: it has scores that this run {lacks}; this run's page is {elsewhere}. To replace it all the "
-        f"same, move it and its {numbers.name} away and run stage 6 again"
+        f"{out} stays: it has scores that this run {lacks}; this run's page is {elsewhere}. To replace it, "
+        f"move it and its {numbers.name} away and run stage 6 again"
     )

@@ -159,7 +159,7 @@ def row_stamps(adaptation: str, one_class_speakers: Mapping[str, Sequence[int]])
 def page_stamps(one_class_speakers: Mapping[str, Sequence[int]]) -> list[str]:
     """Explain the stamps of systems, for the head of a page."""
     return [
-        f"{SPEAKER_IS_EMOTION}: {n} of {n_all} speakers of {corpus} have one class only; rows marked so use "
+        f"{SPEAKER_IS_EMOTION}: {n} of {n_all} speakers of {corpus} have one class only; systems with this flag use "
         "statistics of speakers, which give the emotion away there"
         for corpus, (n, n_all) in _mostly(one_class_speakers).items()
     ]

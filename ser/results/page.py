@@ -261,7 +261,7 @@ def _stamps(recipe: Recipe, page: Page, scored: Sequence[Row]) -> list[str]:
     if "mini" in releases.values():
         stamps.append("MINIATURE CORPORA: synthetic audio; the numbers say nothing about real speech")
     if recipe.overrides:
-        stamps.append(f"OVERRIDDEN: {', '.join(recipe.overrides)}, in rows that do not set these themselves")
+        stamps.append(f"OVERRIDDEN: {', '.join(recipe.overrides)}, in systems that do not set these themselves")
     of_rows = stamps_of(recipe, page)
     if any(of_rows[row.name] for row in scored):
         from ser.results.lines import page_stamps

@@ -33,7 +33,7 @@ SEED = 1
 ALL = Condition()
 """Predictions that are counted together."""
 
-CHANGES = ("right in B alone", "right in A alone", "wrong in both, but otherwise")
+CHANGES = ("right only in B", "right only in A", "wrong in both, differently")
 """How a prediction may change, as it is told to people."""
 
 
@@ -144,8 +144,8 @@ def conditions_of(a: Run, b: Run, common: bool = False) -> dict[str, tuple[pd.Da
         DataError: for other classes, or where no two lists are the same: how they differ.
     """
     if set(a.classes) != set(b.classes):
-        raise DataError(f"{a.name} and {b.name}: other classes: {_differ(a.classes, b.classes)}; compare runs of one "
-                        "label map")  # fmt: skip
+        raise DataError(f"{a.name} and {b.name}: different classes: {_differ(a.classes, b.classes)}; compare runs of "
+                        "one label map")  # fmt: skip
     found, apart = {}, []
     for name_a, name_b in ((x, y) for x in a.tables for y in b.tables if _may_meet(x, y)):
         both = a.tables[name_a], b.tables[name_b]
@@ -156,7 +156,7 @@ def conditions_of(a: Run, b: Run, common: bool = False) -> dict[str, tuple[pd.Da
             _same_labels(a, b, *kept)
             found[name] = (kept[0], kept[1])
         else:
-            apart.append((len(lists[0] & lists[1]), f"other test utterances: {_differ(*lists)}"))
+            apart.append((len(lists[0] & lists[1]), f"different test utterances: {_differ(*lists)}"))
     if not found:
         n_shared, why = max(apart, default=(0, f"A has {', '.join(map(str, a.tables))}, "
                                                f"B has {', '.join(map(str, b.tables))}"))  # fmt: skip
@@ -176,7 +176,7 @@ def _differ(a: Sequence[str] | set[str], b: Sequence[str] | set[str]) -> str:
     """Say in half a sentence how two lists differ."""
     alone = {"A": sorted(set(a) - set(b)), "B": sorted(set(b) - set(a))}
     parts = [
-        f"{len(names)} are in {run} alone (first: {', '.join(names[:3])})" for run, names in alone.items() if names
+        f"{len(names)} are only in {run} (first: {', '.join(names[:3])})" for run, names in alone.items() if names
     ]
     return f"A has {len(a)}, B has {len(b)}, {' and '.join(parts)}"
 
@@ -186,7 +186,8 @@ def _same_labels(a: Run, b: Run, table_a: pd.DataFrame, table_b: pd.DataFrame) -
     if other := sorted(utt for utt in labels[0] if labels[0][utt] != labels[1][utt]):
         first = other[0]
         raise DataError(
-            f"{a.name} and {b.name}: other labels for {len(other)} utterances (first: {first}, '{labels[0][first]}' "
+            f"{a.name} and {b.name}: different labels for {len(other)} utterances (first: {first}, "
+            f"'{labels[0][first]}' "
             f"and '{labels[1][first]}'); compare runs of one label map"
         )
 

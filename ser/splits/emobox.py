@@ -104,7 +104,7 @@ def read_folds(paths: Sequence[Path]) -> list[Fold]:
     folds = []
     for number, of_fold in sorted(parts.items()):
         if missing := [part for part in ("train", "test") if part not in of_fold]:
-            raise DataError(f"fold {number}: no {missing[0]} file beside the others; add it")
+            raise DataError(f"fold {number}: the {missing[0]} file is missing; add it")
         folds.append(Fold(number, [*of_fold["train"], *of_fold.get("valid", ())], of_fold["test"]))
     return folds
 
@@ -194,7 +194,7 @@ def _of_names(by_key: Mapping[str, Entry]) -> dict[str, Told]:
             try:
                 parsed = CORPORA[dataset].parse(release)
             except (SerError, OSError) as error:
-                raise DataError(f"{dataset}: its file names alone do not tell speakers ({error}); name its data "
+                raise DataError(f"{dataset}: its file names do not give speakers ({error}); name its data "
                                 "directory with --data") from None  # fmt: skip
         found |= {key_of[u.wav]: Told(u.speaker, u.text_id) for u in parsed.utterances if u.wav in key_of}
     return found
@@ -307,7 +307,7 @@ def _not_told(splits: Sequence[Split]) -> list[str]:
     names = {
         "support sets": any(split.support for split in splits),
         "lists of unlabelled utterances": any(split.adapt for split in splits),
-        "labelled target utterances beside the training list": any(
+        "labelled target utterances outside the training list": any(
             split.train and set(split.labelled) - {*split.train, *split.dev} for split in splits
         ),
     }

@@ -64,7 +64,7 @@ def fetch(url: str, folder: Path, what: str, checksum: str = "", size: int | Non
     if not path.exists():
         _transfer_all(url, part, what, size, most)
         if checksum:
-            then = "what came was removed; try again, or see on the page whether there is a new version"
+            then = "the download was removed; try again, or look for a new version on the page"
             verify(part, checksum, then, on_error=lambda: _forget(part))
         os.replace(part, path)
         _forget(part)
@@ -89,9 +89,9 @@ def _transfer_all(url: str, part: Path, what: str, size: int | None, most: int) 
         except (OSError, http.client.HTTPException) as error:
             reason = str(getattr(error, "reason", error)) or type(error).__name__
             if tries_left and _size(part) > before:
-                print(f"  {reason}; going on from {size_text(_size(part))}")
+                print(f"  {reason}; continuing from {size_text(_size(part))}")
                 continue
-        kept = f"{size_text(_size(part))} have come and are kept; " if _size(part) else ""
+        kept = f"{size_text(_size(part))} were downloaded and are kept; " if _size(part) else ""
         raise DataError(f"{what}: {url}: {reason}; {kept}try again later, or name another source with --url")
 
 
@@ -107,7 +107,7 @@ def _transfer(url: str, part: Path, what: str, size: int | None, most: int) -> N
         ):
             return  # it was whole when the last call ended
         if start and not _continues(response, start, about):
-            print(f"  {what}: the server cannot go on where it stopped, or the file changed: beginning again")
+            print(f"  {what}: the server cannot resume the download, or the file changed: starting again")
             _forget(part)
             if response.status != http.HTTPStatus.OK:
                 return _transfer(url, part, what, size, most)
@@ -116,8 +116,8 @@ def _transfer(url: str, part: Path, what: str, size: int | None, most: int) -> N
             about = _begin(response, part)
         total = about["total"]
         _check_size(url, what, total, size, most)
-        print(f"  {what}: {size_text(total) if total is not None else 'size not told by the server'}"
-              + (f", {size_text(start)} are here" if start else ""))  # fmt: skip
+        print(f"  {what}: {size_text(total) if total is not None else 'the server does not give its size'}"
+              + (f", {size_text(start)} are already here" if start else ""))  # fmt: skip
         with open(part, "ab") as file:
             blocks = iter(lambda: response.read(MIB), b"")
             for block in progress(blocks, f"{what} (MiB)", math.ceil((total or 0) / MIB) or None, start // MIB):
@@ -186,7 +186,8 @@ def _size(path: Path) -> int:
 def _check_size(url: str, what: str, found: int | None, size: int | None, most: int) -> None:
     if found is not None and size is not None and found != size:
         raise DataError(
-            f"{what}: {url} offers {found} bytes, the published file has {size}; it is another version or no copy: "
+            f"{what}: {url} offers {found} bytes, the published file has {size}; it is another version or "
+            "incomplete: "
             "see its page, and give --checksum to accept another"
         )
     if found is not None and found > most:

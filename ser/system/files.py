@@ -135,7 +135,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise DataError(f"{path}: damaged, no JSON ({error}); restore it, or delete it and run again") from None
+        raise DataError(f"{path}: damaged, not JSON ({error}); restore it, or delete it and run again") from None
 
 
 def hash_file(path: Path) -> str:

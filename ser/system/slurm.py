@@ -31,9 +31,7 @@ Kind = Literal["features", "train", "finetune"]
 
 def _time(value: str) -> str:
     if not re.fullmatch(r"\d+|\d+:\d\d(:\d\d)?|\d+-\d+(:\d\d){0,2}", value):
-        raise ValueError(
-            f"'{value}' is no time of Slurm's; write minutes, '8:00:00' or '1-12' (days-hours), in quotes"
-        )
+        raise ValueError(f"'{value}' is not a Slurm time; write minutes, '8:00:00' or '1-12' (days-hours), in quotes")
     return value
 
 
@@ -236,7 +234,7 @@ def _wait(job: str, kind: Kind, n_parts: int, log: Path, folder: Path, watch: _W
         states = _states(job)  # before the exit codes, which a part leaves before it leaves the queue
         n_silent = 0 if states is not None else n_silent + 1
         if n_silent == 3:
-            print(f"{kind}: Slurm's queue does not answer; asking on", flush=True)
+            print(f"{kind}: Slurm's queue does not answer; asking again", flush=True)
         for part in list(left):
             how = _ending(folder, part, states, missing_since)
             if how is None:
@@ -271,13 +269,13 @@ def _ending(
     if state == "COMPLETED":
         return 0
     if state in ENDED:
-        return f"was ended without an exit code, Slurm says {state} ({reason}); run again for what it had not done"
+        return f"was ended without an exit code, Slurm says {state} ({reason}); run again for the rest"
     if state:
         missing_since.pop(part, None)
         return None
     if time.monotonic() - missing_since.setdefault(part, time.monotonic()) < MISSING_S:
         return None
-    return "left the queue without an exit code, killed or lost with its machine; run again for what it had not done"
+    return "left the queue without an exit code, killed or lost with its machine; run again for the rest"
 
 
 def _tell(printed: Path) -> None:

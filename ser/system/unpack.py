@@ -63,7 +63,7 @@ def unpack(archive: Path, folder: Path, most: int, endings: Sequence[str] = ()) 
                 raise DataError(f"'{archive}': holds no audio among {n} files; it is not the release")
         except DAMAGE as error:
             if isinstance(error, OSError) and error.errno in DISK:  # not the archive's fault: that one is kept
-                raise ConfigError(f"'{folder}': {error.strerror}; make room or name another folder") from None
+                raise ConfigError(f"'{folder}': {error.strerror}; free some space or name another folder") from None
             raise DataError(f"'{archive}': damaged ({error}); get it again") from None
     return n
 

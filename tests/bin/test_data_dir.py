@@ -49,7 +49,7 @@ def test_scripts_with_odd_paths(tmp_path):
     [
         (["subset_data_dir.sh", "data", "all", "sub"], "error: subset: N is 'all', expected a number of utterances"),
         (["subset_data_dir.sh", "data", "sub"], "error: subset: found ['data', 'sub'], expected SRC N DEST"),
-        (["subset_data_dir.sh", "--first", "--utt-list", "x", "data", "sub"], "leave --per-spk and the order out"),
+        (["subset_data_dir.sh", "--first", "--utt-list", "x", "data", "sub"], "leave out --per-spk and the order"),
         (["combine_data.sh", "both", "data", "data"], "error: data and data share 6 utterance ids"),
     ],
 )

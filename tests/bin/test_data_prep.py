@@ -42,6 +42,6 @@ def test_a_recipe_names_its_extra_before_it_prepares_anything(tmp_path):
     ran = subprocess.run([str(tmp_path / "egs/emodb/run.sh")], env=env, capture_output=True, text=True)
     assert ran.returncode == 2, ran.stderr  # there is no EMO-DB
     stage, said = ran.stdout.splitlines()
-    assert said.startswith("egemaps: feature needs openSMILE (audEERING's licence allows research, no products): ")
+    assert said.startswith("egemaps: feature needs openSMILE (audEERING's license allows research, no products): ")
     assert f"pip install --constraint {tmp_path}/constraints.txt opensmile; until then" in said
     assert stage.endswith("emodb stage 1: data_prep")

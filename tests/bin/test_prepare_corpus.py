@@ -81,8 +81,8 @@ def test_partial_release_is_accepted_by_the_option_and_stamped(tmp_path, call):
     assert f"  unusable: {unusable}\n" in out
     assert err == (
         f"error: ravdess: 1 unusable files in '{tmp_path / 'RAVDESS'}' (table above); restore them from "
-        "https://zenodo.org/record/1188976 (Audio_Speech_Actors_01-24.zip), or accept what is there with "
-        "--allow_partial true, which stamps every table made from it\n"
+        "https://zenodo.org/record/1188976 (Audio_Speech_Actors_01-24.zip), or accept the files present with "
+        "--allow_partial true, which flags every table made from them\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["RAVDESS"]
     assert call(*args, "--allow_partial", "true")[0] == 0
@@ -124,10 +124,10 @@ def test_bad_release_gives_one_line_and_leaves_nothing(tmp_path, call, spoil, sa
         (["ravdess", "data", "--db_root", ""], "error: ravdess: no release folder was given; "),
         (["ravdess", "data", "--db_root", "empty"], "error: ravdess: 'empty' holds no folder RAVDESS, "
          "Audio_Speech_Actors_01-24, ravdess-emotional-speech-audio; set RAVDESS in conf/db.sh or --db_root; "),
-        (["emodb", "data", "--db_root", "none"], "error: emodb: --db_root 'none' is no folder; set EMODB in "),
-        (["emodb", "none", "data"], "error: emodb: 'none' is no folder; set EMODB in conf/db.sh or --db_root; "
+        (["emodb", "data", "--db_root", "none"], "error: emodb: --db_root 'none' is not a folder; set EMODB in "),
+        (["emodb", "none", "data"], "error: emodb: 'none' is not a folder; set EMODB in conf/db.sh or --db_root; "
          "EMO-DB: http://emodb.bilderbar.info/"),
-        (["emodb", "empty", "data"], "error: emodb: no usable utterance below '"),
+        (["emodb", "empty", "data"], "error: emodb: no usable utterances below '"),
     ],
 )  # fmt: skip
 def test_missing_corpus_gives_one_line(tmp_path, call, monkeypatch, args, said):

@@ -42,7 +42,8 @@ def test_what_a_killed_run_has_left_running_is_waited_for(tmp_path):
         first.wait()
         second = shell(tmp_path, f"echo second >> '{tmp_path}/order'")
         assert (
-            second.stderr.readline() == f"waiting until all that the killed run {first.pid} had started has ended\n"
+            second.stderr.readline()
+            == f"waiting for the end of all processes that the killed run {first.pid} started\n"
         )
     assert second.wait() == 0
     assert (tmp_path / "order").read_text() == "child\nsecond\n"

@@ -43,7 +43,7 @@ def test_every_violation_is_printed_and_the_code_is_1(data_dir, capsys):
     out = capsys.readouterr().out.splitlines()
     assert len(out) == 2
     assert f"{data_dir / 'utt2dur'} line 3: '0' is not a positive number" in out
-    assert any(line.startswith(f"{data_dir / 'utt2emo'} line 2: 'sat' is no canonical emotion: ") for line in out)
+    assert any(line.startswith(f"{data_dir / 'utt2emo'} line 2: 'sat' is not a canonical emotion: ") for line in out)
 
 
 def test_pipe_is_refused_unless_it_is_allowed(data_dir, capsys):

@@ -167,8 +167,8 @@ def test_missing_file_stops_it_with_expected_and_found(release, data_dir, capsys
         prepare(TOY, release, data_dir)
     assert str(error.value) == (
         f"toy: counts that differ from the full release in '{release}' (table above); restore them from "
-        "https://toy.example/get, or accept what is there with --allow_partial true, which stamps every table "
-        "made from it"
+        "https://toy.example/get, or accept the files present with --allow_partial true, which flags every table "
+        "made from them"
     )
     assert "  happy               2      1       1  <-\n" in capsys.readouterr().out
     assert not data_dir.exists()
@@ -228,7 +228,7 @@ def test_a_directory_whose_mark_is_damaged_may_be_anybodys(release, data_dir):
 @pytest.mark.parametrize("allow_partial", [False, True])
 def test_nothing_usable_is_no_corpus_even_if_partial_ones_are_accepted(tmp_path, data_dir, allow_partial):
     (tmp_path / "release").mkdir()
-    with pytest.raises(DataError, match="^toy: no usable utterance below '.*/release'; Toy corpus: https://toy"):
+    with pytest.raises(DataError, match="^toy: no usable utterances below '.*/release'; Toy corpus: https://toy"):
         prepare(TOY, tmp_path / "release", data_dir, allow_partial)
     assert not data_dir.exists()
 
@@ -355,9 +355,9 @@ def test_release_is_found_below_the_root_in_any_case(tmp_path, name):
 @pytest.mark.parametrize(
     "release, db_root, found",
     [
-        ("none", None, "'{0}/none' is no folder"),
-        ("file", None, "'{0}/file' is no folder"),
-        (None, "none", "--db_root '{0}/none' is no folder"),
+        ("none", None, "'{0}/none' is not a folder"),
+        ("file", None, "'{0}/file' is not a folder"),
+        (None, "none", "--db_root '{0}/none' is not a folder"),
         (None, ".", "'{0}' holds no folder TOY, toy-v2"),
         (None, None, "no release folder was given"),
     ],

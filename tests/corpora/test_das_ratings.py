@@ -114,7 +114,7 @@ def test_rows_of_no_utterance_are_counted_and_printed(tmp_path, capsys):
     write_csv(release, "emodb", "03a01Fa.wav,3,3", "03a01Wa.wav,4,2", "03a01Xx.wav,4,2")
     das_ratings.join("emodb", utterances, release)
     out = capsys.readouterr().out
-    assert out == "  ratings: EMO_DB.csv rates 1 of 2 utterances; 2 of its rows are of no utterance here\n"
+    assert out == "  ratings: EMO_DB.csv rates 1 of 2 utterances; 2 of its rows match no utterance here\n"
 
 
 def test_a_row_that_stands_twice_alike_is_one_rating(tmp_path):
@@ -125,7 +125,7 @@ def test_a_row_that_stands_twice_alike_is_one_rating(tmp_path):
 def test_two_ratings_that_differ_stop_where_the_last_would_win(tmp_path):
     path = write_csv(tmp_path, "emodb", "03a01Fa.wav,3,3", "03a01Fa.wav,3,4")
     with pytest.raises(
-        DataError, match=r"EMO_DB.csv line 3: '03a01Fa.wav' is rated .3.0, 4.0., further up .3.0, 3.0."
+        DataError, match=r"EMO_DB.csv line 3: '03a01Fa.wav' is rated .3.0, 4.0., and above .3.0, 3.0."
     ):
         das_ratings.read(path)
 
@@ -135,7 +135,7 @@ def test_two_ratings_that_differ_stop_where_the_last_would_win(tmp_path):
     [
         ("03a01Fa.wav,0.5,3", "line 2: rating '0.5' outside 1-5"),
         ("03a01Fa.wav,3,5.5", "line 2: rating '5.5' outside 1-5"),
-        ("03a01Fa.wav,high,3", "line 2: rating 'high' is no number"),
+        ("03a01Fa.wav,high,3", "line 2: rating 'high' is not a number"),
         ("03a01Fa.wav,3", "line 2: found .* expected a file name, activation and valence"),
         (",3,3", "line 2: found .* expected a file name"),
     ],
@@ -179,5 +179,7 @@ def test_files_are_also_found_in_the_folder_that_conf_names(tmp_path, monkeypatc
     assert das_ratings.find("emodb", release) is None
     monkeypatch.setenv("DAS2022", str(tmp_path / "no"))
     (release / "mini.json").unlink()
-    with pytest.raises(DataError, match="DAS2022: '.*no' is no folder; set it in conf/db.sh to that of EMO_DB.csv"):
+    with pytest.raises(
+        DataError, match="DAS2022: '.*no' is not a folder; set it in conf/db.sh to that of EMO_DB.csv"
+    ):
         das_ratings.find("emodb", release)

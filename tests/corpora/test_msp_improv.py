@@ -209,7 +209,7 @@ def test_turns_without_a_class_are_kept(tmp_path, letter, emotion):
             "A:",
             "found 'UTD-IMPROV-S20A-F02-T-MF09.avi; H; A:; .* expected as in 'UTD-IMPROV-S20A",
         ),
-        ("A:2.500000", "A:2.5.0", "rating '2.5.0' is no number"),
+        ("A:2.500000", "A:2.5.0", "rating '2.5.0' is not a number"),
         ("A:2.500000", "A:6.200000", "rating '6.200000' outside 1 to 5"),
         ("UTD-IMPROV-S20A", "UTD-IMPROV-S21A", "expected as in"),
         ("UTD-IMPROV-S20A", "MSP-IMPROV-S20A", "expected as in"),

@@ -103,7 +103,7 @@ def test_two_different_files_for_one_utterance_are_refused(tmp_path):
         ("ALL/XX_a01.wav", "name does not follow"),
         (
             "AudioData/a01.wav",
-            "AudioData/a01.wav: neither name nor folder tells the speaker; expected one of DC",
+            "AudioData/a01.wav: neither the name nor the folder gives the speaker; expected one of DC",
         ),
         ("AudioData/DC/KL_a01.wav", "AudioData/DC/KL_a01.wav: speaker 'KL' in folder 'DC'"),
     ],

@@ -127,7 +127,7 @@ def test_partial_is_accepted_and_stamped(folder, capsys):
 
 
 def test_a_name_that_no_corpus_can_have(folder):
-    with pytest.raises(DataError, match="'my lab' cannot name a corpus"):
+    with pytest.raises(DataError, match="'my lab' cannot be the name of a corpus"):
         prepare_table(table(folder, HEAD, "a.wav,1,sad"), folder / "my lab")
 
 

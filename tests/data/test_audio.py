@@ -277,7 +277,7 @@ def test_what_lies_above_the_new_nyquist_frequency_does_not_come_back_as_an_alia
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_samples_that_are_no_numbers_are_refused_before_they_reach_a_feature(tmp_path, value):
     soundfile.write(tmp_path / "a.wav", np.array([0, value, 0]), 16000, "FLOAT")
-    with pytest.raises(DataError, match=r"a\.wav: holds a sample that is no finite number; restore the file"):
+    with pytest.raises(DataError, match=r"a\.wav: holds a sample that is not finite; restore the file"):
         load(tmp_path / "a.wav")
 
 

@@ -144,7 +144,7 @@ def test_directory_is_replaced_whole(data_dir):
     "utterances, message",
     [
         ([], "data: .*wav.scp: missing"),
-        ([utterance("a", "1", emotion="hapy")], "'hapy' is no canonical emotion: .*did you mean 'happy'"),
+        ([utterance("a", "1", emotion="hapy")], "'hapy' is not a canonical emotion: .*did you mean 'happy'"),
         ([utterance("a", "1", wav="touch x |")], "wav.scp line 1: 'touch x |' is a pipe"),
         ([utterance("a", "1", wav="a\nb")], "the value of 'c-a-1' is empty or holds a line break: 'a.nb'"),
         ([utterance("a", "1", emotion_acted="sad"), utterance("a", "2")], "utt2emo_acted line 2: 1 ids missing"),
@@ -212,11 +212,11 @@ def corruptions(draw: st.DrawFn) -> tuple[str, bytes, str]:
         "duplicate": lambda: ([*before, line, line, *after], f" line {number + 1}: '.*' stands twice"),
         "extra": lambda: (
             [*before, line, key + b"~ 1\n", *after],
-            f" line {number + 1}: .*~' (is no known id|is not the inverse|does not begin)",
+            f" line {number + 1}: .*~' (is not a known id|is not the inverse|does not begin)",
         ),
         "missing": lambda: (
             [*before, *after],
-            r"( line \d+)?: .*missing|.* line \d+: .*(no known id|not the inverse)",
+            r"( line \d+)?: .*missing|.* line \d+: .*(not a known id|not the inverse)",
         ),
         "empty": lambda: ([], ": empty file"),
         "crlf": lambda: ([*before, line[:-1] + b"\r\n", *after], f" line {number}: carriage return"),
@@ -249,7 +249,7 @@ def test_missing_line_names_the_id_that_is_missing_and_where(data_dir, name):
     found = validate_data_dir(data_dir)
     if name in ("utt2spk", "spk2utt"):  # these say which ids there are, so that others have one too many
         others = [v for v in found if not v.startswith(str(data_dir / name))]
-        assert any(f"'{last}' is no known id" in v for v in others)
+        assert any(f"'{last}' is not a known id" in v for v in others)
     if name == "utt2spk":
         assert f"{data_dir / 'spk2utt'} line 2: 'c-b' is not the inverse of utt2spk" in found
     elif name == "spk2utt":
@@ -297,9 +297,9 @@ def replace_line(path: Path, number: int, line: str) -> None:
 @pytest.mark.parametrize(
     "name, number, line, said",
     [
-        ("utt2emo", 2, "c-a-2 Sad", "'Sad' is no canonical emotion: unknown 'Sad'; did you mean 'sad'? known: "),
-        ("utt2emo", 2, "c-a-2 sad ", "'sad ' is no canonical emotion: "),
-        ("utt2emo", 1, "c-a-1 xqz", "'xqz' is no canonical emotion: unknown 'xqz'; known: angry, bored, "),
+        ("utt2emo", 2, "c-a-2 Sad", "'Sad' is not a canonical emotion: unknown 'Sad'; did you mean 'sad'? known: "),
+        ("utt2emo", 2, "c-a-2 sad ", "'sad ' is not a canonical emotion: "),
+        ("utt2emo", 1, "c-a-1 xqz", "'xqz' is not a canonical emotion: unknown 'xqz'; known: angry, bored, "),
         ("spk2gender", 2, "c-b x", "'x' is not 'm' or 'f'"),
         ("spk2gender", 1, "c-a F", "'F' is not 'm' or 'f'"),
         ("utt2dur", 1, "c-a-1 0", "'0' is not a positive number"),
@@ -355,7 +355,7 @@ def test_partial_files_may_lack_utterances_but_know_no_others(data_dir):
     (data_dir / "utt2aro").write_text("c-a-2 3\n")
     assert validate_data_dir(data_dir) == []
     (data_dir / "utt2aro").write_text("c-a-2 3\nc-a-3 3\n")
-    assert validate_data_dir(data_dir) == [f"{data_dir / 'utt2aro'} line 2: 'c-a-3' is no known id"]
+    assert validate_data_dir(data_dir) == [f"{data_dir / 'utt2aro'} line 2: 'c-a-3' is not a known id"]
     (data_dir / "utt2aro").unlink()
     (data_dir / "utt2session").write_text("c-a-2 3\n")
     assert validate_data_dir(data_dir) == [f"{data_dir / 'utt2session'} line 2: 3 ids missing (first: 'c-a-1')"]
@@ -442,7 +442,7 @@ def test_speakers_of_another_data_directory_do_not_leak_into_this_one(data_dir, 
     shutil.copytree(data_dir, tmp_path / "other")
     replace_line(tmp_path / "other/spk2gender", 2, "d-b m")
     assert validate_data_dir(tmp_path / "other") == [
-        f"{tmp_path / 'other/spk2gender'} line 2: 'd-b' is no known id",
+        f"{tmp_path / 'other/spk2gender'} line 2: 'd-b' is not a known id",
         f"{tmp_path / 'other/spk2gender'} line 3: 1 ids missing (first: 'c-b')",
     ]
     assert validate_data_dir(data_dir) == []

@@ -84,11 +84,11 @@ def test_fix_removes_a_rating_file_of_which_nothing_is_left(data):
 
 
 FORM = {
-    "unsorted": (lambda text: b"".join(reversed(text.splitlines(keepends=True))), "lines and order put right"),
-    "no final newline": (lambda text: text.removesuffix(b"\n"), "lines and order put right"),
-    "CRLF": (lambda text: text.replace(b"\n", b"\r\n"), "lines and order put right"),
-    "tabs": (lambda text: text.replace(b" ", b"\t", 1), "lines and order put right"),
-    "byte order mark": (lambda text: b"\xef\xbb\xbf" + text, "lines and order put right"),
+    "unsorted": (lambda text: b"".join(reversed(text.splitlines(keepends=True))), "lines and order corrected"),
+    "no final newline": (lambda text: text.removesuffix(b"\n"), "lines and order corrected"),
+    "CRLF": (lambda text: text.replace(b"\n", b"\r\n"), "lines and order corrected"),
+    "tabs": (lambda text: text.replace(b" ", b"\t", 1), "lines and order corrected"),
+    "byte order mark": (lambda text: b"\xef\xbb\xbf" + text, "lines and order corrected"),
     "line twice": (lambda text: text.splitlines(keepends=True)[0] + text, "1 lines (first: line 2) standing twice"),
     "blank line": (lambda text: b"\n" + text, "1 lines (first: line 1) without a word"),
     "bare id": (lambda text: text + b"c-zz-1\n", "1 lines (first: line 7) without a value"),
@@ -126,11 +126,11 @@ def test_fix_rebuilds_spk2utt(data, text):
             b"c-a-2 sad\nc-a-2 angry",
             "line 3: 'c-a-2' has the value 'angry', in line 2 'sad'",
         ),
-        ("utt2emo", b"c-a-2 sad", b"c-a-2 sade", "1 violations would stay .*'sade' is no canonical emotion"),
+        ("utt2emo", b"c-a-2 sad", b"c-a-2 sade", "1 violations would remain .*'sade' is not a canonical emotion"),
         ("wav.scp", b"c-d-1 /x/1.wav", b"c-d-1 touch pwned |", "is a pipe, which would run a command"),
         ("utt2spk", b"c-b-1 c-b", b"c-b-1 c-a", "does not begin with its speaker 'c-a-'"),
         ("utt2spk", b"c-b-1 c-b", b"c-b-1 c-b c", "'c-b-1' has the speaker 'c-b c', expected one word"),
-        ("utt2dur", b"c-", b"d-", "no utterance stands in all files"),
+        ("utt2dur", b"c-", b"d-", "no utterance is in all files"),
     ],
 )
 def test_fix_changes_nothing_where_it_cannot_help(data, name, old, new, told):

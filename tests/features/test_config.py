@@ -151,10 +151,10 @@ def test_frames_are_those_that_the_pooled_feature_pools(name):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ("upstream: fbank\nsegments: {}", "segments is for spectrogram_segments alone, not for fbank"),
-        ("upstream: fbank\nhop_ms: 20", "hop_ms is for byol_s alone"),
+        ("upstream: fbank\nsegments: {}", "segments is only for spectrogram_segments, not for fbank"),
+        ("upstream: fbank\nhop_ms: 20", "hop_ms is only for byol_s"),
         ("upstream: shortcut\npooling: none", "pooling: 'none' is not for shortcut, which is one vector"),
-        ("upstream: spectrogram_segments", "pooling: found 'mean'; spectrogram_segments takes 'none' alone"),
+        ("upstream: spectrogram_segments", "pooling: found 'mean'; spectrogram_segments takes only 'none'"),
         ("segments: {hop: 3}", "segments.hop: unknown key 'hop'"),
         ("segments: {n_bins: 200}", "segments: n_bins: 200 is not in 1 to 129, what n_fft 256 has"),
         ("segments: {window_samples: 400}", "segments: window_samples: 400 is not in 1 to 256, the smaller"),

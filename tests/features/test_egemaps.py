@@ -52,7 +52,7 @@ def test_without_opensmile_one_is_told_what_to_install(monkeypatch):
     FeatureConfig(upstream="shortcut").check_usable()
     for ask in (EGEMAPS.check_usable, EGEMAPS.identity):
         command = r"\S+ -m pip install --constraint \S+/constraints\.txt opensmile"
-        with pytest.raises(ConfigError, match=rf"licence allows research, no products\): {command}$"):
+        with pytest.raises(ConfigError, match=rf"license allows research, no products\): {command}$"):
             ask()
 
 

@@ -503,5 +503,5 @@ def test_machines_that_choose_different_precisions_are_told(tmp_path, in_twos, m
     jobs = find_stale([("f", SHORTCUT)], [data_dir], tmp_path / "dump")
     module.extract(jobs[:1], tmp_path / "dump", 1, "cpu")
     monkeypatch.setattr(module, "_fitting", lambda config, *_: config.model_copy(update={"precision": "bf16"}))
-    with pytest.raises(DataError, match="archives of bf16 and fp32, as machines differ; set 'precision'"):
+    with pytest.raises(DataError, match="archives of bf16 and fp32, because machines differ; set 'precision'"):
         module.extract(jobs[1:], tmp_path / "dump", 1, "cpu")

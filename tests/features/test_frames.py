@@ -280,7 +280,7 @@ def test_archives_that_do_not_go_together_are_refused(tmp_path):
     }
     with pytest.raises(DataError, match=r"b: frames of shape \[2, 3\], but \[6\] in .*a; read archives of one"):
         Frames.of([folders["a"], folders["b"]])
-    with pytest.raises(DataError, match="c: utterance 'u1' stands in another archive, too; ids are unique"):
+    with pytest.raises(DataError, match="c: utterance 'u1' is also in another archive; ids are unique"):
         Frames.of([folders["a"], folders["c"]])
 
 
@@ -309,5 +309,5 @@ def test_an_unfinished_or_damaged_archive_is_refused(tmp_path):
         (folder / "feats.ark").write_bytes(whole)
         frames = Frames.of([folder])
         (folder / "feats.ark").write_bytes(damaged)
-        with pytest.raises(DataError, match=r"ark: no frames of 'u1' where they should be; delete its folder"):
+        with pytest.raises(DataError, match=r"ark: the frames of 'u1' are not in their place; delete its folder"):
             frames["u1"]

@@ -248,7 +248,7 @@ def test_adapted_encoders_were_not_kept_and_a_folder_says_so(source_tones, tones
         "emofsl_finetune", emofsl_finetune.config("btl"), tones, tmp_path, source_tones.state, finetunes=True
     )
     row.write(tmp_path / "row")
-    with pytest.raises(ConfigError, match="kept scores and no weights; use the row that it starts from"):
+    with pytest.raises(ConfigError, match="not their weights; use the system that it starts from"):
         Model.open(tmp_path / "row")
 
 
@@ -387,14 +387,14 @@ def test_models_that_are_not_there(tmp_path):
     with pytest.raises(ConfigError, match="--draw: found 7, the row has 0, 1"):
         model.chosen(None, None, None, 7)
     ROWS["difl"](tmp_path).write(tmp_path / "source")
-    with pytest.raises(ConfigError, match="--shots: the row was not adapted"):
+    with pytest.raises(ConfigError, match="--shots: the system was not adapted"):
         Model.open(tmp_path / "source").chosen(None, None, 5, None)
 
 
 def test_a_row_that_treats_corpora_apart_asks_for_one(tmp_path):
     ROWS["difl corpus"](tmp_path).write(tmp_path / "row")
     model = Model.open(tmp_path / "row")
-    with pytest.raises(ConfigError, match="say by --corpus as which of c, d to take the audio"):
+    with pytest.raises(ConfigError, match="choose with --corpus as which of c, d to take the audio"):
         model.corpus(None)
     with pytest.raises(ConfigError, match="--corpus: unknown 'x'; known: c, d"):
         model.corpus("x")
@@ -455,7 +455,7 @@ def test_a_checkpoint_has_to_be_that_of_the_training(tmp_path, monkeypatch):
     assert Model.open(tmp_path / "row").feature.ckpt == str(right)
     assert Model.open(tmp_path / "row").different_front_end() == []
     monkeypatch.setenv("TINY", str(wrong))
-    with pytest.raises(ConfigError, match="wrong.pt: another checkpoint than the model was trained with"):
+    with pytest.raises(ConfigError, match="wrong.pt: not the checkpoint that the model was trained with"):
         _ = Model.open(tmp_path / "row").feature
     assert Model.open(tmp_path / "row", right).feature.ckpt == str(right)
     monkeypatch.delenv("TINY")

@@ -153,7 +153,7 @@ def broken(tmp_path):
         "empty.wav": "empty file (0 bytes)",
         "text.wav": "not a WAV file in spite of its name (begins with b'hell')",
         "text.flac": "not readable as audio",
-        "nan.wav": "holds a sample that is no finite number",
+        "nan.wav": "holds a sample that is not finite",
         "none.wav": "no audio in it (the WAV header promises 0 samples)",
         "half.flac": "cannot be decoded (",
         "half.mp3": "truncated: ",

@@ -555,7 +555,7 @@ def test_the_shared_configuration_is_the_paper_s_and_its_mini_section_holds():
     assert (c.optimizer.lr, c.optimizer.rho, c.optimizer.eps) == (1.0, 0.95, 1e-6)
     mini = load(YAML, Config, mini=True)
     assert mini.loss.lambda_ == c.loss.lambda_ and mini.epochs < c.epochs
-    with pytest.raises(ConfigError, match="domains: a factor stands twice in corpus, corpus"):
+    with pytest.raises(ConfigError, match="domains: a factor appears twice in corpus, corpus"):
         load(YAML, Config, ["domains=[corpus, corpus]"])
 
 

@@ -198,7 +198,7 @@ def test_adapters_get_a_gradient_and_change_the_output(name, encoders):
 
 def test_an_adapter_that_would_be_bypassed_is_refused(encoders):
     encoder = load_trainable("hubert_local", encoders["hubert_local"].ckpt)
-    for target, reason in (("q_proj", "is never called by the attention that owns it"), ("fc3", "is no layer of it")):
+    for target, reason in (("q_proj", "is never called by the attention that owns it"), ("fc3", "is not in it")):
         with pytest.raises(ConfigError, match=f"target '{target}' {reason}; allowed are fc1, fc2$"):
             add_lora(encoder.encoder, 2, 4.0, 0.0, [target], seed=1)
 

@@ -108,7 +108,7 @@ def test_an_import_that_leads_nowhere_is_an_error_with_file_and_line(house, stat
     house("losses/near.py", "")
     house("system/__init__.py", "")
     house("methods/mine.py", f'"""Mine."""\n\n{statement}\n')
-    said = f"ser/methods/mine.py line 3: imports {name}, which is not there"
+    said = f"ser/methods/mine.py line 3: imports {name}, which does not exist"
     with pytest.raises(ConfigError, match=re.escape(said)):
         imported_code("ser.methods.mine")
 

@@ -128,7 +128,7 @@ def test_new_recipe_for_a_table_of_one_s_own_runs(own):
     [
         (["x", "ravdess", "nolab"], "data/nolab: no data directory"),
         (["x", "ravdess", "ravdess"], "needs two corpora"),
-        (["a/b", "ravdess", "mylab"], "'a/b': a recipe or corpus is named by"),
+        (["a/b", "ravdess", "mylab"], "'a/b': a name of a recipe or corpus has only"),
         ([RECIPE, "ravdess", "mylab"], "exists already"),
         (["x", "ravdess", "mylab", "emofs"], "METHOD: unknown 'emofs'; did you mean 'emofsl'"),
         (["x", "ravdess", "mylab", "difl_cross"], "METHOD: unknown 'difl_cross'"),  # of another protocol

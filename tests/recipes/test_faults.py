@@ -65,7 +65,7 @@ def test_a_second_run_is_refused(own):
     [
         ("splits", "data_mini/emodb/utt2emo", "is not what stage 1 wrote; to undo the change, delete"),
         ("train", "egs/ravdess2emodb/exp_mini/splits/fold2/support.5.1.lst", "run stage 2 again, which restores it"),
-        ("results", f"egs/ravdess2emodb/exp_mini/{ROW}/seed1/metrics.json", "damaged, no JSON"),
+        ("results", f"egs/ravdess2emodb/exp_mini/{ROW}/seed1/metrics.json", "damaged, not JSON"),
     ],
 )
 def test_input_that_changed_between_stages_is_told(own, stage, name, reason):

@@ -124,7 +124,7 @@ def test_long_audio_is_cut_into_windows_with_times(finished, capsys, tmp_path):
     assert [(line["start"], line["end"]) for line in lines] == [(0, 20)]
     by_default, _, _ = run(capsys, "--model", folder(finished, "source_only"), tmp_path)
     assert len(by_default) > 4  # miniature speech is short
-    with pytest.raises(ConfigError, match="--window 4 --hop 5: .* the hop no longer than a window"):
+    with pytest.raises(ConfigError, match="--window 4 --hop 5: .* the hop must not exceed the window"):
         run(capsys, "--model", folder(finished, "source_only"), "--window", 4, "--hop", 5, tmp_path)
 
 
@@ -166,7 +166,7 @@ def test_every_file_gets_one_line_whatever_it_is(finished, capsys, tmp_path):
 def test_a_row_with_statistics_of_speakers_asks_who_speaks(finished, capsys, tmp_path):
     exp, data = folder(finished, "btl_speaker"), finished.root / "data_mini" / "emodb"
     files = [line.split(" ", 1)[1] for line in (data / "wav.scp").read_text().splitlines()][:6]
-    with pytest.raises(ConfigError, match="who speaks in '.*' is not known; give --utt2spk FILE, or --one_speaker"):
+    with pytest.raises(ConfigError, match="the speaker of '.*' is not known; give --utt2spk FILE, or --one_speaker"):
         run(capsys, "--model", exp, *files)
     one, _, _ = run(capsys, "--model", exp, "--one_speaker", *files)
     (tmp_path / "utt2spk").write_text("".join(f"u{i} {'ab'[i // 3]}\n" for i in range(6)))
@@ -178,7 +178,7 @@ def test_a_row_with_statistics_of_speakers_asks_who_speaks(finished, capsys, tmp
     told = [[line["probabilities"] for line in lines] for lines in (one, two, first)]
     assert told[1][:3] == told[2] != told[0][:3]
     [alone], _, code = run(capsys, "--model", exp, "--one_speaker", files[0])
-    assert (code, "label" in alone) == (1, False) and "is all there is of its speaker" in alone["error"]
+    assert (code, "label" in alone) == (1, False) and "is the only utterance of its speaker" in alone["error"]
 
 
 def test_an_exported_folder_works_alone(finished, tmp_path, capsys):

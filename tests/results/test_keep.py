@@ -65,7 +65,7 @@ def test_a_page_that_lacks_rows_goes_below_exp_and_says_so(folder):
     assert place == folder / "exp" / "RESULTS.md"
     assert why == (
         f"{out} stays: it has scores that this run lacks (svc, egemaps; regression, egemaps); this run's page is "
-        f"{place}. To replace it all the same, move it and its RESULTS.json away and run stage 6 again"
+        f"{place}. To replace it, move it and its RESULTS.json away and run stage 6 again"
     )
 
 

@@ -117,7 +117,7 @@ def test_recipes_with_and_without_shots_meet_on_the_same_utterances(tmp_path):
 def test_lists_that_differ_are_refused_unless_the_common_part_is_asked_for(tmp_path):
     fewer = {utt: TRUE[utt] for utt in list(TRUE)[:4]} | {"c-9-z": "sad"}
     runs = runs_of(tmp_path, a=table("asasas"), b=table("aaaas", fewer))
-    text = (r"A has 6, B has 5, 2 are in A alone \(first: c-3-a, c-3-b\) and 1 are in B alone \(first: c-9-z\); "
+    text = (r"A has 6, B has 5, 2 are only in A \(first: c-3-a, c-3-b\) and 1 are only in B \(first: c-9-z\); "
             "--common true compares the 4 that both have")  # fmt: skip
     with pytest.raises(DataError, match=text):
         compare.conditions_of(*runs)
@@ -128,10 +128,10 @@ def test_lists_that_differ_are_refused_unless_the_common_part_is_asked_for(tmp_p
 def test_other_classes_and_other_labels_are_refused(tmp_path):
     a = compare.read_run(write(tmp_path / "a", table("asasas")))
     b = compare.read_run(write(tmp_path / "b", table("asasas"), classes=("angry", "bored", "sad")))
-    with pytest.raises(DataError, match=r"other classes: A has 2, B has 3, 1 are in B alone \(first: bored\)"):
+    with pytest.raises(DataError, match=r"different classes: A has 2, B has 3, 1 are only in B \(first: bored\)"):
         compare.conditions_of(a, b)
     relabelled = compare.read_run(write(tmp_path / "c", table("asasas", {**TRUE, "c-2-a": "sad"})))
-    with pytest.raises(DataError, match=r"other labels for 1 utterances \(first: c-2-a, 'angry' and 'sad'\)"):
+    with pytest.raises(DataError, match=r"different labels for 1 utterances \(first: c-2-a, 'angry' and 'sad'\)"):
         compare.conditions_of(a, relabelled)
 
 

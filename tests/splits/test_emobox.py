@@ -56,7 +56,7 @@ def test_emodb_s_folds_are_reported_as_sharing_all_speakers(tmp_path, capsys):
     rows = [row.split() for row in out.splitlines()[1:6]]
     assert rows == [[str(n), "40", "10", "10", "of", "10", "0", "of", "1", "?"] for n in range(1, 6)]
     speakers = ", ".join(f"emodb-{speaker}" for speaker in SPEAKERS)
-    assert f"SPEAKER-DEPENDENT: 5 of 5 folds test speakers whom they train on: {speakers}" in out
+    assert f"SPEAKER-DEPENDENT: 5 of 5 folds test speakers of their training data: {speakers}" in out
 
 
 def test_single_files_are_read_and_shared_utterances_found(tmp_path, capsys):
@@ -96,7 +96,7 @@ def test_a_data_directory_tells_texts_and_identical_audio(tmp_path, capsys):
 
 def test_names_that_tell_no_speaker_need_a_data_directory(tmp_path):
     lines = [line("one"), line("two")]
-    with pytest.raises(DataError, match="emodb: its file names alone do not tell speakers .* with --data"):
+    with pytest.raises(DataError, match="emodb: its file names do not give speakers .* with --data"):
         emobox.told_of(lines, None)
     with pytest.raises(DataError, match="dataset: unknown 'emodv'; did you mean 'emodb'"):
         emobox.told_of([line("03a01Wa", dataset="emodv")], None)
@@ -119,7 +119,7 @@ def test_paths_of_a_file_lead_nowhere_else(tmp_path):
         ("emodb_train_fold_1.jsonl", "{", r"train_fold_1.jsonl line 1: not JSON"),
         ("emodb_train_fold_1.jsonl", "[1]", "line 1: no text 'key'; a line needs key, dataset and wav"),
         ("emodb_train_fold_1.jsonl", '{"key": "a", "dataset": "emodb", "wav": 3}', "line 1: no text 'wav'"),
-        ("emodb_train_fold_1.jsonl", json.dumps(line("03a01Wa")), "fold 1: no test file beside the others"),
+        ("emodb_train_fold_1.jsonl", json.dumps(line("03a01Wa")), "fold 1: the test file is missing"),
         ("emodb_all_fold_1.jsonl", "", "expected a name as in emodb_train_fold_1.jsonl"),
         ("readme.txt", "", "no file as in fold_1/emodb_train_fold_1.jsonl"),
     ],

@@ -103,7 +103,7 @@ def test_what_tables_have_to_say_stands_beside_the_splits(recipe, capsys):
     capsys.readouterr()
     recipe.run()
     about = Splits.open(recipe.splits).about
-    assert about["stamps"] == ["SESSION-DEPENDENT: recording sessions of tgt may stand in both training and test"]
+    assert about["stamps"] == ["SESSION-DEPENDENT: recording sessions of tgt may be in both training and test"]
     assert about["one_class_speakers"] == {"src": [0, 6], "tgt": [1, 4]}
     *_, stamp, last = capsys.readouterr().out.splitlines()
     assert stamp == about["stamps"][0]

@@ -30,7 +30,7 @@ def test_a_broken_transfer_goes_on_within_the_call(server, tmp_path):
 def test_a_broken_transfer_goes_on_in_the_next_call(server, tmp_path):
     server.cut = [300_001, 0]
     with pytest.raises(
-        DataError, match="ended after 300001 of 1024000 bytes; 300001 bytes have come and are kept; try"
+        DataError, match="ended after 300001 of 1024000 bytes; 300001 bytes were downloaded and are kept; try"
     ):
         fetch(f"{server.url}/file", tmp_path, "x")
     assert sorted(p.suffix for p in tmp_path.iterdir()) == [".json", ".part"]
@@ -91,7 +91,7 @@ def test_a_part_that_is_whole_or_too_long(server, tmp_path, length):
 def test_chunks_of_unknown_length(server, tmp_path, capsys):
     server.length = False
     assert fetch(f"{server.url}/file", tmp_path, "x").read_bytes() == BODY
-    assert "size not told by the server" in capsys.readouterr().out
+    assert "the server does not give its size" in capsys.readouterr().out
     server.files["/b"], server.cut = BODY, [61_000]
     with pytest.raises(DataError, match=r"/b: IncompleteRead|ended"):
         fetch(f"{server.url}/b", tmp_path, "x")
@@ -100,7 +100,7 @@ def test_chunks_of_unknown_length(server, tmp_path, capsys):
 @pytest.mark.parametrize("cut", [[], [300_001]])
 def test_a_wrong_checksum_leaves_nothing(server, tmp_path, cut):
     server.cut = cut
-    told = f"sha256 of its 1024000 bytes is {SHA256[7:]}, expected {'0' * 64}; what came was removed"
+    told = f"sha256 of its 1024000 bytes is {SHA256[7:]}, expected {'0' * 64}; the download was removed"
     with pytest.raises(DataError, match=told):
         fetch(f"{server.url}/file", tmp_path, "x", f"sha256:{'0' * 64}")
     assert list(tmp_path.iterdir()) == []

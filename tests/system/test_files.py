@@ -188,5 +188,5 @@ def test_recorded_files_that_changed_or_went_are_named(tmp_path):
 
 def test_damaged_json_is_told_with_its_file(tmp_path):
     (tmp_path / "x").write_text('{"a": 1')
-    with pytest.raises(DataError, match=r"x: damaged, no JSON \(.*\); restore it, or delete it and run again"):
+    with pytest.raises(DataError, match=r"x: damaged, not JSON \(.*\); restore it, or delete it and run again"):
         read_json(tmp_path / "x")

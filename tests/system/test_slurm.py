@@ -33,7 +33,7 @@ def test_the_shipped_file_is_valid():
         ("trian: {mem: 1G}", "trian: unknown key 'trian'; did you mean 'train'?"),
         ("train: {nodes: 2}", "train.nodes: unknown key 'nodes'"),
         ("train: {time: 8:00:00}", "train.time: Input should be a valid string, found 28800"),
-        ("train: {time: soon}", "train.time: 'soon' is no time of Slurm's"),
+        ("train: {time: soon}", "train.time: 'soon' is not a Slurm time"),
         ("train: {mem: 8 GB}", "train.mem: String should match pattern"),
         ("finetune: {nodes: 0}", "finetune.nodes: Input should be greater than or equal to 1"),
     ],
@@ -136,7 +136,7 @@ def test_what_slurm_ended_is_told_and_the_others_are_waited_for(fake, capfd):
     out, err = capfd.readouterr()
     assert err == (
         "train: part 1 of 2 was ended without an exit code, Slurm says OUT_OF_MEMORY (OutOfMemory); "
-        f"run again for what it had not done; its log: {fake.log}.1.log\n"
+        f"run again for the rest; its log: {fake.log}.1.log\n"
     )
     assert out.splitlines() == [
         "train: Slurm job 12, 2 parts",
@@ -158,7 +158,7 @@ def test_a_queue_that_does_not_answer_is_asked_on(fake, capfd):
     silent = "FAIL slurm_load_jobs error: Unable to contact slurm controller (connect failure)\n"
     fake.answers("squeue", silent, silent, silent, silent, "1|COMPLETED|None\n2|COMPLETED|None\n")
     assert fake.run() == 0
-    assert capfd.readouterr().out.count("Slurm's queue does not answer; asking on") == 1
+    assert capfd.readouterr().out.count("Slurm's queue does not answer; asking again") == 1
 
 
 def test_exit_codes_in_files_count_before_the_queue(fake, monkeypatch, capfd):

@@ -93,5 +93,5 @@ def test_a_full_disk_is_not_the_archive_s_fault(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(unpacking, "_unpack", full)
-    with pytest.raises(ConfigError, match="out': No space left on device; make room or name another folder"):
+    with pytest.raises(ConfigError, match="out': No space left on device; free some space or name another folder"):
         unpack(tmp_path / "a", tmp_path / "out", 5000)

@@ -50,7 +50,7 @@ def test_a_broken_pair_is_one_sentence(tmp_path):
     ran = python("-m", "ser.bin.check_environment", path=tmp_path)
     assert ran.returncode == 2
     (line,) = ran.stderr.splitlines()
-    assert line.startswith("error: torchaudio 2.11.1 cannot be used beside torch 2.11.0, numpy ")
+    assert line.startswith("error: torchaudio 2.11.1 cannot be used with torch 2.11.0, numpy ")
     assert "(OSError: Could not load libtorchaudio.so: undefined symbol" in line
     assert line.endswith(
         f"install the tested versions: {sys.executable} -m pip install --constraint {ROOT}/constraints.txt "
@@ -64,7 +64,7 @@ def test_a_step_that_dies_of_a_library_says_so_without_a_traceback(tmp_path):
     env = os.environ | {"PYTHONPATH": f"{tmp_path / 'site'}:{ROOT}"}
     ran = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True)
     assert ran.returncode == 1
-    assert ran.stderr.startswith("error: torchaudio 2.11.1 cannot be used beside torch 2.11.0")
+    assert ran.stderr.startswith("error: torchaudio 2.11.1 cannot be used with torch 2.11.0")
     assert len(ran.stderr.splitlines()) == 1
     assert "Traceback" in (tmp_path / "log").read_text()
 

@@ -41,7 +41,7 @@ def _frames(ckpt: str, hop_ms: int, device: torch.device) -> Frames:
         model.load_state_dict(read_checkpoint(ckpt))
     except Exception as error:
         raise ConfigError(
-            f"upstream 'byol_s': ckpt '{ckpt}' is no {DIM}-dimensional BYOL-S checkpoint "
+            f"upstream 'byol_s': ckpt '{ckpt}' is not a {DIM}-dimensional BYOL-S checkpoint "
             f"({type(error).__name__}); get default512_BYOLAs64x96 from github.com/Neclow/serab"
         ) from None
     model.eval().to(device)

@@ -116,13 +116,13 @@ def _from_file(entry: Callable[..., nn.Module], name: str, ckpt: str) -> nn.Modu
         state = read_checkpoint(ckpt)
         cfg = state["model_cfg"] if "model_cfg" in state else state.get("cfg", {})
         if not re.fullmatch(r"[\d\s()\[\],+*]*", cfg.get("conv_feature_layers", "")):  # s3prl runs it as Python
-            raise ValueError("its conv_feature_layers are no list of numbers")
+            raise ValueError("its conv_feature_layers are not a list of numbers")
         with _loaded(state):
             return entry(ckpt=ckpt)
     except Exception as error:  # s3prl raises whatever the file made it raise; torch advises to run what is in it
         reason = f": {error}" if isinstance(error, ValueError) else ""
         raise ConfigError(
-            f"upstream '{name}': ckpt '{ckpt}' is damaged or of another model ({type(error).__name__}{reason}); "
+            f"upstream '{name}': ckpt '{ckpt}' is damaged or from another model ({type(error).__name__}{reason}); "
             "name a checkpoint in s3prl's converted format"
         ) from None
 

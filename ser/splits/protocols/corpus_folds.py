@@ -70,8 +70,8 @@ class CorpusFoldsProtocol(TaskProtocol):
     def stamps(self) -> list[str]:
         """What has to stand above a table."""
         return [
-            f"{SHARED}: in {task}, folds part utterances at random, so that tested speakers are trained on, too; "
-            "rows marked so are not comparable with those of unseen speakers"
+            f"{SHARED}: in {task}, folds divide utterances at random, so tested speakers are also in training; "
+            "systems with this flag are not comparable with speaker-independent ones"
             for task in self.shared
         ]
 
@@ -113,7 +113,7 @@ class CorpusFoldsProtocol(TaskProtocol):
         tested = [u for name in self.targets for u in used[name]]
         folds = {name: self._folds(name, used[name], labels) for name in self.corpora}
         if not folds[self.source]:
-            raise ProtocolError(f"folds: nothing is said of corpus '{self.source}'; add folds.{self.source}")
+            raise ProtocolError(f"folds: no rule for corpus '{self.source}'; add folds.{self.source}")
         splits = []
         for name in self.corpora:
             for number, fold in enumerate(folds[name], start=1):

@@ -69,7 +69,7 @@ class ShotsProtocol(Protocol):
         if self.sessions == "disjoint":
             return []
         names = " and ".join(self.targets)
-        return [f"SESSION-DEPENDENT: recording sessions of {names} may stand in both training and test"]
+        return [f"SESSION-DEPENDENT: recording sessions of {names} may be in both training and test"]
 
     @property
     def looked_for(self) -> str:

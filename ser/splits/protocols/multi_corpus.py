@@ -81,7 +81,7 @@ class MultiCorpusProtocol(DevProtocol):
         """Part the speakers of a corpus, and see that the canonical split's fold is among them."""
         for key, given in (("folds", self.folds), ("held_out", self.held_out)):
             if name not in given:
-                raise ProtocolError(f"{key}: nothing is said of corpus '{name}'; add {key}.{name}")
+                raise ProtocolError(f"{key}: no rule for corpus '{name}'; add {key}.{name}")
         folds = make_folds(utterances, labels, self.folds[name])
         if self.held_out[name] > len(folds):
             raise ProtocolError(

@@ -31,7 +31,7 @@ class UtteranceFoldRule(FoldRule):
         rule: also `random` (utterances, each class spread evenly) and `texts` (blocks of sentences in the order of
             their ids, as many in each fold).
         folds: their number, also for these two; of `texts`, if none is given, that of the corpus' own file.
-        speakers: `shared` admits that speakers stand in both training and test, as these two need it.
+        speakers: `shared` admits that speakers are in both training and test, as these two need it.
     """
 
     rule: Literal[
@@ -44,7 +44,7 @@ class UtteranceFoldRule(FoldRule):
         if (self.speakers == "shared") != (self.rule in ("random", "texts")):
             raise ValueError(
                 f"rule '{self.rule}' with speakers '{self.speakers}'; random and texts need 'speakers: shared', the "
-                "others keep speakers apart"
+                "others are speaker-independent"
             )
         return self
 
@@ -74,14 +74,14 @@ class PairedFoldsProtocol(DevProtocol):
 
     @property
     def shared(self) -> dict[str, list[str]]:
-        """Task -> corpora whose speakers stand in both training and test."""
+        """Task -> corpora whose speakers are in both training and test."""
         return {task: [c for c in self.corpora if self.folds[task][c].speakers == "shared"] for task in self.tasks}
 
     @property
     def stamps(self) -> list[str]:
         """What every table has to say of these splits."""
         return [
-            f"{SHARED}: in {task}, speakers of {' and '.join(names)} stand in both training and test"
+            f"{SHARED}: in {task}, speakers of {' and '.join(names)} are in both training and test"
             for task, names in self.shared.items()
             if names
         ]
@@ -108,7 +108,7 @@ class PairedFoldsProtocol(DevProtocol):
             rules = self.own_folds(self.corpora, given)
             for name in self.corpora:
                 if name not in rules:
-                    raise ConfigError(f"folds: nothing is said of corpus '{name}'; add folds.{task}.{name}")
+                    raise ConfigError(f"folds: no rule for corpus '{name}'; add folds.{task}.{name}")
             folds[task] = {name: self._rule(name, rules[name]) for name in self.corpora}
         return self.model_copy(update={"folds": folds})
 

@@ -237,7 +237,7 @@ def test_what_has_no_transformer_is_not_trained(name):
 
 def test_trainable_upstreams_are_loaded_as_carefully_as_frozen_ones(tmp_path):
     (tmp_path / "x.pt").write_bytes(b"garbage")
-    with pytest.raises(ConfigError, match="'wavlm_local': ckpt '.*' is damaged or of another model"):
+    with pytest.raises(ConfigError, match="'wavlm_local': ckpt '.*' is damaged or from another model"):
         encoders.load_trainable("wavlm_local", str(tmp_path / "x.pt"))
     with pytest.raises(ConfigError, match="'wavlm_base_plus' takes no 'ckpt'"):
         encoders.load_trainable("wavlm_base_plus", str(tmp_path / "x.pt"))

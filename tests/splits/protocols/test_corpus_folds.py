@@ -92,7 +92,7 @@ def test_random_folds_are_scikit_learn_s_in_the_order_of_the_paths():
 
 def test_shared_speakers_are_stamped_and_disjoint_ones_are_not():
     protocol = build(CorpusFoldsProtocol, SETTINGS | {"speakers": {"mood": "shared"}}, "protocol.yaml")
-    assert protocol.stamps[0].startswith("SPEAKER-DEPENDENT: in mood, folds part utterances at random")
+    assert protocol.stamps[0].startswith("SPEAKER-DEPENDENT: in mood, folds divide utterances at random")
     assert build(CorpusFoldsProtocol, SETTINGS, "protocol.yaml").stamps == []
 
 
@@ -127,7 +127,7 @@ def test_only_rated_utterances_are_used_where_a_corpus_has_ratings():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"folds": {"b": PAIRS}}, "folds: nothing is said of corpus 'a'; add folds.a"),
+        ({"folds": {"b": PAIRS}}, "folds: no rule for corpus 'a'; add folds.a"),
         ({"speakers": {"mood": "shared"}, "random_folds": 13}, "12 utterances of 'angry' do not part into 13 folds"),
     ],
 )

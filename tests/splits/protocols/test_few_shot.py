@@ -318,7 +318,7 @@ def test_labelled_target_utterances_are_audited_on_their_own():
 def test_only_shared_sessions_are_stamped():
     assert protocol().stamps == []
     assert protocol(sessions="shared").stamps == [
-        "SESSION-DEPENDENT: recording sessions of tgt may stand in both training and test"
+        "SESSION-DEPENDENT: recording sessions of tgt may be in both training and test"
     ]
 
 

@@ -183,8 +183,8 @@ def test_training_speakers_who_cannot_be_parted_are_named():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"folds": {"a": PAIRS, "c": PAIRS}}, "folds: nothing is said of corpus 'b'; add folds.b$"),
-        ({"held_out": {"a": 1, "b": 1}}, "held_out: nothing is said of corpus 'c'; add held_out.c$"),
+        ({"folds": {"a": PAIRS, "c": PAIRS}}, "folds: no rule for corpus 'b'; add folds.b$"),
+        ({"held_out": {"a": 1, "b": 1}}, "held_out: no rule for corpus 'c'; add held_out.c$"),
         (
             {"held_out": MULTI["held_out"] | {"b": 3}},
             "held_out.b: fold 3 asked for, folds.b gives 2; choose 1 to 2$",

@@ -126,7 +126,7 @@ def test_identical_audio_in_both_corpora_is_refused():
 def test_shared_speakers_are_stamped_by_task_and_corpus():
     both = protocol(PAIRS, SINGLE, tasks={"task": "x", "mixed": "x"},
                     folds={"task": {"a": PAIRS, "b": SINGLE}, "mixed": {"a": PAIRS, "b": RANDOM}})  # fmt: skip
-    assert both.stamps == ["SPEAKER-DEPENDENT: in mixed, speakers of b stand in both training and test"]
+    assert both.stamps == ["SPEAKER-DEPENDENT: in mixed, speakers of b are in both training and test"]
     assert both.corpus_stamps == {"b": ["SPEAKER-DEPENDENT"]}
     assert protocol(PAIRS, SINGLE).stamps == [] and protocol(PAIRS, SINGLE).corpus_stamps == {}
 
@@ -136,7 +136,7 @@ def test_shared_speakers_are_stamped_by_task_and_corpus():
     [
         ({"rule": "random"}, {}, "rule 'random' with speakers 'disjoint'; random and texts need 'speakers: shared'"),
         (PAIRS | {"speakers": "shared"}, {}, "rule 'consecutive_speakers' with speakers 'shared'"),
-        (PAIRS, {"folds": {"task": {"a": PAIRS}}}, "nothing is said of corpus 'b'; add folds.task.b"),
+        (PAIRS, {"folds": {"task": {"a": PAIRS}}}, "no rule for corpus 'b'; add folds.task.b"),
         (PAIRS, {"adapt": "unlabelled-test"}, "adapt"),
         (PAIRS, {"corpora": ["a"]}, "corpora"),
     ],
