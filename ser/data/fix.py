@@ -180,8 +180,8 @@ def _next_backup(path: Path) -> str:
 
 def _unfixable(path: Path, violations: Sequence[str]) -> DataError:
     return DataError(
-        f"{path}: sorting and removing lines cannot repair it, nothing was changed; {len(violations)} violations would remain "
-        f"(lines as sorted), first: {violations[0]}"
+        f"{path}: sorting and removing lines cannot repair it, nothing was changed; {len(violations)} violations "
+        f"would remain (lines as sorted), first: {violations[0]}"
     )
 
 
