@@ -60,7 +60,7 @@ def markdown(record: Json) -> str:
 
 def _section(mistake: Json) -> str:
     """Lay out one mistake: what it is, a table with its stamp, and who could not make it."""
-    header = ["tested", "row", "feature", "honest UAR", "95 %", "with the mistake", "95 %", "inflation", "p"]
+    header = ["tested", "system", "feature", "honest UAR", "95 %", "with the mistake", "95 %", "inflation", "p"]
     rows = [
         [row["tested"], f"{row['row']} [{mistake['stamp']}]", row["feature"], *_numbers(row)]
         for row in mistake["rows"]
@@ -94,7 +94,7 @@ def _numbers(row: Json) -> list[str]:
 
 def text(mistake: Json) -> str:
     """Lay out one mistake for a terminal."""
-    rows: list[Sequence[str]] = [["tested", "row", "honest", "95 %", "mistaken", "95 %", "inflation", "p"]]
+    rows: list[Sequence[str]] = [["tested", "system", "honest", "95 %", "mistaken", "95 %", "inflation", "p"]]
     rows += [[row["tested"], row["row"], *_numbers(row)] for row in mistake["rows"]]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     body = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

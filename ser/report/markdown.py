@@ -88,7 +88,7 @@ def _heading(group: Group) -> str:
     return f"{group.corpus}: {', '.join(group.classes)} ({tested})"
 
 
-NAMES = ("trained on", "row", "feature", "regime", "target data", "split", "stamps", "recipe")
+NAMES = ("trained on", "system", "feature", "regime", "target data", "split", "flags", "recipe")
 """Columns that say what a system is."""
 
 
@@ -104,12 +104,12 @@ def _cells(system: System) -> Mapping[str, str]:
     row = system.row
     names = {
         "trained on": " + ".join(system.sources),
-        "row": system.label,
+        "system": system.label,
         "feature": "" if system.feature == "-" else system.feature,
         "regime": words.regime(system),
         "target data": words.seen(system) if system.regime else "",
         "split": system.split_rule,
-        "stamps": ", ".join(words.stamps(system)),
+        "flags": ", ".join(words.stamps(system)),
         "recipe": "" if row["kind"] == "reference" else f"{system.recipe['recipe']}, {system.condition}",
     }
     cells = cells_of(measures.MEASURES, SUMMARY, row)

@@ -28,10 +28,10 @@ from ser.system import files
 
 Json = Mapping[str, Any]
 
-NAMES = ("row", "feature", "target data")
+NAMES = ("system", "feature", "target data")
 """Columns that say what a row is."""
 
-WITHOUT_SCORES = ("row", "feature", "published", "UAR")
+WITHOUT_SCORES = ("system", "feature", "published", "UAR")
 """Columns of a table in which nothing was run."""
 
 ENVIRONMENT = "## Environment"
@@ -223,7 +223,9 @@ def overview(tables: Sequence[Json], any_published: bool = False) -> str:
     that the paper does not have, and systems that it cites.
     """
     are_corpora = not _is_of_shots(tables)
-    rows = [["row", "feature", *(str(condition_of(table)) for table in tables), *(["mean"] if are_corpora else [])]]
+    rows = [
+        ["system", "feature", *(str(condition_of(table)) for table in tables), *(["mean"] if are_corpora else [])]
+    ]
     if any_published:
         rows[0].append("published")
     of_tables = [{(row["label"], row["feature"]): row for row in table["rows"] if row["kind"] != "cited"}
@@ -326,7 +328,7 @@ def fit_overview(fits: Sequence[Json]) -> list[list[str]]:
         [*key, *(_r2_with_interval(of_column[key]) if key in of_column else "" for of_column in found.values())]
         for key in keys
     ]
-    return [["row", "feature", *found], *cells]
+    return [["system", "feature", *found], *cells]
 
 
 def _r2_with_interval(own: Json) -> str:
@@ -338,7 +340,7 @@ def probe_table(probes: Sequence[Json]) -> str:
     factors = probes[0]["probes"]
     has_distance = probes[0]["proxy_a_distance"] is not None
     heads = [f"{factor} ({percent(probe['chance'])} by chance)" for factor, probe in factors.items()]
-    rows = [["row", "feature", *heads, *(["proxy A-distance"] if has_distance else [])]]
+    rows = [["system", "feature", *heads, *(["proxy A-distance"] if has_distance else [])]]
     for probe in probes:
         cells = [_with_sd(probe["probes"][factor]) for factor in factors]
         distance = [number(probe["proxy_a_distance"])] if has_distance else []

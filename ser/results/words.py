@@ -9,28 +9,28 @@ from ser.results import measures
 from ser.results.measures import definitions_of
 
 NOTES = (
-    ("target data", """what a system has seen of the tested corpus before it is tested. Labelled are utterances of
-     other folds. Unlabelled are utterances of the task's classes for `corpus` statistics, and all of a speaker's for
-     `speaker` statistics; with adversarial domains, unlabelled-test is the audio of the test utterances in the domain
-     loss."""),
-    ("chance, majority, shortcut", """chance guesses evenly; majority always says the source's most frequent class;
-     shortcut sees only duration, level and silence."""),
-    ("†", "in so many of all folds and draws only one class was predicted."),
-    ("marks", """systems with the same feature, target data and stamps are compared with the best of them by the same
-     paired test, Holm-corrected over these systems. ☆: the best of them. =: not significantly worse at the 5 % level,
-     which does not mean equally good. ?: with so few speakers and so many systems no difference could be
+    ("target data", """the data that a system has seen of the tested corpus before the test. Labelled data are
+     utterances of other folds. Unlabelled data are utterances of the task's classes for `corpus` statistics, and
+     all utterances of a speaker for `speaker` statistics; with adversarial domains, unlabelled-test is the audio of
+     the test utterances in the domain loss."""),
+    ("chance, majority, shortcut", """chance guesses evenly; majority always predicts the source's most frequent
+     class; shortcut sees only duration, level, and silence."""),
+    ("†", "the number of folds and draws, of all, in which only one class was predicted."),
+    ("marks", """systems with the same feature, target data, and flags are compared with the best of them by the
+     same paired test, Holm-corrected over these systems. ☆: the best of them. =: not significantly worse at the 5 %
+     level, which does not mean equally good. ?: with so few speakers and so many systems no difference could be
      significant."""),
-    ("★", """the best of all, leaving out systems with a stamp that others lack and, unless all are, systems trained
-     on labels of the target beyond k shots. =★ and ?★ mark the best systems of other kinds that are not significantly
-     worse. The best are chosen by the scores themselves, so the tests find rather too few ties."""),
-    ("▽", "adapted, and worse than the feature's first system that has seen nothing of the target."),
+    ("★", """the best of all, leaving out systems with a flag that others lack and, unless all are, systems trained
+     on labels of the target beyond k shots. =★ and ?★ mark the best systems of other kinds that are not
+     significantly worse. The best are chosen by the scores themselves, so the tests find slightly too few ties."""),
+    ("▽", "adapted, but worse than the feature's first system that has seen no target data."),
 )  # fmt: skip
 """What holds for a whole table of scores: terms and what they mean."""
 
 PROBES = (
     ("", """Balanced accuracy, per cent, of a logistic regression that reads a domain from the embeddings of other
-     utterances (five folds; for all but the speaker, of other speakers), mean ± standard deviation over seeds; on up
-     to 400 utterances of training and test."""),
+     utterances (five folds; for all but the speaker, of other speakers), mean ± standard deviation over seeds; on
+     up to 400 utterances of training and test."""),
     ("proxy A-distance", """between source and target: 2 where they can be separated without error, 0 where only by
      guessing."""),
     ("baseline", "before adaptation."),

@@ -34,7 +34,7 @@ def test_runs_end_to_end_on_miniatures(shared, twin, name):
         for corpus in RECIPES[name]:
             rows = found[f"{task}: {corpus}"]
             own = corpus == source
-            stamped = {row for row, cells in rows.items() if cells["row"].endswith(" [SPEAKER-DEPENDENT]")}
+            stamped = {row for row, cells in rows.items() if cells["system"].endswith(" [SPEAKER-DEPENDENT]")}
             trained_on_source = {"unsupervised", "metric_act", "metric_val", "svc_source"}
             assert trained_on_source <= rows.keys()
             assert trained_on_source & stamped == (trained_on_source if own else set())

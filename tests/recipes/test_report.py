@@ -156,7 +156,7 @@ def test_numbers_are_those_of_the_page(finished):
     scored = [row for row in table["rows"] if "uar" in row]
     assert len(printed) >= len(table["rows"]) > len(scored) > 20
     for row, cells in zip(scored, printed, strict=False):
-        assert cells["row"].split(" †")[0] == row["label"]
+        assert cells["system"].split(" †")[0] == row["label"]
         assert float(cells["UAR"]) == pytest.approx(100 * row["uar"], abs=0.056)
         assert cells["marks"] == row.get("marks", "")
         if "interval" in row:

@@ -28,7 +28,7 @@ def test_runs_end_to_end_on_miniatures(shared, name):
             "sess5_rand5: casia",
             "sess5_text5: casia",
         )
-        assert rows["frozen"]["row"].count("[SPEAKER-DEPENDENT]") == int(stamped), heading
+        assert rows["frozen"]["system"].count("[SPEAKER-DEPENDENT]") == int(stamped), heading
         zero_shot = name == "ravdess_emodb" or heading.startswith("shared4")
         assert ("frozen_zero_shot" in rows) == zero_shot
         if zero_shot:

@@ -97,7 +97,7 @@ def test_the_page_and_the_report_print_the_same(name, html):
         for cells, row in zip(ours, theirs, strict=True):
             for column, cell in zip(head[3:], row[3:], strict=True):
                 if column in cells:
-                    assert plain(cell) == cells[column], (condition, cells["row"], column)
+                    assert plain(cell) == cells[column], (condition, cells["system"], column)
                     n += bool(cell)
     assert n > 10 or record["environment"] is None
 
@@ -112,8 +112,8 @@ def test_the_page_of_all_recipes_prints_the_same(committed):
     for system in systems:
         if system.is_shown_first and system.uar is not None and system.row["kind"] != "reference":
             own = table_in((ROOT / "egs" / system.recipe["recipe"] / "RESULTS.md").read_text(), str(system.tested))
-            label = render.name_cells(system.row)["row"]
-            [cells] = [c for c in own if (c["row"], c["feature"]) == (label, system.feature)]
+            label = render.name_cells(system.row)["system"]
+            [cells] = [c for c in own if (c["system"], c["feature"]) == (label, system.feature)]
             where = f"| {system.recipe['recipe']}, {system.condition} |"
             name = f"| {system.label} | {system.feature} |"
             found = [row for row in lines if where in row and name in row and f"| {cells['UAR']} |" in row]

@@ -321,14 +321,14 @@ def test_markdown_puts_every_number_on_its_row(tmp_path):
     lines = text.split("## B: high, low (48 utterances, 8 speakers)")[1].strip().splitlines()
     cells = [dict(zip(lines[0].split(" | "), line.split(" | "), strict=True)) for line in lines[2:4]]
     assert cells[0]["| trained on"] == "| A"
-    assert (cells[0]["row"], cells[0]["UAR"], cells[0]["95 %"]) == ("dann", "61.2", "51.2-71.2")
+    assert (cells[0]["system"], cells[0]["UAR"], cells[0]["95 %"]) == ("dann", "61.2", "51.2-71.2")
     assert (cells[0]["regime"], cells[0]["target data"], cells[0]["marks |"]) == (
         "unlabelled",
         "unlabelled-test",
         "★ |",
     )
     assert (cells[0]["published"], cells[0]["folds - published"]) == ("65.50", "-4.3")
-    assert (cells[1]["row"], cells[1]["UAR"], cells[1]["95 %"]) == ("chance", "50.0", "")
+    assert (cells[1]["system"], cells[1]["UAR"], cells[1]["95 %"]) == ("chance", "50.0", "")
     assert "variant" not in "".join(lines)
     for one in re.findall(r"(?:^\|.*\n)+", text, re.M):  # all tables are well-formed
         assert len({line.count("|") for line in one.splitlines()}) == 1

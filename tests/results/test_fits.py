@@ -195,7 +195,7 @@ def test_what_explains_nothing_has_an_asterisk():
     scored = score(lines, seed=1)
     assert [s.is_significant for s in scored["activation"].values()] == [True, False]
     rows = table(lines, scored, T, None)
-    assert rows[0][:5] == ["row", "feature", "target data", "activation: n", "activation: R2"]
+    assert rows[0][:5] == ["system", "feature", "target data", "activation: n", "activation: R2"]
     assert [row[4].endswith("*") for row in rows[1:]] == [False, True]
     assert [row[2].split(" ")[0].endswith("*") for row in overview(lines, scored)[1:]] == [False, True]
 
@@ -219,7 +219,7 @@ def test_published_values_stand_beside_ours_and_alone():
     assert len(rows) == 3
     holes = [FitLine("metric_act", "f", published="act"), FitLine("other", "f")]
     assert table(holes, {}, T, published) == [
-        ["row", "feature", "activation: R2", "activation: published", "activation: published distances"],
+        ["system", "feature", "activation: R2", "activation: published", "activation: published distances"],
         ["metric_act", "f", "not run", "0.31 ± 0.05, 0.30 ± 0.04", "0.20 ± 0.01"],
     ]
     assert table(holes, {}, Condition("four", "u"), published) == []

@@ -42,12 +42,12 @@ def test_cells_are_per_cent():
     low, high = entry.interval
     assert cell(entry, "95 %") == f"{100 * low:.1f}-{100 * high:.1f} ‡"  # of six speakers
     assert (cell(entry, "folds"), cell(entry, "episodic")) == ("45.7", "43.2")
-    assert [cell(entry, name) for name in ("row", "feature", "target data")] == ["BTL", "byol", "k-shot"]
+    assert [cell(entry, name) for name in ("system", "feature", "target data")] == ["BTL", "byol", "k-shot"]
 
 
 def test_a_row_that_predicts_a_single_class_is_marked():
-    assert cell(scored(line("BTL", one_class=2))[0], "row") == "BTL †2/6"
-    assert cell(scored(line("BTL"))[0], "row") == "BTL"
+    assert cell(scored(line("BTL", one_class=2))[0], "system") == "BTL †2/6"
+    assert cell(scored(line("BTL"))[0], "system") == "BTL"
 
 
 def test_markdown_has_one_row_per_line_with_as_many_cells_as_columns():
@@ -72,7 +72,7 @@ def test_holes_are_printed_with_their_reason():
 def test_a_table_without_scores_has_only_the_columns_that_can_be_filled():
     table = render.markdown_table(table_of(entries()[-2:], PAPER), True)
     assert cells_of_pipes(table) == [
-        ["row", "feature", "published", "UAR"],
+        ["system", "feature", "published", "UAR"],
         ["---", "---", "---:", "---:"],
         ["FSTL", "wav2vec2", "", "not run: no s3prl"],
         ["EMOFSL", "wav2vec2", "65.72", "not run: no GPU"],
@@ -122,8 +122,8 @@ def test_published_values_are_those_of_the_same_number_of_shots():
 def test_stamps_stand_beside_the_label_and_leave_it_to_be_found():
     lines = [line("BTL", stamps=["speaker ~ emotion"]), line("FSTL", 0.6, 4, versus="BTL", one_class=1, stamps=["x"])]
     btl, fstl = scored(*lines)
-    assert cell(btl, "row") == "BTL [speaker ~ emotion]"
-    assert cell(fstl, "row") == "FSTL †1/6 [x]"
+    assert cell(btl, "system") == "BTL [speaker ~ emotion]"
+    assert cell(fstl, "system") == "FSTL †1/6 [x]"
     assert fstl.p is not None and cell(fstl, "difference").endswith("(BTL)")
 
 
@@ -202,7 +202,7 @@ def test_uar_against_shots():
         return f"{100 * row['uar']:.1f} [{100 * low:.1f}-{100 * high:.1f} ‡]"
 
     rows = cells_of_pipes(render.overview(tables, True))
-    assert rows[0] == ["row", "feature", "5 shots", "10 shots", "published"]
+    assert rows[0] == ["system", "feature", "5 shots", "10 shots", "published"]
     assert rows[2:] == [
         ["source only", "byol", text(5, 2), text(5, 2), ""],
         ["BTL", "byol", text(5, 3), text(10, 3), "40.25 / -"],
@@ -216,7 +216,7 @@ def test_corpora_have_a_mean():
     tables = [table_of(found, condition=Condition("t", corpus)) for corpus in "ab"]
     tables[1]["rows"][0]["uar"] = 0.25
     rows = cells_of_pipes(render.overview(tables))
-    assert rows[0] == ["row", "feature", "t: a", "t: b", "mean"]
+    assert rows[0] == ["system", "feature", "t: a", "t: b", "mean"]
     assert rows[2][-1] == f"{100 * (found[0].scores['uar'] + 0.25) / 2:.1f}"
     tables[1]["rows"] = tables[1]["rows"][:1]  # LR was not made for b
     assert cells_of_pipes(render.overview(tables))[3][-2:] == ["", ""]
@@ -314,7 +314,7 @@ def test_probes_are_means_and_deviations_over_seeds():
         return cells_of_pipes(render.probe_table(probe_records([("t", "baseline", "byol", seeds)])))
 
     table = table_of_seeds(seed(0.9, 1.6), seed(0.7, 0.8))
-    head = ["row", "feature", "speaker (2.0 by chance)", "corpus (50.0 by chance)", "proxy A-distance"]
+    head = ["system", "feature", "speaker (2.0 by chance)", "corpus (50.0 by chance)", "proxy A-distance"]
     assert table[0] == head
     assert table[2] == ["baseline", "byol", "25.0 ± 0.0", "80.0 ± 14.1", "1.20"]
     alone = table_of_seeds(seed(0.9, None))
