@@ -1,24 +1,24 @@
 #!/usr/bin/env bash
 # Cross-corpus speech emotion recognition, from raw corpora to a table.
 #
-# usage: ./run.sh                        set up if need be; every finished paper's recipe on miniature corpora
+# usage: ./run.sh                        set up if needed; one recipe per paper on miniature corpora
 #        egs/<recipe>/run.sh [options]   one recipe on real corpora
-#        ./run.sh --report [--mini true] egs/RESULTS.md and egs/report.html: all recipes' results side by side
+#        ./run.sh --report [--mini true] egs/RESULTS.md and egs/report.html: the results of all recipes
 #        ./run.sh --render [--mini true] the same, after every recipe's RESULTS.md and MISTAKES.md; no corpora needed
 #
 # options:
 #   --stage N|NAME        first stage: 1 data_prep, 2 splits, 3 features, 4 train, 5 score, 6 results
 #   --stop_stage N|NAME   last stage
 #   --db_root DIR         folder that holds the releases under their usual names; conf/db.sh names them one by one
-#   --mini true           miniature corpora, made on the spot; real data and results are not touched
-#   --features "A B"      names from conf/features, instead of those of the recipe
-#   --finetune true       also train the rows that fine-tune their encoder: hours on a GPU, days without
-#   --simulate_mistake M  what a mistake is worth: speaker_leak, test_selection, best_seed or global_norm, made on purpose
+#   --mini true           synthetic miniature corpora; real data and results are not touched
+#   --features "A B"      names from conf/features, instead of the recipe's
+#   --finetune true       also train the systems that fine-tune their encoder: hours on a GPU, days without
+#   --simulate_mistake M  measure a mistake: speaker_leak, test_selection, best_seed or global_norm, made on purpose
 #                         in copies of the runs; MISTAKES.md is written, RESULTS.md is not
 #   --set KEY=VALUE       override a setting of the methods, as in --set loss.alpha=0.8; may be repeated
-#   --allow_partial true  go on with what is usable of a corpus; every table is stamped
+#   --allow_partial true  use the usable files of a corpus; every table is flagged
 #   --nj N                processes, or parts on a cluster (default: all cores)
-#   --device NAME         auto (a GPU where there is one), cpu or cuda
+#   --device NAME         auto (a GPU if there is one), cpu or cuda
 # With cmd_backend=slurm before it (utils/cmd.sh), features and train run on a cluster.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/utils/shell.sh"
@@ -105,7 +105,7 @@ run_jobs() { # run_jobs STEP KIND: the jobs that its plan has listed, here or on
 }
 
 status=0 # of jobs: one that fails leaves a hole in the table and a code that is not zero
-begin() { # begin N: tell whether stage N is to run, and say so
+begin() { # begin N: whether stage N is to run; prints it
   [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && log "$recipe stage $1: ${stage_names[$1 - 1]}"
 }
 

@@ -1,8 +1,8 @@
-# Where the corpora and checkpoints lie. A line left empty is looked for below --db_root.
+# Paths of the corpora and checkpoints. An empty corpus is searched for below --db_root.
 # Names are those of `python -m ser.bin.prepare_corpus`, in capitals.
 # shellcheck shell=bash disable=SC2034
 IEMOCAP=${IEMOCAP:-}       # https://sail.usc.edu/iemocap/, request form
-MSP_IMPROV=${MSP_IMPROV:-} # https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Improv.html, licence
+MSP_IMPROV=${MSP_IMPROV:-} # https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Improv.html, license
 RAVDESS=${RAVDESS:-}       # https://zenodo.org/record/1188976, CC BY-NC-SA 4.0
 SAVEE=${SAVEE:-}           # http://kahlan.eps.surrey.ac.uk/savee/Download.html, registration
 EMODB=${EMODB:-}           # http://emodb.bilderbar.info/, free
@@ -11,7 +11,7 @@ URDU=${URDU:-}             # https://github.com/siddiquelatif/URDU-Dataset, rese
 AESDD=${AESDD:-}           # http://m3c.web.auth.gr/research/aesdd-speech-emotion-recognition/
 CASIA=${CASIA:-}           # ChineseLDC; the free subset of 1,200 files
 
-# Folder of the ratings of Das et al. 2022 (EMO_DB.csv and others), where they do not lie beside the releases:
+# Folder of the ratings of Das et al. 2022 (EMO_DB.csv and others), if they are not next to the releases:
 # utils/download_corpus.sh das2022 DIR
 export DAS2022=${DAS2022:-}
 

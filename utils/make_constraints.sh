@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Write constraints.txt: what setup.py resolves to, for Python 3.10 and newer, on Linux, macOS and Windows.
+# Write constraints.txt: the versions that setup.py resolves to, for Python 3.10 and newer, on Linux, macOS and Windows.
 #
 # usage: utils/make_constraints.sh [--upgrade]      (needs uv: pip install uv)
 #
-# What constraints.txt names stays as it is while setup.py admits it; --upgrade takes the newest of everything.
+# A version in constraints.txt is kept while setup.py admits it; --upgrade takes the newest of everything.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
 case ${1:-} in -h | --help) print_header "$0"; exit ;; esac

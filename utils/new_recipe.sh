@@ -3,7 +3,7 @@
 #
 # usage: utils/new_recipe.sh NAME SOURCE TARGET [METHOD ...]
 #
-# NAME: folder below egs/. SOURCE, TARGET: folders below data/. METHOD: emofsl (default). --help tells more.
+# NAME: folder below egs/. SOURCE, TARGET: folders below data/. METHOD: emofsl (default). --help has more.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
 . "$root/utils/path.sh"

@@ -1,7 +1,7 @@
 # Kaldi's option grammar: `--name value`, dashes equal underscores. To be sourced.
 #
 # The caller sets `options` to the names of its options, each a variable with its default value, and calls
-# `parse_options "$@"`. An option whose default is true or false takes only these. `--set` may stand several times.
+# `parse_options "$@"`. An option whose default is true or false takes only these. `--set` may be repeated.
 # shellcheck shell=bash
 
 usage_error() { # one sentence on stderr, exit code 2

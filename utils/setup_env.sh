@@ -1,7 +1,7 @@
-# Find a Python that has this package, or make one in .venv. To be sourced with `root` set.
+# Find a Python that has this package, or make .venv. To be sourced with `root` set.
 #
 # setup_env [EXTRA MODULE ...]: a Python counts if it imports ser and the modules; else `.[EXTRA]` is installed,
-# into the active virtual environment or, without one, into .venv. SER_READY says to children that this is done.
+# into the active virtual environment or, without one, into .venv. SER_READY marks this as done for child processes.
 # shellcheck shell=bash
 
 setup_env() {
@@ -19,9 +19,9 @@ setup_env() {
       fi
       export PATH="$root/.venv/bin:$PATH"
     fi
-    echo "setup: installing ser and what it needs (PyTorch among it: some GB, minutes), with pip:" >&2
+    echo "setup: installing ser and its dependencies (with PyTorch: several GB, minutes), with pip:" >&2
     if ! pip_install --constraint "$root/constraints.txt" --editable "$root${extra:+[$extra]}"; then
-      echo "setup: the tested versions (constraints.txt) cannot be installed here, pip said why; installing the newest" \
+      echo "setup: the tested versions (constraints.txt) cannot be installed here, see pip; installing the newest" \
         "that setup.py accepts, which nobody tested" >&2
       pip_install --editable "$root${extra:+[$extra]}" || true
     fi

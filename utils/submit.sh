@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Run a list of jobs in parts, with a log per part; siblings of a failed part go on.
+# Run a list of jobs in parts, with a log per part; the others continue if a part fails.
 #
 # usage: utils/submit.sh KIND NJ LOG JOBS COMMAND...
 #
-# Calls COMMAND with `--jobs JOBS --part i/n` for i = 1 to n, n at most NJ; LOG.<i>.log holds what part i says.
-# KIND: features, train or finetune. Parts of features have workers of their own (`--nj`), so locally there is one.
-# Ends its parts when it is told to end, and when the process that called it ends.
+# Calls COMMAND with `--jobs JOBS --part i/n` for i = 1 to n, n at most NJ; LOG.<i>.log holds the output of part i.
+# KIND: features, train or finetune. Parts of features have their own workers (`--nj`), so locally there is one.
+# Ends its parts when it gets a signal to end, and when the process that called it ends.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
 [ $# -gt 4 ] || { print_header "$0" >&2; exit 2; }
