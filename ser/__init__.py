@@ -1,6 +1,6 @@
 """Cross-corpus speech emotion recognition: models, losses, protocols and their evaluation.
 
-Importing this package loads nothing heavy; the floors of the house are told in README.md.
+Importing this package loads nothing heavy; docs/code.md describes the rooms.
 """
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Reading YAML into strict models: one value in one place, and every mistake told with its file and key.
+"""Reading YAML into strict models: one value in one place; every error names its file and key.
 
 A file may name another as `base:` and hold only what differs; `key: null` takes a key of the base away. A `mini:`
 section holds what differs on the miniature corpora. Not here: what the keys mean; each model lives beside the code
@@ -30,7 +30,7 @@ Model = TypeVar("Model", bound=ConfigModel)
 
 
 class _AsMeant:
-    """YAML as people mean it: `1e-3` is a number, and a key that stands twice is an error."""
+    """YAML as users mean it: `1e-3` is a number, and a repeated key is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
@@ -40,7 +40,7 @@ class _AsMeant:
 
 
 class _Loader(_AsMeant, yaml.SafeLoader):
-    """PyYAML's own parser, which says better what is wrong."""
+    """PyYAML's own parser, which has clearer errors."""
 
 
 class _FastLoader(_AsMeant, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):

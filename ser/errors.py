@@ -1,4 +1,4 @@
-"""What a user can cause, said in one sentence: where, what was found, what is allowed, what to do.
+"""Errors that a user can cause, in one sentence: where, what was found, what is allowed, what to do.
 
 Not here: mistakes of the code itself, which are plain `ValueError`s and assertions with a traceback.
 """
@@ -20,11 +20,11 @@ class SerError(Exception):
 
 
 class DataError(SerError):
-    """A corpus, an audio file or a data directory is not what it should be."""
+    """A corpus, an audio file or a data directory is wrong."""
 
 
 class ConfigError(SerError):
-    """A configuration file, an option or an override is not what it should be."""
+    """A configuration file, an option or an override is wrong."""
 
 
 class ProtocolError(SerError):
@@ -50,11 +50,11 @@ DISK_ERRORS = {
     errno.EFBIG: "allow larger files (ulimit -f) and run again",
     errno.EIO: "check the disk, then run again",
 }
-"""What a disk may say while a file is written, and what to do; what was finished before is kept."""
+"""Errors of a disk while a file is written, and what to do; finished files are kept."""
 
 
 def run_cli(main: Callable[[Sequence[str]], None]) -> None:
-    """Run a command line: one line on stderr and code 2 for what a user can put right, tracebacks for the rest."""
+    """Run a command line: one line on stderr and code 2 for errors of the user, tracebacks for others."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # whole lines, as others write to the same log
             stream.reconfigure(line_buffering=True, write_through=False)

@@ -16,7 +16,7 @@ EMOTIONS = (
 """Canonical emotion words of `utt2emo`; a release's own code stays in `utt2emo_native`."""
 
 TARGET_DATA = ("unlabelled-train", "unlabelled-test", "k-shot", "labelled")
-"""What a row of a table may have seen of the target corpus; nothing reads `none`."""
+"""The data that a row of a table may have seen of the target corpus; nothing is written as `none`."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ ROTATION = "rotation"
 
 @dataclass(frozen=True)
 class Condition:
-    """What a system was tested on; one table of results is about one condition.
+    """An evaluation condition; one table of results is about one condition.
 
     Its text is a heading, `5 shots` or `four_class: emodb, rotation`. Its `key` names it in metrics.json, where the
     task is known, in published.yaml and in draws. `parse` reads both.
@@ -117,7 +117,7 @@ class Condition:
 
 
 def escape(part: str, keep: str = "") -> str:
-    """Percent-escape whatever may not stand in a part of an utterance id.
+    """Percent-escape the characters that a part of an utterance id may not have.
 
     Args:
         part: speaker or utterance as the release names it.

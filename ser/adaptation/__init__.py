@@ -1,1 +1,1 @@
-"""What brings corpora together before a method sees them: one file each, found by its name, see `base`."""
+"""Normalization and alignment of corpora before a method sees them: one file each, found by its name, see `base`."""

@@ -1,4 +1,4 @@
-"""What an adaptation is to the rest of the house, and the statistics that they share.
+"""The contract of an adaptation, and the statistics that adaptations share.
 
 An adaptation is a file of this package. Its name is the word after `normalization:` in a method's YAML. It serves
 vectors and frames alike, in training and in `predict`, and its state is saved with the model.
@@ -19,7 +19,7 @@ import ser.adaptation
 from ser.errors import ConfigError, unknown
 
 State = Mapping[str, np.ndarray]
-"""What was fitted, by name: `ALL`, names of corpora or speakers, and further arrays whose names have a space."""
+"""The fitted state, by name: `ALL`, names of corpora or speakers, and further arrays whose names have a space."""
 
 ALL = ""
 """Name of what holds for every group that has none of its own."""

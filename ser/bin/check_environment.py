@@ -97,7 +97,7 @@ def _installed() -> str:
 
 
 def _sentence(name: str, reason: str) -> str:
-    """Say which package cannot be used, what stands beside it and the command that puts it right."""
+    """Name the package that cannot be used, the packages next to it, and the command that repairs it."""
     versions = {package: _version(package) for package in (name, *BESIDE)}
     beside = ", ".join(f"{package} {versions[package]}" for package in BESIDE if package != name)
     tested = _tested()

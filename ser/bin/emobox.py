@@ -4,7 +4,7 @@ usage: python -m ser.bin.emobox report FOLDER_OR_FILES... [--data data/emodb]
        python -m ser.bin.emobox write egs/<recipe>/splits[/<task>] DEST --data DATA_ROOT
 
 A folder is that of one corpus, as data/emodb of EmoBox. With --data, the data directory of the same corpus, identical
-audio is looked for, too, and file names need not tell who speaks.
+audio is looked for, too, and file names need not have the speaker.
 """
 
 from __future__ import annotations

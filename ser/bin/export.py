@@ -3,7 +3,7 @@
 usage: python -m ser.bin.export EXP_DIR DEST
 
 EXP_DIR is exp/ROW/seedN of a recipe, after stage 5. DEST must not exist. An encoder that s3prl downloads by its name
-is not copied: it is downloaded where the model is used. Read the licences of the corpora in the card before you share
+is not copied: it is downloaded where the model is used. Read the licenses of the corpora in the card before you share
 it.
 """
 

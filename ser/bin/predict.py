@@ -21,7 +21,7 @@ AUDIO is what libsndfile reads, at any rate, mono or not. A line holds:
   warnings        too_short, silent, clipped, far_from_training_data
   error           instead of all but utt and path, for a file that cannot be used
 Rows with statistics of speakers (normalization: speaker) need --utt2spk FILE, a data directory or --one_speaker,
-and tell nothing before they have heard all audio: at least two utterances of each.
+and read all audio before they print the first line: at least two utterances of each.
 
 exit code: 0; 1 if a file had an error; 2 if it could not begin.
 """

@@ -2,7 +2,8 @@
 
 usage: python -m ser.bin.results RECIPE_OPTIONS --out RESULTS.md
 
-RESULTS.json, beside RESULTS.md, holds all that any page prints; pages are rendered from it (`ser.bin.render`).
+RESULTS.json, next to RESULTS.md, holds everything that any page prints; pages are rendered from it
+(`ser.bin.render`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Make one mistake of evaluation on purpose, and tell how much it inflates a recipe's scores.
+"""Make one mistake of evaluation on purpose, and measure how much it inflates a recipe's scores.
 
 usage: python -m ser.bin.simulate_mistake splits RECIPE_OPTIONS     write the lists that an arm needs
        python -m ser.bin.simulate_mistake report RECIPE_OPTIONS --out MISTAKES.md
@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def report(mistaken: Simulated, out: Path) -> None:
-    """Write what one mistake is worth, and the page of all."""
+    """Write the effect of one mistake, and the page of all."""
     from ser.mistakes import tables
 
     honest = simulated(mistaken.plain, mistaken.mistake, "honest")
@@ -67,7 +67,7 @@ def report(mistaken: Simulated, out: Path) -> None:
 
 
 def _stamps(recipe: Simulated) -> list[str]:
-    """Tell what stands above every table of the recipe, honest or not."""
+    """List the flags of every table of the recipe, honest or not."""
     about = recipe.splits_about
     mini = "MINIATURE CORPORA: synthetic audio; the numbers say nothing about real speech"
     return [*about["stamps"], *([mini] if "mini" in about["releases"].values() else [])]

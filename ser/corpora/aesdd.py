@@ -1,7 +1,7 @@
 """AESDD: Acted Emotional Speech Dynamic Database (Vryzas et al. 2018); AESD in Das et al. 2022.
 
 Six actors speak twenty Greek utterances with five emotions, none of them neutral; the twentieth was
-improvised. Published for research, its release states no licence;
+improvised. Published for research, its release states no license;
 http://m3c.web.auth.gr/research/aesdd-speech-emotion-recognition/.
 
 Layout: `anger|disgust|fear|happiness|sadness/a03 (4).wav`, 44.1 kHz, beside `Tools and Documentation/`.
@@ -12,7 +12,7 @@ Counts: 605 files, of which 604 are usable: 121 anger, 122 disgust, 120 fear, 11
 
 Known defects: `s05 (3).wav` holds no audio and is left out; `f02 (4)`, `h11 (3)` and `d18 (5)` are missing;
 speaker 1 is spelled `(01)` in d03 and f10 to f13; speaker 5 has further takes (`f18 (5)b`; `s01 (5)a` and
-`s01 (5)b` without `s01 (5)`). The sex of the speakers is not told by odd and even. The database was meant to
+`s01 (5)b` without `s01 (5)`). The sex of the speakers does not follow odd and even numbers. The database was meant to
 grow: other copies may hold more.
 """
 

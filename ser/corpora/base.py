@@ -1,4 +1,4 @@
-"""What every corpus parser gives, and the one way from a release to a data directory.
+"""The contract of corpus parsers, and the one way from a release to a data directory.
 
 A parser is one file with one function, `parse(release) -> Parsed`, and one `Corpus`, which says what the
 full release holds. Finding the release, checking its audio, counting and writing are done here, once.
@@ -27,7 +27,7 @@ from ser.types import Utterance
 
 @dataclasses.dataclass(frozen=True)
 class Parsed:
-    """A release as its names and label files tell it; no audio has been looked at.
+    """A release as its names and label files give it; no audio has been read.
 
     Attributes:
         utterances: every labelled turn.
@@ -82,7 +82,7 @@ class Corpus:
         page: where to get it.
         licence: as its authors state it.
         counts: canonical emotion -> utterances in the full release.
-        parse: release folder, absolute -> what its names and label files tell; `wav` is a path below it.
+        parse: release folder, absolute -> the content of its names and label files; `wav` is a path below it.
         folds: how it is parted where a protocol does not say otherwise.
         version: of the parser; raise it when the same release would give other files.
         source: how to get it; None where only the page says so.
@@ -262,7 +262,7 @@ def _report(
     expected: Mapping[str, int],
     release: Path,
 ) -> bool:
-    """Print one table of what is usable, what is not and why; tell whether all that is expected is there."""
+    """Print one table of what is usable, what is not and why; return whether it is complete."""
     found = Counter(u.emotion for u in parsed.utterances)
     good = Counter(u.emotion for u in usable)
     print(f"{corpus.title} in {release}")

@@ -16,7 +16,7 @@ Known traps: the four speakers have two spellings each (`liuchanhg` is written s
 case in some copies), and the different-text part calls neutral `normal`; all speakers and emotions share the
 file names, and both parts count their sentences, so ids hold speaker, part and emotion. The parts are told
 by the speaker's spelling, because unzip mangles Chinese folder names. The sentence is the text id; the
-different texts were written for one emotion each. The release does not tell sex: it is taken from the names
+different texts were written for one emotion each. The release does not give sex: it is taken from the names
 of voice samples in a speaker recognition program that had recordings of all four (men wangzhe and
 zhaozuoxiang, women liuchang and zhaoquanyin).
 """

@@ -1,7 +1,7 @@
 """Activation and valence ratings of four corpora (Das et al. 2022), joined where the user has the files.
 
 Published beside the paper's code (`DTUComputeStatisticsAndDataAnalysis/Continuous-Metric-Learning-For-
-Transferable-Speech-Emotion-Recognition-and-Embedding`, folder `data_labels`) without a licence: downloaded
+Transferable-Speech-Emotion-Recognition-and-Embedding`, folder `data_labels`) without a license: downloaded
 by the user, never part of this repository. Scale 1 to 5 in half steps; activation is arousal here.
 
     `EMO_DB.csv`  535 rows       `CAFE.csv`  936 rows, header `filname,activation ,valence`
@@ -28,7 +28,7 @@ FILES = {"emodb": "EMO_DB.csv", "cafe": "CAFE.csv", "urdu": "URDU.csv", "aesdd":
 """Corpus -> file as published."""
 
 VARIABLE = "DAS2022"
-"""Its line in `conf/db.sh` names the folder of the files, where they do not lie beside the releases."""
+"""Its line in `conf/db.sh` names the folder of the files, if they are not next to the releases."""
 
 SCALE = (1.0, 5.0)
 

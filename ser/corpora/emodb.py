@@ -8,8 +8,8 @@ speaker (two digits), sentence (a or b and two digits), emotion (German initial)
 
 Counts: 535 files: W 127, L 81, E 46, A 69, F 71, T 62, N 79.
 
-Known traps: A (Angst) is fear, F (Freude) happiness, E (Ekel) disgust; speaker ids are not 1 to 10 and their
-sex is not told by odd and even; version letters have gaps, because clips that listeners did not recognise were
+Known traps: A (Angst) is fear, F (Freude) happiness, E (Ekel) disgust; speaker ids are not 1 to 10 and their sex does
+not follow odd and even numbers; version letters have gaps, because clips that listeners did not recognize were
 dropped; all speakers share the ten sentences.
 """
 

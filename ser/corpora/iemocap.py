@@ -1,7 +1,7 @@
 """IEMOCAP: Interactive Emotional Dyadic Motion Capture database (Busso et al. 2008).
 
 Ten actors in five sessions, a woman and a man each, play scripts and improvise scenes in US English. Research
-licence, no redistribution; request form at https://sail.usc.edu/iemocap/ (`iemocap_release.htm`).
+license, no redistribution; request form at https://sail.usc.edu/iemocap/ (`iemocap_release.htm`).
 
 Layout: `Session{1..5}/dialog/EmoEvaluation/Ses01F_impro01.txt` (labels) and
 `Session{1..5}/sentences/wav/Ses01F_impro01/Ses01F_impro01_M000.wav` (turns), 16 kHz, mono, 16 bit. Name of a

@@ -2,7 +2,7 @@
 
 Twelve actors in six sessions, a woman and a man each, in US English: 20 target sentences with four emotions,
 as read, as reached in an improvised scene, with the scene around them and the talk between takes. Signed
-academic licence, then a password: https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Improv.html; no
+academic license, then a password: https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Improv.html; no
 redistribution.
 
 Layout: `Evalution.txt` (or `Evaluation.txt`) and `Audio/session1/S01A/S/MSP-IMPROV-S01A-F01-S-FM01.wav`; some

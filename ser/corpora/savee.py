@@ -40,7 +40,7 @@ def parse(release: Path) -> Parsed:
     """Read the files of a release in any of its layouts, from `AudioData/`, `ALL/` or the folder itself.
 
     Raises:
-        DataError: for a name outside the grammar, a file whose speaker is not told or told in two ways, or
+        DataError: for a name outside the grammar, a file whose speaker is missing or given in two ways, or
             two different files for one utterance.
     """
     root = release.resolve()

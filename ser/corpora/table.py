@@ -1,4 +1,4 @@
-"""A corpus of the user's own, told by a table: one line per utterance, CSV or TSV, with a line of column names.
+"""A corpus of the user's own, described by a table: one line per utterance, CSV or TSV, with a line of column names.
 
 Columns: `path`, `speaker`, `emotion` (a canonical word), and, where known, `gender` (m or f), `language` (ISO
 639-1), `session`, `text_id`, `arousal`, `valence`, `dominance`, and `start` and `end` in seconds for segments of

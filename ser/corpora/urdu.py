@@ -11,7 +11,7 @@ Counts: 400 files, 100 per emotion, from 29 speakers: SM1 to SM7, SM17 to SM27, 
 Known defects: the README speaks of 38 speakers; ids SM8 to SM16 do not occur. Sex and number make a speaker
 together (SM1 and SF1 are two people), and the F of the second field is no sex. Most speakers have one
 emotion only (anger comes almost wholly from SM1, SM2 and SM4, neutral mostly from SM5), so that speaker and
-emotion are hard to tell apart. No text is given.
+emotion are hard to separate. No text is given.
 """
 
 from __future__ import annotations

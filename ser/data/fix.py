@@ -1,4 +1,4 @@
-"""Sorting the files of a data directory and keeping what stands in all of them."""
+"""Sorting the files of a data directory and keeping the utterances that are in all of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ser.system.folders import replacing_copy
 
 @dataclasses.dataclass(frozen=True)
 class Fixed:
-    """What `fix_data_dir` did.
+    """The changes of `fix_data_dir`.
 
     Attributes:
         n_kept: utterances in the directory now.
@@ -37,7 +37,7 @@ class Fixed:
 
 
 def fix_data_dir(path: Path, allow_pipes: bool = False) -> Fixed:
-    """Sort all files, keep what stands in all of them, and rebuild `spk2utt` and `spk2gender`.
+    """Sort all files, keep the utterances that are in all of them, and rebuild `spk2utt` and `spk2gender`.
 
     The directory is replaced whole, with its former files in `.backup` (or `.backup.2`, ...); files that are not
     about utterances stay as they are. `corpus.json` is stamped `subset` if utterances were lost.
@@ -98,7 +98,7 @@ def _salvage(path: Path) -> tuple[dict[str, str], list[str]]:
 
 
 def _salvage_line(raw: bytes) -> tuple[str, str, str]:
-    """Split one line into key and value, or tell what is wrong with it."""
+    """Split one line into key and value, or give its error."""
     try:
         line = raw.rstrip(b"\r").decode()
     except UnicodeDecodeError:
@@ -114,7 +114,7 @@ def _salvage_line(raw: bytes) -> tuple[str, str, str]:
 
 
 def _deciding(columns: Iterable[str]) -> list[str]:
-    """Name the files that an utterance must stand in."""
+    """Name the files that must have an utterance."""
     return [name for name in columns if name in (*UTT_FILES, SEGMENTS) and name not in PARTIAL]
 
 
@@ -133,7 +133,7 @@ def _intersect(path: Path, columns: Columns) -> tuple[set[str], list[str]]:
 
 
 def _changes(path: Path, old: Columns, new: Columns) -> list[str]:
-    """Say what goes from which file, and which files change in their form alone."""
+    """List the lines removed from each file, and the files that change only in their form."""
     report = []
     for name, entries in new.items():
         gone = sorted(old.get(name, {}).keys() - entries.keys())

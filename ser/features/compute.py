@@ -1,4 +1,4 @@
-"""What a feature of an utterance is, computed for many: in processes of one thread, or in batches on a GPU."""
+"""Computing a feature for many utterances: in processes of one thread, or in batches on a GPU."""
 
 from __future__ import annotations
 

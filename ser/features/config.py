@@ -38,7 +38,7 @@ EGEMAPS = "egemaps"
 """Name of the upstream that is openSMILE's."""
 
 SHORTCUT = "shortcut"
-"""Name of the upstream that hears no more than duration, level and silence."""
+"""Name of the upstream of duration, level and silence."""
 
 TRANSFORMERS = ("wav2vec2", "hubert", "wavlm", "data2vec")
 """Beginnings of the names of upstreams that are mostly matrix products."""
@@ -93,7 +93,7 @@ class FeatureConfig(ConfigModel):
             other.
         pooling: over the valid frames; `none` keeps them all.
         precision: of the upstream; features are stored as float32. `auto`, for transformers, is bf16 where hardware
-            multiplies such matrices, else fp32; `feats.json` tells which it was.
+            multiplies bf16 matrices, else fp32; `feats.json` records the choice.
         hop_ms: hop between windows, for `byol_s`.
         segments: for `spectrogram_segments`; its defaults where missing.
         parts: for `side_by_side`, name -> feature, in the order of their vectors; `ckpt` is then that of the part

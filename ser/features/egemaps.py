@@ -1,6 +1,6 @@
 """The 88 functionals of eGeMAPS (Eyben et al. 2016), computed by audEERING's openSMILE at a file's own rate.
 
-openSMILE is an extra, `pip install '.[egemaps]'`: its licence allows private use and research, no products.
+openSMILE is an extra, `pip install '.[egemaps]'`: its license allows private use and research, no products.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def egemaps(samples: np.ndarray, rate_hz: int) -> np.ndarray:
 
     Args:
         samples: in [-1, 1], (T,) float32.
-        rate_hz: their rate; Das 2022 tells none.
+        rate_hz: their rate; Das 2022 states none.
 
     Returns:
         (88,) float32.

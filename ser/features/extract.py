@@ -143,7 +143,7 @@ def archive_names(n_utts: int) -> list[str]:
 
 
 def archives(dump_dir: Path, info: Mapping[str, Any]) -> list[Path]:
-    """List the archives that `feats.json` tells of."""
+    """List the archives of `feats.json`."""
     return [dump_dir / name for name in info.get("archives", [ARCHIVE])]
 
 
@@ -160,7 +160,7 @@ def _fitting(config: FeatureConfig, device: Device, nj: int) -> FeatureConfig:
 def _write_archive(
     config: FeatureConfig, begun: dict[str, Any], parts: Sequence[Part], ark_path: Path, mapped: Mapped, step: int
 ) -> None:
-    """Write one archive; `<archive>.part.json` tells what it is made from until all are there.
+    """Write one archive; `<archive>.part.json` records its inputs until all archives exist.
 
     An interrupted one goes on at a multiple of `step` utterances, so that the same are computed together.
     """
@@ -179,7 +179,7 @@ def _write_archive(
         records, size = whole_records(part, utts[: len(records) // step * step], n_dims)
     with naming(part), open(part, "ab") as ark:
         ark.truncate(size)
-        ark.seek(size)  # truncating does not move the place that `tell` tells
+        ark.seek(size)  # truncating does not move the position
         left = [item for item in parts if item[0] not in records]
         arrays = zip(left, mapped(config, left), strict=True)
         name = f"{ark_path.parent.parent.name}/{ark_path.parent.name}"
@@ -191,7 +191,7 @@ def _write_archive(
 
 
 def _check_ours(ark_path: Path, part: Path) -> None:
-    """Refuse to write over files that no record of stage 3 stands beside."""
+    """Refuse to overwrite files without a record of stage 3."""
     index, info = ark_path.with_name("feats.scp"), ark_path.with_name("feats.json")
     records = [info, *ark_path.parent.glob("feats*.ark.part.json")]
     if any(record.exists() and "made_from" in read_json(record) for record in records):

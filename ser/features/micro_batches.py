@@ -1,4 +1,4 @@
-"""Parting a batch of utterances so that what is computed at once is bounded by length, not by count."""
+"""Dividing a batch of utterances into parts that are bounded by length, not by count."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 def micro_batches(seconds: Sequence[float], max_seconds: float) -> list[list[int]]:
     """Part utterances so that no micro-batch, padded, is longer than a limit; like lengths come together.
 
-    An utterance that is longer than the limit is alone.
+    An utterance that is longer than the limit is a part by itself.
     """
     longest_first = sorted(range(len(seconds)), key=lambda i: (-seconds[i], i))
     found: list[list[int]] = []

@@ -1,4 +1,4 @@
-"""What can be known without listening: duration, level and silence. A recogniser worth its name beats them."""
+"""Features without speech content: duration, level and silence. A useful recognizer beats them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAMES = ("log duration", "level", "level deviation", "peak", "silence", "leading
 
 
 def shortcut(wav: np.ndarray) -> np.ndarray:
-    """Describe an utterance by duration, level and silence alone.
+    """Describe an utterance by duration, level and silence only.
 
     Args:
         wav: samples at 16 kHz, (T,) float32.

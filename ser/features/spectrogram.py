@@ -1,6 +1,6 @@
 """Spectrogram segments, the input of Gao et al. 2022: 265 ms each, 32 x 129 (time x frequency).
 
-Not here: normalization, which is fitted on training speakers alone, and padding utterances to one number of segments.
+Not here: normalization, which is fitted only on training speakers, and padding utterances to one number of segments.
 """
 
 from __future__ import annotations

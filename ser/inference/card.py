@@ -1,4 +1,4 @@
-"""The model card of a trained row, `README.md` of its folder: what it is, what it saw, how good it is, its limits.
+"""The model card of a trained row, `README.md` of its folder: its description, data, scores, and limits.
 
 Everything is taken from `model.json` and the scores; the folder's `metrics.json` has all of the latter.
 """

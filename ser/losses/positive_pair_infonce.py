@@ -24,7 +24,7 @@ class PositivePairInfoNCELoss(nn.Module):
     Args:
         temperature: tau; 0.07 in Xiang.
         form: `paper`; `supcon_out` has the other positives in the denominator, too (Khosla et al. 2020, L_out);
-            `literal` is Eq. 3 as printed, to see what it does.
+            `literal` is Eq. 3 as printed, to show its effect.
 
     Example:
         >>> same = torch.ones(16, 8)

@@ -275,7 +275,7 @@ def emotion_losses(
 ) -> dict[str, Tensor]:
     """Compute the terms of L_E.
 
-    Eq. 3 prints no logarithm: S is the usual cross-entropy. Eqs. 4 and 5 are read as `CenterLoss` tells.
+    Eq. 3 prints no logarithm: S is the usual cross-entropy. Eqs. 4 and 5 are read as `CenterLoss` describes.
 
     Args:
         output: of the labelled utterances, and maybe unlabelled ones behind them.
@@ -470,7 +470,7 @@ class _Training:
         return {**done.best, **adapted}, done.history
 
     def _epoch(self, epoch: int) -> dict[str, float]:
-        """Go over all batches once and tell the mean of each loss."""
+        """Go over all batches once and return the mean of each loss."""
         self.model.train()
         total, n_total = 0.0, 0
         names: list[str] = []

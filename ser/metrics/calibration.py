@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say: how well they do, and one temperature that makes them do it better.
+"""Calibration of probabilities: how good it is, and one temperature that improves it.
 
 The temperature is fitted on utterances whose labels train no weight. Rows that choose an epoch choose it by the same
 utterances, which makes them look a little too good.
@@ -21,7 +21,7 @@ FLOOR = 1e-30
 
 
 def logits_of(scores: np.ndarray, are_posteriors: bool) -> np.ndarray:
-    """Give what a temperature divides, (n, C) float64: minus infinity for a posterior of 0."""
+    """Give the scores that a temperature divides, (n, C) float64: minus infinity for a posterior of 0."""
     scores = np.asarray(scores, np.float64)
     if not are_posteriors:
         return scores
@@ -109,8 +109,8 @@ def risk_coverage(p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         p, y: as for `calibration_error`.
 
     Returns:
-        Coverage, (m,) ascending to 1, and the error rate of what is covered, (m,); utterances of one confidence are
-        answered together, since no threshold parts them.
+        Coverage, (m,) ascending to 1, and the error rate of the covered utterances, (m,). Utterances of equal
+        confidence are answered together, since no threshold separates them.
 
     Example:
         >>> risk_coverage(np.array([[0.9, 0.1], [0.3, 0.7], [0.4, 0.6]]), np.array([0, 0, 1]))

@@ -16,7 +16,7 @@ Labels = Sequence[Any] | np.ndarray
 
 
 def uar(true: Labels, pred: Labels) -> float:
-    """Unweighted average recall (UA): the mean over classes of the share that was recognised.
+    """Unweighted average recall (UA): the mean over classes of the share that was recognized.
 
     Args:
         true: reference labels, (N,), N >= 1.
@@ -36,7 +36,7 @@ def uar(true: Labels, pred: Labels) -> float:
 
 
 def wa(true: Labels, pred: Labels) -> float:
-    """Weighted accuracy (WA): the share of all utterances that was recognised.
+    """Weighted accuracy (WA): the share of all utterances that was recognized.
 
     Example:
         >>> wa(["sad", "sad", "sad", "happy"], ["sad", "sad", "happy", "happy"])

@@ -1,4 +1,4 @@
-"""What an embedding still tells of its domain: the domain probe, and the proxy A-distance between two domains.
+"""Domain information in embeddings: the domain probe, and the proxy A-distance between two domains.
 
 Both read speaker, corpus, language or gender from embeddings with a linear classifier on other utterances. Not here:
 emotion scores.
@@ -45,8 +45,8 @@ def domain_probe(
     Args:
         embeddings: (N, D) float.
         domains: corpus, gender, language or speaker of each, (N,).
-        groups: what may not stand in both training and test folds, (N,). Give the speakers for any other factor than
-            the speaker: otherwise the probe recognizes persons and reads off their gender or corpus.
+        groups: those that may not be in both training and test folds, (N,). Give the speakers for any factor other
+            than the speaker: otherwise the probe recognizes persons and reads off their gender or corpus.
         n_folds: folds, stratified by domain; fewer where the largest domain has fewer utterances (groups).
         inverse_penalty: scikit-learn's C.
         seed: of the folds; equal seeds give equal folds, so that probes before and after adaptation compare.
@@ -86,7 +86,7 @@ def proxy_a_distance(
     target_groups: Sequence[Any] | np.ndarray | None = None,
     **probe_settings: Any,
 ) -> float:
-    """Measure how far apart two sets of embeddings are by how well a classifier tells them apart.
+    """Measure the distance of two sets of embeddings by how well a classifier separates them.
 
     d_A = 2 (1 - 2 err)                                                               Ben-David et al. 2007
 
@@ -98,7 +98,7 @@ def proxy_a_distance(
         probe_settings: `n_folds`, `inverse_penalty` and `seed` of `domain_probe`.
 
     Returns:
-        2 where the sets can be told apart without error, 0 where only by guessing; by chance also a little less.
+        2 if the sets can be separated without error, 0 at chance level; by chance also slightly less.
 
     Raises:
         DataError: as for the probe, or if the sets' dimensions differ or only one has groups.

@@ -1,6 +1,6 @@
-"""The sampled score of Yue et al. 2023: random episodes with as many queries of every class, for comparison alone.
+"""The sampled score of Yue et al. 2023: random episodes with as many queries of every class, for comparison only.
 
-It estimates what a score of every test utterance estimates, with the paper's sampling noise on top.
+It estimates the same value as a score of every test utterance, with the paper's sampling noise added.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def episodic_counts(true: np.ndarray, pred: np.ndarray, n_classes: int, rng: np.
     """Count which class was taken for which over the random episodes of one fold.
 
     An episode has no query twice, unless a class has fewer than 5 utterances; episodes are drawn independently.
-    Which utterances are drawn depends on `true` and `rng` alone, so that methods can be compared on the same ones.
+    The drawn utterances depend only on `true` and `rng`, so methods are compared on the same ones.
 
     Args:
         true: class indices in [0, C) of the fold's test utterances, (n,).

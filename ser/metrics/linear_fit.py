@@ -17,7 +17,7 @@ def adjusted_r2(y: np.ndarray, x: np.ndarray) -> float:
     1 - (1 - R2) (n - 1) / (n - d - 1)
 
     Args:
-        y: what is explained, (n,).
+        y: the values to explain, (n,).
         x: what explains it, (n,) or (n, d).
 
     Returns:

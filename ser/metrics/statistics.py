@@ -28,7 +28,7 @@ def resample_speakers(n_speakers: int, rng: np.random.Generator, n: int = N_RESA
     """Draw speakers with replacement; one draw serves all systems that were scored on these speakers.
 
     Returns:
-        How often each speaker stands in each resample, (n, S).
+        How often each speaker is in each resample, (n, S).
     """
     return rng.multinomial(n_speakers, np.full(n_speakers, 1 / n_speakers), size=n).astype(float)
 

@@ -28,7 +28,7 @@ POWER = 0.8
 
 
 class Estimate(NamedTuple):
-    """A value with what is known of its uncertainty.
+    """A value with its uncertainty.
 
     Attributes:
         value: a mean UAR, in [0, 1], or a difference of two, in [-1, 1].

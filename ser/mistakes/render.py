@@ -31,7 +31,7 @@ INTRODUCTION = (
 
 
 def write_page(numbers: Path) -> bool:
-    """Render MISTAKES.md beside MISTAKES.json; tell whether it changed.
+    """Render MISTAKES.md next to MISTAKES.json; return whether it changed.
 
     Raises:
         DataError: for a file that is no JSON or of another format.

@@ -1,4 +1,4 @@
-"""Four mistakes that inflate scores, made on purpose so that their size can be told.
+"""Four mistakes that inflate scores, made on purpose to measure them.
 
 A mistake is done to what a method gets, its lists or its statistics, or to how its runs are reported; no method knows
 of it. So any recipe can make it with any row that leaves room for it, and everything else, the tested utterances
@@ -52,7 +52,7 @@ Mean and deviation of the features are taken from all utterances before they are
 instead of from the training part of each fold.
 """,
 }
-"""Name on the command line -> what is done, and what it is held against."""
+"""Name on the command line -> the mistake, and the run that it is compared with."""
 
 STAMPS = {
     "speaker_leak": "SPEAKER-DEPENDENT",
@@ -60,7 +60,7 @@ STAMPS = {
     "best_seed": "BEST SEED",
     "global_norm": "NORMALIZED WITH TEST DATA",
 }
-"""What stands beside every score that a mistake made."""
+"""The flag of every score with a mistake."""
 
 Arm = Literal["honest", "mistaken"]
 

@@ -1,4 +1,4 @@
-"""What a mistake is worth: honest and mistaken runs of a recipe side by side. The page is `ser.mistakes.render`'s."""
+"""The effect of a mistake: honest and mistaken runs of a recipe side by side. `ser.mistakes.render` has the page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ser.types import Condition
 
 @dataclasses.dataclass(frozen=True)
 class Inflation:
-    """What the mistake is worth in one row.
+    """The effect of the mistake on one row.
 
     Attributes:
         condition: what was tested.

@@ -25,7 +25,7 @@ rest it is computed again on the way back, which takes a third longer."""
 
 
 class CnnBlstmOutput(NamedTuple):
-    """What the losses act on.
+    """The tensors that the losses act on.
 
     Attributes:
         h: output of FC1, the shared feature G(x), from which the domain branches leave, (B, H).
@@ -109,7 +109,7 @@ class CnnBlstm(nn.Module):
     def forward(
         self, x: Tensor, lengths: Tensor, scale: float = 1.0, generator: torch.Generator | None = None
     ) -> CnnBlstmOutput:
-        """Score a padded batch; what stands in the padding is never looked at.
+        """Score a padded batch; the values in the padding are never used.
 
         Args:
             x: segments (B, T, time, frequency) or frames (B, T, D), float.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 class DenoisingAutoencoder(nn.Module):
     """z = f(x), x^ = g(z): fully connected layers with bias, no normalization, no dropout.
 
-    ReLU follows every layer of f but the last, whose output is z. Of g, the middle layer alone has one: odd, but so
+    ReLU follows every layer of f but the last, whose output is z. In g, only the middle layer has one: odd, but so
     it is both in the authors' released code and in the figure of their slides.
 
     Args:

@@ -1,4 +1,4 @@
-"""Adversarial heads that try to tell domains apart, one per named domain factor (Gao 2022, Fig. 1)."""
+"""Adversarial heads that classify domains, one per named domain factor (Gao 2022, Fig. 1)."""
 
 from __future__ import annotations
 

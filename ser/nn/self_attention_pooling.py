@@ -41,6 +41,6 @@ class SelfAttentionPooling(nn.Module):
                 f"lengths have to lie in 1 to {frames.shape[1]}, got {int(lengths.min())} to {int(lengths.max())}"
             )
         is_pad = torch.arange(frames.shape[1], device=frames.device) >= lengths.unsqueeze(1)  # (B, T)
-        frames = frames.masked_fill(is_pad.unsqueeze(-1), 0)  # whatever stands there, even what is not finite
+        frames = frames.masked_fill(is_pad.unsqueeze(-1), 0)  # any values, even not finite ones
         scores = self.weight(frames).squeeze(-1).masked_fill(is_pad, -torch.inf)  # (B, T)
         return torch.einsum("bt,btd->bd", scores.softmax(1), frames)

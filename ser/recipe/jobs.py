@@ -62,7 +62,7 @@ def plan_training(recipe: Recipe) -> None:
                 print(f"{row.name} seed {seed}: trained again, {', '.join(done.changed())} changed")
     if families:
         for row in recipe.rows:
-            _ = row.config  # every mistake in a configuration is told before anything is computed
+            _ = row.config  # every error in a configuration is reported before anything is computed
     by_size = sorted(families.values(), key=len, reverse=True)
     finetunes = {row.name for row in recipe.rows if row.finetunes}
     is_long = [any(run_name.rpartition(":")[0] in finetunes for run_name in family) for family in by_size]

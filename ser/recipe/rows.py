@@ -73,7 +73,7 @@ class Row:
 
     @property
     def reads(self) -> str:
-        """What it is trained on, told by a name that other rows on the same data share."""
+        """Its training data, by a name that other rows on the same data share."""
         return f"{self.task} audio for {self.feature}" if self.finetunes else f"{self.task} {self.feature}"
 
     @property

@@ -1,4 +1,4 @@
-"""Charts as inline SVG: each is an image with a title that tells what it shows, colored by the page's style.
+"""Charts as inline SVG: each is an image with a title that describes it, colored by the page's style.
 
 Not here: confusion matrices, which are tables, and the figures of single recipes (`ser.results.figures`).
 """
@@ -26,7 +26,7 @@ class Series:
         name: in the legend.
         x, y: its points; a y of None breaks the line.
         low, high: bounds of each point, or nothing.
-        hollow: further points that stand for what a paper printed.
+        hollow: further points, for published values.
         is_level: whether it is one value for all x: a dashed line with a band.
         is_band: whether bounds are a band instead of whiskers.
     """
@@ -191,12 +191,12 @@ def tick_text(value: float, step: float) -> str:
 
 
 def scatter(points: Mapping[str, Sequence[tuple[float, float]]], title: str, kind: str = "c") -> Markup:
-    """Draw points in the plane, colored by what they are.
+    """Draw points in the plane, colored by class.
 
     Args:
         points: name of a color -> its points, in the order of the colors.
         title: what is shown, in words.
-        kind: `c` for colors that are told apart, `v` for a scale.
+        kind: `c` for distinct colors, `v` for a scale.
     """
     size = 250
     xs, ys = zip(*(point for own in points.values() for point in own), strict=True)

@@ -17,10 +17,10 @@ REGIMES = {
     "k-shot": "k shots",
     "labelled": "labelled",
 }
-"""What a system has seen of the tested corpus -> how it is called, from nothing to everything."""
+"""Target data of a system -> its name, from nothing to everything."""
 
 KINDS = ("paper", "beside", "shortcut", "reference", "cited")
-"""Of the rows that are shown first: a paper's, what stands beside them in figures, references, systems it cites."""
+"""Kinds of rows that are shown first: a paper's, others in its figures, references, systems that it cites."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Found:
     Attributes:
         name: of the recipe.
         record: its RESULTS.json, None where there is none.
-        is_old: whether there is a RESULTS.md without numbers beside it.
+        is_old: whether there is a RESULTS.md without RESULTS.json.
     """
 
     name: str
@@ -137,7 +137,7 @@ def anchor(*parts: str) -> str:
 
 
 def find_results(egs: Path, mini: bool = False) -> list[Found]:
-    """Read the numbers of every recipe; those of a variant stand in where the recipe as committed has none.
+    """Read the numbers of every recipe; those of a variant are used if the recipe as committed has none.
 
     Args:
         egs: folder of the recipes.

@@ -1,4 +1,4 @@
-"""What may be compared: systems tested on the same utterances of the same classes; the best by source and target."""
+"""Comparable systems: tested on the same utterances of the same classes; the best by source and target."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ ANY = "any"
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Systems that were tested on the same utterances of one corpus, told apart by the same classes.
+    """Systems that were tested on the same utterances of one corpus with the same classes.
 
     Attributes:
         corpus: the tested one.
-        classes: told apart.
+        classes: of the task.
         n_true: class -> utterances; empty where nothing was run.
         n_speakers: tested.
         systems: the best first, references and holes last.
@@ -53,7 +53,7 @@ class Cell:
         best: by UAR; None where nothing was run.
         needs: what is missing, where nothing was run.
         published: the highest UAR that a paper printed, in per cent, where nothing was run.
-        is_stamped: whether there are stamped systems alone, which are comparable with nothing else.
+        is_stamped: whether there are only flagged systems, which are comparable with nothing else.
     """
 
     best: System | None = None
@@ -67,7 +67,7 @@ class Matrix:
     """Sources against targets, for one set of classes and one choice of systems.
 
     Attributes:
-        classes: told apart.
+        classes: of the task.
         choice: key of `choices`.
         sources, targets: names of rows and columns.
         cells: source and target -> cell.

@@ -48,7 +48,7 @@ def markdown(found: Sequence[Found], systems: Sequence[System]) -> str:
 
 
 def _stale(found: Sequence[Found]) -> list[str]:
-    """Name the recipes whose page has no numbers beside it."""
+    """Name the recipes whose page has no RESULTS.json."""
     old = [f"`{recipe.name}`" for recipe in found if recipe.is_old]
     if not old:
         return []
@@ -89,7 +89,7 @@ def _heading(group: Group) -> str:
 
 
 NAMES = ("trained on", "system", "feature", "regime", "target data", "split", "flags", "recipe")
-"""Columns that say what a system is."""
+"""Columns that describe a system."""
 
 
 def _table(group: Group) -> str:

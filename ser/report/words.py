@@ -33,12 +33,12 @@ def breakable(name: str) -> Markup:
 
 
 def regime(system: System) -> str:
-    """Name what a system has seen of the tested corpus."""
+    """Name the data that a system has seen of the tested corpus."""
     return REGIMES.get(system.regime, "")
 
 
 def seen(system: System) -> str:
-    """List what it has seen of the target, as its recipe's table does."""
+    """List the data that it has seen of the target, as its recipe's table does."""
     return ", ".join(system.row.get("target_data", ())) or ("none" if system.uar is not None else "")
 
 
@@ -50,7 +50,7 @@ def hole(system: System) -> str:
 
 
 def stamps(system: System) -> list[str]:
-    """List what has to stand beside a row, the recipe's own stamps told in one word."""
+    """List the flags of a row, those of its recipe in one word."""
     of_recipe = [stamp.partition(":")[0] for stamp in system.recipe["stamps"]]
     own = list(system.row.get("stamps", ()))
     general = [stamp for stamp in of_recipe if stamp not in OF_ROWS]
@@ -60,7 +60,7 @@ def stamps(system: System) -> list[str]:
 
 
 OF_ROWS = ("SPEAKER-DEPENDENT", "speaker ~ emotion", "MINIATURE CORPORA")
-"""Stamps of a page that stand beside the rows that they are about, or are true of all that a report shows."""
+"""Flags of a page that are shown with the rows that they concern, or that hold for the whole report."""
 
 
 def definitions(records: Sequence[Mapping[str, Any]], kind: str) -> list[tuple[str, str]]:

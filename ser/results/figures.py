@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Of curves; told apart by color-blind readers too (Okabe and Ito)."""
+"""Of curves; color-blind readers can distinguish them (Okabe and Ito)."""
 
 MARKERS = "osD^vP"
-"""Of curves; told apart in print too."""
+"""Of curves; distinct in print too."""
 
 LEVELS = ("--", ":", "-.")
 """Lines of rows that know no shots."""
@@ -121,7 +121,7 @@ def confusion_figure(path: Path, shares: np.ndarray, classes: Sequence[str], tit
         classes: names of rows and columns.
         title: above the matrix.
     """
-    size = 0.6 + 0.75 * max(4, len(classes))  # names of classes stand beside each other
+    size = 0.6 + 0.75 * max(4, len(classes))  # names of classes are next to each other
     figure = _figure(size, size - 0.1)
     axes = figure.add_subplot()
     axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=max(shares.max(), 0.5), edgecolor="white", linewidth=0.5)
@@ -301,6 +301,6 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _write(figure: Figure, path: Path) -> None:
-    """Write a PNG whose bytes depend on the figure alone."""
+    """Write a PNG whose bytes depend only on the figure."""
     with replacing(path) as part:
         figure.savefig(part, dpi=150, format="png", metadata={"Software": None})

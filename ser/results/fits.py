@@ -105,7 +105,7 @@ def bootstrap(fit: Fit, speakers: Sequence[str], drawn: np.ndarray) -> np.ndarra
     Args:
         fit: of a row.
         speakers: all that a table tests, (S,); the row may have no utterance of some.
-        drawn: how often each stands in each resample, (n, S); the same for all rows.
+        drawn: how often each speaker is in each resample, (n, S); the same for all rows.
 
     Returns:
         (n,)

@@ -40,7 +40,7 @@ def page_of(out: Path, new: dict[str, Any], exp: Path) -> tuple[Path, str | None
     """Choose where a page goes: its place, or below `exp` if it would replace one that has rows which it lacks.
 
     Args:
-        out: RESULTS.md of the recipe; RESULTS.json stands beside it.
+        out: RESULTS.md of the recipe; RESULTS.json is next to it.
         new: the numbers of this run.
         exp: folder of the run.
 

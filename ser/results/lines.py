@@ -17,7 +17,7 @@ from ser.results.words import SPEAKER_DEPENDENT, SPEAKER_IS_EMOTION
 from ser.types import Condition
 
 EVERY_SHOTS = Condition(shots=0)
-"""Of lines that stand in all tables."""
+"""Of lines that are in all tables."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Line:
         one_class, cells: in how many (fold, draw, seed) cells only one class was predicted, of how many.
         versus: label of the row that it is tested against.
         published: its name in the paper's numbers; only such lines have confusion matrices and figures.
-        stamps: what has to stand beside its label.
+        stamps: the flags of its label.
         hole: why there are no scores; None for a system that stands here as its paper printed it.
     """
 
@@ -55,7 +55,7 @@ class Line:
 
     @property
     def is_everywhere(self) -> bool:
-        """Whether it stands in the tables of all numbers of shots."""
+        """Whether it is in the tables of all numbers of shots."""
         return self.condition.shots == 0
 
 
@@ -144,7 +144,7 @@ def confusion_shares(line: Line) -> np.ndarray:
 
 
 def row_stamps(adaptation: str, one_class_speakers: Mapping[str, Sequence[int]]) -> list[str]:
-    """List what has to stand beside a system whatever it scores.
+    """List the flags of a system, whatever its score.
 
     Statistics of a speaker with one class are statistics of that class: where most speakers of a corpus are such, a
     system that uses them sees the emotion through the speaker.

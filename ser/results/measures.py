@@ -100,7 +100,7 @@ class Measure:
         name: of the column, or with `{}` of one column for each class; "" for a value without a column.
         of: gives the value from a scored line, None where there is none; None for what a paper printed.
         format: prints the value.
-        cell: prints what stands in the cell, where that is more than the value.
+        cell: prints the cell, if it has more than the value.
         definition: what the value is, below the tables.
         tables: where the column stands.
     """

@@ -1,4 +1,4 @@
-"""What a recipe's page is about, gathered from the recipe's folders: settings, scores, and what stands at its head.
+"""The subject of a recipe's page, gathered from the recipe's folders: settings, scores, and the head of the page.
 
 Not here: how counts become tables (`ser.results.tables`), and what pages look like (`ser.results.render`).
 """
@@ -25,7 +25,7 @@ from ser.system.files import fingerprint, read_json
 from ser.types import Condition
 
 BESIDE_THE_PAPER = ("support_only", "in_domain")
-"""Rows that stand in the figures of UAR against shots, beside those of the paper and what they start from."""
+"""Rows in the figures of UAR against shots, in addition to the paper's and those that they start from."""
 
 ONE_CLASS = "one_class_speakers"
 """Key of what stage 2 counted: corpus -> speakers who have only one class, and all speakers."""
@@ -174,7 +174,7 @@ def listed(corpora: Sequence[str]) -> str:
 
 
 def stamps_of(recipe: Recipe, page: Page) -> dict[str, list[str]]:
-    """List the stamps of each row, by its name."""
+    """List the flags of each row, by its name."""
     from ser.results.lines import row_stamps
 
     counted = _one_class_speakers(recipe, page)
@@ -186,13 +186,13 @@ def _one_class_speakers(recipe: Recipe, page: Page) -> Mapping[str, Sequence[int
 
 
 def is_drawn(recipe: Recipe, row: Row) -> bool:
-    """Tell whether a row stands in figures of UAR against shots: the paper's, what they start from, references."""
+    """Decide whether figures of UAR against shots show a row: the paper's, those they start from, references."""
     started_from = {other.init for other in recipe.rows if other.published and other.feature == row.feature}
     return bool(row.published) or row.name in started_from or row.label in BESIDE_THE_PAPER
 
 
 def target_data(page: Page, row: Row, corpus: str) -> list[str]:
-    """List what a row has seen of a tested corpus, words of `ser.types.TARGET_DATA`."""
+    """List the data that a row has seen of a tested corpus, words of `ser.types.TARGET_DATA`."""
     return provenance.target_data(row.method, row.config, page.protocol.sketch(row.task, corpus))
 
 
@@ -251,7 +251,7 @@ def _options(recipe: Recipe, named: Sequence[str] = ("mini", "db_root", "feature
 
 
 def _stamps(recipe: Recipe, page: Page, scored: Sequence[Row]) -> list[str]:
-    """List what has to stand above every table of the recipe."""
+    """List the flags of every table of the recipe."""
     if page.missing:
         return []
     releases = recipe.splits_about["releases"]

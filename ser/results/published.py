@@ -1,4 +1,4 @@
-"""What a paper printed for a recipe (`conf/published.yaml`), to stand beside our numbers.
+"""Values that a paper printed for a recipe (`conf/published.yaml`), next to our numbers.
 
 Not here: open twins, whose corpora no paper has used; they have no such file.
 """

@@ -38,12 +38,12 @@ ENVIRONMENT = "## Environment"
 
 
 def holds_scores(page: str) -> bool:
-    """Tell whether a RESULTS.md has scores, or only what a paper printed."""
+    """Check whether a RESULTS.md has scores, or only published values."""
     return ENVIRONMENT in page.splitlines()
 
 
 def write_page(numbers: Path) -> bool:
-    """Render RESULTS.md beside RESULTS.json; tell whether it changed.
+    """Render RESULTS.md next to RESULTS.json; return whether it changed.
 
     Args:
         numbers: RESULTS.json.
@@ -74,7 +74,7 @@ def markdown(record: Json) -> str:
     below = _definitions(record)
     groups = groups_of(record["tables"])
     for name, tables in groups.items():
-        if len(tables) > 1 and not _is_of_shots(tables):  # what one comes to read stands first
+        if len(tables) > 1 and not _is_of_shots(tables):  # the main results come first
             parts += [f"## {name}", "UAR [95 %].", overview(tables, bool(record["source"]))]
         parts += _of_task(record, name)
     for table in record["tables"]:
@@ -133,7 +133,7 @@ def _definitions(record: Json) -> list[str]:
 
 
 def _of_task(record: Json, name: str) -> list[str]:
-    """Lay out what is known of a whole task: R2 of its corpora side by side, and probes."""
+    """Lay out the results of a whole task: R2 of its corpora side by side, and probes."""
     parts = []
     fits = [fits for fits in record["fits"] if condition_of(fits).task == name]
     if rows := fit_overview(fits):
@@ -163,7 +163,7 @@ def _is_of_shots(tables: Sequence[Json]) -> bool:
 
 
 def rows_of(table: Json) -> list[Json]:
-    """Choose the rows that stand in a table; of some systems only a confusion matrix is printed."""
+    """Choose the rows of a table; of some systems only a confusion matrix is printed."""
     return [row for row in table["rows"] if row["kind"] != "cited" or "published" in row]
 
 
@@ -197,7 +197,7 @@ def markdown_table(table: Json, any_published: bool = False) -> str:
 def text_table(table: Json, any_published: bool = False) -> str:
     """Lay out the columns that fit a terminal."""
     rows = _columns(table, TERMINAL, any_published)
-    place = rows[0].index("UAR")  # a hole's reason runs over the empty cells to its right
+    place = rows[0].index("UAR")  # the reason why a row is not run takes the empty cells to its right
     scored = [row for row in rows if not row[place].startswith("not run")]
     widths = [max(len(row[i]) for row in (rows if i < place else scored)) for i in range(len(rows[0]))]
     return "\n".join(
@@ -256,7 +256,7 @@ def _uar_with_interval(row: Json) -> str:
 def confusions(table: Json, confusion_source: str | None) -> list[str]:
     """Print our confusion matrices of the paper's methods, each with the paper's own beneath it where there is one.
 
-    A matrix of the paper whose method has no scores here stands alone.
+    A matrix of the paper whose method has no scores here is printed without ours.
     """
     of_paper = [row for row in table["rows"] if "published_as" in row]
     ours = [row for row in of_paper if "confusion" in row]

@@ -61,7 +61,7 @@ class Comparison:
 
 @dataclasses.dataclass(frozen=True)
 class Standing:
-    """Where a row stands in its table.
+    """The rank of a row in its table.
 
     Attributes:
         is_best: whether no row with the same rights (see `ser.results.standings`) has a higher UAR, of at least two.

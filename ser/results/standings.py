@@ -1,4 +1,4 @@
-"""Which rows of a table stand at its top, which are not significantly worse, and which lose by adapting.
+"""The best rows of a table, those that are not significantly worse, and those that are worse after adaptation.
 
 Rows have the same rights where feature, target data, stamps and test utterances are alike. Each row is tested against
 the best with the same rights; those best rows that are not ceilings, trained on labels of the target beyond k shots,

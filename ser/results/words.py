@@ -1,4 +1,4 @@
-"""Definitions below tables, and notes of single rows and tables. What a measure is stands in its entry."""
+"""Definitions below tables, and notes of single rows and tables. Measures are defined in their entries."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Definitions = Sequence[Sequence[str]]
 
 
 def definitions() -> dict[str, list[list[str]]]:
-    """Define what stands in each kind of table, as RESULTS.json holds it."""
+    """Define the terms of each kind of table, as RESULTS.json holds them."""
     return {
         "tables": [*definitions_of(measures.MEASURES), *_flat(NOTES)],
         "fits": definitions_of(measures.FIT_MEASURES),

@@ -34,7 +34,7 @@ ALL = Condition()
 """Predictions that are counted together."""
 
 CHANGES = ("right only in B", "right only in A", "wrong in both, differently")
-"""How a prediction may change, as it is told to people."""
+"""How a prediction may change, in words."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Paired:
 
 
 def paired(a: np.ndarray, b: np.ndarray, *name: object) -> Paired:
-    """Hold two systems against each other, speakers being what is resampled and swapped.
+    """Compare two systems; speakers are resampled and swapped.
 
     Args:
         a, b: confusion counts of two systems on the same utterances, (R, S, C, C) and (R', S, C, C).
@@ -138,7 +138,7 @@ def conditions_of(a: Run, b: Run, common: bool = False) -> dict[str, tuple[pd.Da
         common: whether to keep the utterances that both have, where their lists differ.
 
     Returns:
-        Condition, as it is told to people -> predictions of a and of b.
+        Condition, in words -> predictions of a and of b.
 
     Raises:
         DataError: for other classes, or where no two lists are the same: how they differ.

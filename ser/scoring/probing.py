@@ -1,4 +1,4 @@
-"""What the embeddings of a trained model tell beside emotion, and where they lie in the plane.
+"""Domain information in the embeddings of a trained model, and their positions in the plane.
 
 Embedded are utterances of one split: those that its model was trained on and those that it is tested on. Not here:
 the measures (`ser.metrics.domain`), and what an embedding is, which is each method's own.

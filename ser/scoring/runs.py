@@ -20,7 +20,7 @@ class ScoredRun(NamedTuple):
     """A scored run.
 
     Attributes:
-        result: what is to stand in metrics.json.
+        result: content of metrics.json.
         predicted: names of the splits that the row predicts.
         summary: a line for the terminal.
     """
@@ -105,7 +105,7 @@ def _notes(history: Path) -> list[str]:
 
 
 def _knows_speakers(table: pd.DataFrame, data: RunData) -> bool:
-    """Tell whether a tested speaker stands in the training part of the split that tests them."""
+    """Check whether a tested speaker is in the training part of the split that tests them."""
     speaker_of = dict(zip(data.utts, data.speakers, strict=True))
     for split in data.splits:
         known = {speaker_of[utt] for utt in (*split.train, *split.labelled)}

@@ -25,7 +25,7 @@ LATENT = "z"
 
 
 def predictions_table(predictions: Sequence[Prediction], data: RunData) -> pd.DataFrame:
-    """Lay out predictions beside the reference, one line per support set and test utterance.
+    """Lay out predictions next to the reference, one line per support set and test utterance.
 
     Returns:
         Columns split, shots, draw, utt_id, true, pred, one score per class, and z1, z2, ... of a latent space.
@@ -89,7 +89,7 @@ def _codes(values: pd.Series, names: Sequence[Any]) -> np.ndarray:
 
 
 def by_shots(table: pd.DataFrame) -> dict[Condition, pd.DataFrame]:
-    """Part predictions into what is scored on its own: one condition for each number of shots."""
+    """Divide predictions by evaluation condition: one for each number of shots."""
     return {Condition(shots=int(shots)): part for shots, part in table.groupby("shots")}
 
 
@@ -158,7 +158,8 @@ def _sd_of_folds(counts: np.ndarray) -> float | None:
 
 
 def _mean_of_folds(counts: np.ndarray) -> float | None:
-    """Average UAR over folds and draws, (F, R, C, C); None if a fold lacks a class and so cannot be scored alone."""
+    """Average UAR over folds and draws, (F, R, C, C); None if a fold lacks a class and so cannot be scored by
+    itself."""
     return float(scores_of_confusion(counts)["uar"].mean()) if counts.sum(-1).all() else None
 
 
@@ -173,7 +174,7 @@ def _episodic(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
     counts = np.array([[of_cells[fold, draw] for draw in draws] for fold in folds])  # (F, R, C, C)
     pooled = counts.sum(0)
     return {
-        "uar": float(scores_of_confusion(pooled)["uar"].mean()) if pooled.any() else None,  # of tiny folds alone
+        "uar": float(scores_of_confusion(pooled)["uar"].mean()) if pooled.any() else None,  # of tiny folds only
         "uar_mean_of_folds": _mean_of_folds(counts),
         "counts": pooled.tolist(),
     }

@@ -1,4 +1,4 @@
-"""The leak audit: what may not stand in both training and test data. Part of stage 2; it refuses."""
+"""The leak audit: refuses splits whose training and test data share speakers, sessions or audio. Part of stage 2."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RULES: dict[str, Callable[[Utterance], str | None]] = {
     "recording session": lambda u: u.session and f"{u.utt_id.split('-')[0]}-{u.session}",
     "identical audio": lambda u: u.audio_hash,
 }
-"""What is compared -> how it is told of an utterance; None where the corpus does not say."""
+"""Name of a rule -> its value for an utterance; None if the corpus does not give it."""
 
 
 def audit(
@@ -55,12 +55,12 @@ def audit(
 
 
 def one_class_speakers(utterances: Collection[Utterance], labels: Mapping[str, str]) -> list[int]:
-    """Count the speakers who have one class alone, and all speakers.
+    """Count the speakers who have only one class, and all speakers.
 
-    Where the first are many, whoever recognises the speaker knows the emotion: no audit can refuse that.
+    If most have one class, recognizing the speaker gives the emotion away; no audit can refuse that.
 
     Args:
-        utterances: of one corpus, labelled ones alone.
+        utterances: of one corpus, only labelled ones.
         labels: utterance id -> class.
     """
     classes: dict[str, set[str]] = {}

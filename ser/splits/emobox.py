@@ -4,8 +4,8 @@ EmoBox (Ma et al. 2024, github.com/emo-box/EmoBox) keeps a corpus as
 `fold_<n>/<corpus>_{train,valid,test}_fold_<n>.jsonl` beside `<corpus>.jsonl` and `label_map.json`. A line is one
 utterance with the keys key, dataset, wav, type, sample_rate, num_frame, task, length, emo and channel; segments of
 longer files also have start_time and end_time. It has no speaker, so that nobody sees whether a fold shares some.
-Here the speaker is told by a data directory, by a key `speaker`, which the files written here have, or by the corpus'
-own file names.
+Here the speaker comes from a data directory, from a key `speaker`, which the files written here have, or by the
+corpus' own file names.
 
 Not here: their label lists, and support sets or unlabelled lists, for which the format has no place.
 """
@@ -54,7 +54,7 @@ class Fold:
 
 @dataclasses.dataclass(frozen=True)
 class Told:
-    """What is known of an entry; None where nobody says."""
+    """Information on an entry; None if it is not known."""
 
     speaker: str
     text: str | None = None
@@ -63,7 +63,7 @@ class Told:
 
 @dataclasses.dataclass(frozen=True)
 class Leaks:
-    """What training and test part of one fold share.
+    """Keys, speakers, texts and audio that the training and test part of one fold share.
 
     Attributes:
         fold: its number.
@@ -133,14 +133,14 @@ def _read(file: Path) -> list[Entry]:
 
 
 def told_of(entries: Iterable[Entry], data_dir: Path | None) -> dict[str, Told]:
-    """Find out who speaks what: key -> what is known.
+    """Find out the speaker and text of entries: key -> what is known.
 
     Args:
         entries: of one corpus.
         data_dir: of the same corpus, for texts and identical audio, and for speakers that file names do not tell.
 
     Raises:
-        DataError: for entries whose speaker nobody tells.
+        DataError: for entries whose speaker is not known.
     """
     by_key = {entry["key"]: entry for entry in entries}
     if data_dir is not None:

@@ -15,15 +15,15 @@ def make_folds(utterances: Sequence[Utterance], labels: Mapping[str, str], rule:
 
     Args:
         utterances: the corpus, in any order.
-        labels: utterance id -> class; `stratified_speakers` alone looks at it.
+        labels: utterance id -> class; only `stratified_speakers` uses it.
         rule: how to part them.
 
     Returns:
         The speakers of each fold, sorted.
 
     Raises:
-        ProtocolError: if the speakers do not come out even, the corpus does not say what the rule needs, or fewer
-            than two folds result.
+        ProtocolError: if the speakers cannot be divided evenly, the corpus lacks information that the rule needs,
+            or fewer than two folds result.
     """
     speakers = sorted({u.speaker for u in utterances})
     if rule.rule == "consecutive_speakers":

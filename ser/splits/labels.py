@@ -24,7 +24,7 @@ class CorpusLabels(ConfigModel):
         map: class -> canonical emotions.
         drop: emotions that are left out.
         absent: classes that this corpus does not have.
-        by: what is mapped: what listeners heard, or what was acted (MSP-IMPROV's scenario letter).
+        by: which labels are mapped: the listeners', or the acted emotion (MSP-IMPROV's scenario letter).
         expected: class -> utterances in the full release; `angry+sad` where only a sum is known.
     """
 
@@ -106,5 +106,5 @@ class LabelMap(ConfigModel):
         return labelled
 
     def only(self, corpora: Sequence[str]) -> dict[str, Any]:
-        """Tell what the map says of some corpora, as JSON; what it says of others decides nothing."""
+        """Give the map's entries of some corpora, as JSON; entries of other corpora do not matter."""
         return {"classes": self.classes} | {c: self.corpora[c].model_dump() for c in corpora if c in self.corpora}

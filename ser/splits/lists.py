@@ -28,9 +28,9 @@ class Split:
         adapt: target utterances that may be used without their labels.
         test: what stage 5 scores; empty when read for training.
         support: (k, draw) -> support set.
-        labelled: target utterances outside the test part; for rows alone that declare `labelled`, as the in-domain
+        labelled: target utterances outside the test part; only for rows that declare `labelled`, as the in-domain
             ceiling does.
-        about: speakers and whatever else the protocol wants to tell.
+        about: speakers and other information of the protocol.
     """
 
     name: str

@@ -31,7 +31,7 @@ def make_splits(config: Path, data: Path, folder: Path, mini: bool = False) -> N
         mini: whether `mini:` sections apply.
 
     Raises:
-        ConfigError: for settings that are not what they should be, naming file and key.
+        ConfigError: for wrong settings, naming file and key.
         DataError: for a data directory that is missing, or not what stage 1 wrote.
         ProtocolError: for splits that would break the protocol.
     """
@@ -85,7 +85,7 @@ def _make(protocol: Protocol, task: str, label_map: LabelMap, data: Path, folder
 
 
 def _data_hash(data_dir: Path, label_map: LabelMap, protocol: Protocol) -> str:
-    """Hash what the splits depend on; where the audio lies does not matter."""
+    """Hash the inputs of the splits; the place of the audio does not matter."""
     rules = label_map.corpora.get(data_dir.name)
     acted = ("utt2emo_acted",) if rules and rules.by == "emotion_acted" else ()
     check_unchanged(data_dir)

@@ -23,7 +23,7 @@ WRITTEN = ("egs/RESULTS.md", "egs/*/RESULTS.md", "egs/*/RESULTS.json", "egs/*/MI
 
 @dataclasses.dataclass(frozen=True)
 class Environment:
-    """What a table says about where it comes from."""
+    """Where a table was computed."""
 
     date: str
     python: str

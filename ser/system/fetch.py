@@ -36,14 +36,14 @@ WORK = Kind(
     is_ours=lambda _: True,
     holds=lambda _: [f"{start}{16 * '[0-9a-f]'}{end}" for start, end in WORK_FILES],
 )
-"""What `fetch` writes: files named by the hash of an address."""
+"""Files of `fetch`, named by the hash of an address."""
 
 
 def fetch(url: str, folder: Path, what: str, checksum: str = "", size: int | None = None, most: int = GIB) -> Path:
     """Download one file into a folder, going on where an earlier call for the same address stopped.
 
     What has come lies in `<hash of the address>.part`; it is gone on with only if the server says, by the entity tag
-    or date kept beside it, that the file is still the same.
+    or date kept next to it, that the file is still the same.
 
     Args:
         url: http or https.

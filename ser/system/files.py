@@ -20,7 +20,7 @@ from ser.errors import DISK_ERRORS, DataError
 
 @contextlib.contextmanager
 def replacing(path: Path, ours: Callable[[Path], bool] | None = None) -> Iterator[Path]:
-    """Yield a temporary path beside the file `path` that takes its place when the block ends well.
+    """Yield a temporary path next to the file `path` that takes its place when the block ends well.
 
     A reader sees the old content or the new, never a part. What an interrupted run left is overwritten by the next
     one. Folders: `ser.system.folders.replacing_folder`.
@@ -48,7 +48,7 @@ def replacing(path: Path, ours: Callable[[Path], bool] | None = None) -> Iterato
 
 
 def _check_file(path: Path, ours: Callable[[Path], bool] | None) -> None:
-    """Refuse to write over what is not ours; an empty file is nobody's."""
+    """Refuse to overwrite files of others; an empty file belongs to nobody."""
     if path.is_dir():
         raise DataError(f"{path}: is a folder, where a file is to be written; move it away, or name another file")
     if ours is not None and path.exists() and path.stat().st_size and not ours(path):
@@ -73,7 +73,7 @@ is_generated = holding("<!-- Written by `")
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Name a file in what the system says of the disk: writing tells no name, and safetensors no error number."""
+    """Add the file to errors of the disk: errors of writing name no file, and safetensors gives no error number."""
     try:
         yield
     except Exception as error:

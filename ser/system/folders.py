@@ -123,7 +123,7 @@ def check_place(path: Path, read: Mapping[str, Path] | None = None) -> None:
 
 @contextlib.contextmanager
 def replacing_folder(path: Path, kind: Kind | None) -> Iterator[Path]:
-    """Yield a new folder beside `path` that takes its place when the block ends well.
+    """Yield a new folder next to `path` that takes its place when the block ends well.
 
     A reader sees the old folder or the new one, never a part. What an interrupted run left is overwritten by the
     next one.
@@ -204,7 +204,7 @@ def _resolved(path: Path) -> Path:
 
 
 def _same(a: Path, b: Path) -> bool:
-    """Tell whether two paths are one place, also on disks that do not tell capitals apart."""
+    """Check whether two paths are one place, also on disks that ignore case."""
     try:
         return a == b or os.path.samefile(a, b)
     except OSError:

@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 
 
 def progress(items: Iterable[Item], what: str, total: int, done: int = 0) -> Iterator[Item]:
-    """Yield items while a bar tells how many are done and how long the rest will take.
+    """Yield items while a bar shows how many are done and how long the rest will take.
 
     The bar goes to the file descriptor that the driver names in SER_PROGRESS_FD (the terminal behind the log),
     else to stderr. Where nobody watches, a line every 30 s replaces the bar.

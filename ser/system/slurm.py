@@ -1,7 +1,7 @@
 """A list of jobs as a job array of Slurm's, waited for as if it ran here.
 
 A part leaves its exit code in a file when it ends, so Slurm's accounting is not needed; what Slurm ended, and what
-was lost with its machine, the queue tells. All machines have to see the repository, the Python environment and the
+was lost with its machine, the queue shows. All machines have to see the repository, the Python environment and the
 corpora under the same paths. Not here: what a part does (`utils/slurm_job.sh`).
 """
 
@@ -36,7 +36,7 @@ def _time(value: str) -> str:
 
 
 class Resources(ConfigModel):
-    """What sbatch is asked for, under its own names; what is left out is left to the cluster."""
+    """Options of sbatch, under its own names; the cluster decides those that are not set."""
 
     partition: str | None = None
     account: str | None = None
@@ -75,7 +75,7 @@ ENDED = {"BOOT_FAIL", "CANCELLED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_ME
 """States of a part that will not go on; in all others but COMPLETED it waits or runs."""
 
 MISSING_S = 15.0
-"""A part may be out of the queue this long before its exit code is seen: shared file systems tell late."""
+"""A part may be out of the queue this long before its exit code is seen: shared file systems are slow."""
 
 CANCEL_S = 10.0
 """How long the end of a canceled array is waited for."""
@@ -97,8 +97,8 @@ ARRAY = folders.Kind(
 def run_array(kind: Kind, config: SlurmConfig, jobs: Path, nj: int, log: Path, command: Sequence[str]) -> int:
     """Submit a list of jobs as an array and wait until all parts have ended.
 
-    A part that fails does not stop the others. When this process is told to end, or its parent has ended, the array
-    is canceled.
+    A part that fails does not stop the others. When this process gets a signal to end, or its parent has ended, the
+    array is canceled.
 
     Args:
         kind: whose resources are asked for.
@@ -127,7 +127,7 @@ def run_array(kind: Kind, config: SlurmConfig, jobs: Path, nj: int, log: Path, c
     own_jobs = folder / "jobs.tsv"  # which no later plan changes
     write_text(own_jobs, jobs.read_text(encoding="utf-8"))
     n_parts = min(nj, len(own_jobs.read_text(encoding="utf-8").splitlines()))
-    with _Watch() as watch:  # from here on, so that no array is left alone
+    with _Watch() as watch:  # from here on, so that every array is watched
         job = _submit(kind, config, n_parts, log, folder, [*command, "--jobs", str(own_jobs)])
         all_ended = False
         try:
@@ -146,7 +146,7 @@ def run_array(kind: Kind, config: SlurmConfig, jobs: Path, nj: int, log: Path, c
 
 
 class _Watch:
-    """Remembers that this process was told to end, or that its parent has ended."""
+    """Remembers that this process got a signal to end, or that its parent has ended."""
 
     def __init__(self) -> None:
         self.signal = 0

@@ -1,1 +1,1 @@
-"""What training loops of different methods share."""
+"""Training loops that methods share."""

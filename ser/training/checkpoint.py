@@ -93,7 +93,7 @@ def save_unfinished(
     optimizer: torch.optim.Optimizer,
     done: object,
 ) -> None:
-    """Write what a killed training goes on from; `done` is a JSON value."""
+    """Write the state from which a killed training continues; `done` is a JSON value."""
     tensors = prefixed(weights, "now.") | prefixed(best, "best.")
     write_tensors(path, tensors | prefixed(optimizer_tensors(optimizer), "optimizer."), done)
 

@@ -99,7 +99,7 @@ def pools_of(utts: Iterable[str], group_of: Mapping[str, str]) -> dict[str, list
 
 @dataclass(frozen=True)
 class DomainLabels:
-    """What the domain heads of one training predict.
+    """The domains that the heads of one training predict.
 
     Attributes:
         domains: factor -> its domains in the order of their indices, at least two.

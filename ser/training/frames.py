@@ -32,7 +32,7 @@ class KeptFrames:
     """Frames that stay in memory while there is room.
 
     Args:
-        max_bytes: what is kept at most.
+        max_bytes: limit of the frames that are kept.
     """
 
     def __init__(self, max_bytes: int):
@@ -58,7 +58,7 @@ class FrameStore:
 
     Args:
         frames: of all utterances.
-        max_bytes: what is kept at most.
+        max_bytes: limit of the frames that are kept.
     """
 
     def __init__(self, frames: Frames, max_bytes: int = STORED_BYTES):
@@ -93,7 +93,7 @@ class FrontEndFrames:
     Args:
         encoder: of which the frozen front end is used.
         parts: utterance -> where its audio is.
-        max_bytes: what is kept at most.
+        max_bytes: limit of the frames that are kept.
     """
 
     def __init__(self, encoder: TransformerEncoder, parts: Mapping[str, AudioPart], max_bytes: int = COMPUTED_BYTES):

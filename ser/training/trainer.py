@@ -44,7 +44,7 @@ Weights = Mapping[str, Tensor]
 
 Loss = Callable[..., Tensor | Mapping[str, Tensor]]
 """(rows of the utterances in a batch, (B,) int64, *outputs of the model, (B, ...) each) to a scalar; or to several by
-name, of which `loss` is minimized and the others are told in the history."""
+name, of which `loss` is minimized and the others are recorded in the history."""
 
 Crop = Literal["start", "random"]
 """Which part of an utterance is taken where it is cut."""
@@ -109,7 +109,7 @@ class _Progress:
 
 @dataclass(frozen=True)
 class Trainer:
-    """A model with what it needs to be trained and applied.
+    """A model with everything that training and prediction need.
 
     Attributes:
         fabric: device, precision and processes.
@@ -184,7 +184,7 @@ class Trainer:
             what: name of the progress bar; None shows none.
 
         Returns:
-            `epoch`, `loss` and whatever else the loss tells (means over utterances) and, with `dev`, `dev` of every
+            `epoch`, `loss` and the other values of the loss (means over utterances) and, with `dev`, `dev` of every
             epoch.
 
         Raises:
@@ -237,7 +237,7 @@ class Trainer:
         mask: MaskConfig | None,
         crop: Crop,
     ) -> dict[str, float]:
-        """Compute the loss of a batch and what else it tells, and set its gradient.
+        """Compute the loss of a batch and its other values, and set the gradient.
 
         Args:
             batch: rows of `utts`, (B,).

@@ -1,4 +1,4 @@
-"""What an encoder is to the rest of the house: a frozen one, and a backend that loads encoders by their names."""
+"""The contract of encoders: a frozen encoder, and a backend that loads encoders by their names."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Upstream:
         return self._frames(wav)
 
     def together(self, wavs: Sequence[Tensor]) -> list[Tensor]:
-        """Encode several, each as if it were alone."""
+        """Encode several, each independently of the others."""
         return [self(wav) for wav in wavs]
 
 

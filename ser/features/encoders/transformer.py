@@ -1,6 +1,6 @@
 """Encoders with a transformer: for training, and, frozen, for several utterances at once and for a CPU.
 
-No utterance hears what it is padded with: front ends take each by itself, and above them padding is masked.
+Padding does not change an utterance: front ends take each by itself, and above them padding is masked.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ UNFUSED_FRAMES = 2000
 
 
 class TransformerUpstream(Upstream):
-    """An encoder with a transformer, which takes several utterances at once; none hears what another is padded with.
+    """An encoder with a transformer, which takes several utterances at once; padding changes none of them.
 
     Args:
         encoder: made for this, and changed.

@@ -82,12 +82,12 @@ class Protocol(ConfigModel):
 
     @property
     def stamps(self) -> list[str]:
-        """What every table has to say of these splits."""
+        """Flags of every table of these splits."""
         return []
 
     @property
     def corpus_stamps(self) -> dict[str, list[str]]:
-        """What has to stand beside every system that is tested on a corpus, for a protocol with one task."""
+        """Flags of every system that is tested on a corpus, for a protocol with one task."""
         return {}
 
     @property

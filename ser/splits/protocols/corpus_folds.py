@@ -1,4 +1,5 @@
-"""Splits by the folds of one corpus, each of which also tests other corpora in full (Das 2022); or of it alone.
+"""Splits by the folds of one corpus, each of which also tests other corpora in full (Das 2022); or of only this
+corpus.
 
 `fold1`, `fold2`, ...: trained on the source without its i-th fold; tested on that fold and on every target in full.
 `<target>.fold1`, ...: for references that are trained on the target itself, of which `labelled` holds all but the
@@ -68,7 +69,7 @@ class CorpusFoldsProtocol(TaskProtocol):
 
     @property
     def stamps(self) -> list[str]:
-        """What has to stand above a table."""
+        """Flags of a table."""
         return [
             f"{SHARED}: in {task}, folds divide utterances at random, so tested speakers are also in training; "
             "systems with this flag are not comparable with speaker-independent ones"

@@ -65,7 +65,7 @@ class ShotsProtocol(Protocol):
 
     @property
     def stamps(self) -> list[str]:
-        """What every table has to say of these splits."""
+        """Flags of every table of these splits."""
         if self.sessions == "disjoint":
             return []
         names = " and ".join(self.targets)

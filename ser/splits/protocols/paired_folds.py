@@ -1,7 +1,7 @@
 """Cross-validation of several corpora side by side (Xiang, Sec. 4): the i-th fold of each is tested, all else trained
 on.
 
-The paper tells of five folds and not of what they are made. A task is one split rule, so that the readings stand in
+The paper has five folds and does not define them. A task is one split rule, so that the readings stand in
 tables of their own: folds of utterances at random or of texts, whose speakers stand on both sides and which have to
 say so (`speakers: shared`), or of speakers. A corpus with fewer folds than another begins anew; each of its folds is
 tested once.
@@ -79,7 +79,7 @@ class PairedFoldsProtocol(DevProtocol):
 
     @property
     def stamps(self) -> list[str]:
-        """What every table has to say of these splits."""
+        """Flags of every table of these splits."""
         return [
             f"{SHARED}: in {task}, speakers of {' and '.join(names)} are in both training and test"
             for task, names in self.shared.items()
@@ -88,7 +88,7 @@ class PairedFoldsProtocol(DevProtocol):
 
     @property
     def corpus_stamps(self) -> dict[str, list[str]]:
-        """What has to stand beside every row of a corpus, for a protocol with one task."""
+        """Flags of every system that is tested on a corpus, for a protocol with one task."""
         return {name: [SHARED] for names in self.shared.values() for name in names}
 
     @property
