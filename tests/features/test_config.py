@@ -156,7 +156,7 @@ def test_frames_are_those_that_the_pooled_feature_pools(name):
         ("upstream: shortcut\npooling: none", "pooling: 'none' is not for shortcut, which is one vector"),
         ("upstream: spectrogram_segments", "pooling: found 'mean'; spectrogram_segments takes only 'none'"),
         ("segments: {hop: 3}", "segments.hop: unknown key 'hop'"),
-        ("segments: {n_bins: 200}", "segments: n_bins: 200 is not in 1 to 129, what n_fft 256 has"),
+        ("segments: {n_bins: 200}", "segments: n_bins: 200 is not in 1 to 129, the range of n_fft 256"),
         ("segments: {window_samples: 400}", "segments: window_samples: 400 is not in 1 to 256, the smaller"),
         ("segments: {min_fill: 1.5}", "segments.min_fill: Input should be less than or equal to 1, found 1.5"),
         ("segments: {floor: 0}", "segments.floor: Input should be greater than 0, found 0"),
