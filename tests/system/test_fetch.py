@@ -66,7 +66,7 @@ def test_a_file_that_may_have_changed_is_never_spliced(server, tmp_path, capsys,
     server.asked.clear()
     assert fetch(f"{server.url}/file", tmp_path, "x").read_bytes() == new
     assert server.ranges_asked() == ["bytes=300001-", None][: 2 if "ignored" in fault else 1]
-    assert "beginning again" in capsys.readouterr().out
+    assert "starting again" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("etag", ["", 'W/"one"'])

@@ -1,5 +1,4 @@
-"""Splits by the folds of one corpus, each of which also tests other corpora in full (Das 2022); or of only this
-corpus.
+"""Splits by the folds of one corpus, each of which also tests other corpora in full (Das 2022), or only itself.
 
 `fold1`, `fold2`, ...: trained on the source without its i-th fold; tested on that fold and on every target in full.
 `<target>.fold1`, ...: for references that are trained on the target itself, of which `labelled` holds all but the
