@@ -55,10 +55,13 @@ class Adaptation(Protocol):
     Attributes:
         SEES: target data that it uses, words of `ser.types.TARGET_DATA`.
         GROUP: by which name of an utterance `apply` chooses; None if it treats all alike.
+        MOVES_SOURCE: whether features of the source depend on the target, so that each target needs a source model of
+            its own; taken for granted of a file that does not say.
     """
 
     SEES: frozenset[str]
     GROUP: Literal["corpus", "speaker"] | None
+    MOVES_SOURCE: bool
 
     def fit(self, seen: Seen) -> State:
         """Fit it, in float64, to arrays of float32."""
@@ -80,6 +83,11 @@ def find(name: str) -> Adaptation:
 def sees(name: str | None) -> frozenset[str]:
     """Name the target data that an adaptation uses; None uses none."""
     return frozenset() if name is None else find(name).SEES
+
+
+def moves_source(name: str) -> bool:
+    """Tell whether features of the source depend on the target under an adaptation."""
+    return getattr(find(name), "MOVES_SOURCE", True)
 
 
 def _known(name: str) -> str:

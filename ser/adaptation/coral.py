@@ -13,6 +13,7 @@ from ser.adaptation.base import Seen, State, covariances, standardized
 
 SEES = frozenset({"unlabelled-train"})
 GROUP = "corpus"
+MOVES_SOURCE = True
 
 SHRINKAGE = 1.0
 """lambda; the paper's. As variances are 1, it halves every correlation before it is aligned."""

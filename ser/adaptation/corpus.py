@@ -7,6 +7,7 @@ from ser.adaptation.base import Seen, State, mean_and_deviation, standardized
 
 SEES = frozenset({"unlabelled-train"})
 GROUP = "corpus"
+MOVES_SOURCE = False
 
 
 def fit(seen: Seen) -> State:

@@ -8,6 +8,7 @@ from ser.adaptation.base import Seen, State
 
 SEES: frozenset[str] = frozenset()
 GROUP = None
+MOVES_SOURCE = False
 
 
 def fit(seen: Seen) -> State:

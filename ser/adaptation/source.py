@@ -6,6 +6,7 @@ from ser.adaptation.base import ALL, Seen, State, mean_and_deviation, standardiz
 
 SEES: frozenset[str] = frozenset()
 GROUP = None
+MOVES_SOURCE = False
 
 
 def fit(seen: Seen) -> State:

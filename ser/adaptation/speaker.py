@@ -6,6 +6,7 @@ from ser.adaptation.base import Seen, State, mean_and_deviation, standardized
 
 SEES = frozenset({"unlabelled-train", "unlabelled-test"})
 GROUP = "speaker"
+MOVES_SOURCE = False
 
 
 def fit(seen: Seen) -> State:

@@ -14,6 +14,7 @@ from ser.adaptation.base import Seen, State, covariances, standardized
 
 SEES = frozenset({"unlabelled-train"})
 GROUP = "corpus"
+MOVES_SOURCE = True
 
 KEPT_VARIANCE = 0.95
 """d is the least number of directions that hold this share of the source's variance. The paper chooses d by

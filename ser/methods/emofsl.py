@@ -23,7 +23,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.func import functional_call, stack_module_state
 
-from ser.adaptation.base import Normalization, sees
+from ser.adaptation.base import Normalization, moves_source, sees
 from ser.config import ConfigModel
 from ser.errors import ConfigError
 from ser.losses.emotion_distance import CLASSES, EmotionDistanceLoss
@@ -35,7 +35,7 @@ from ser.randomness import seed_of
 from ser.splits.lists import Split
 from ser.system.devices import Device, make_fabric
 from ser.training.checkpoint import below
-from ser.training.run_data import RunData, class_weight
+from ser.training.run_data import RunData, class_weight, same_models
 from ser.training.stacked import Params, repeat, train_stacked
 
 ABOUT = About(
@@ -144,15 +144,19 @@ def check(config: Config, data: RunData, init: State | None) -> None:
         raise ConfigError(f"emofsl: objective '{config.objective}' starts from a source model; set 'init'")
 
 
-def source_of(data: RunData) -> list[int]:
-    """Tell which source model each split uses: splits with the same training lists share one."""
-    lists = [(tuple(split.train), tuple(split.dev)) for split in data.splits]
-    distinct = sorted(set(lists), key=lists.index)
-    return [distinct.index(both) for both in lists]
+def source_of(data: RunData, how: str = "none") -> list[int]:
+    """Number each split's source model: splits with the same training lists share one.
+
+    Args:
+        data: with all splits.
+        how: adaptation of the features; where it moves the source to a target, models are of one target.
+    """
+    moves = moves_source(how)
+    return same_models((*split.train, "", *split.dev, "", *(split.adapt if moves else ())) for split in data.splits)
 
 
 def _train_sources(config: Config, data: RunData, seed: int, device: Device) -> tuple[State, History]:
-    sources = source_of(data)
+    sources = source_of(data, config.normalization)
     models, history = [], []
     for number in sorted(set(sources)):
         model, epochs = _train_source(config, data, data.splits[sources.index(number)], seed, device)
@@ -166,10 +170,10 @@ def _train_source(
 ) -> tuple[EmbeddingClassifier, History]:
     """Minimize class-balanced cross-entropy on the source and keep the epoch with the best dev UAR."""
     fabric = make_fabric(device)
-    x, y, y_dev = data.normalized(split, config.normalization), data.targets(split.train), data.targets(split.dev)
+    x, of_dev = (data.normalized(split, config.normalization, utts=utts) for utts in (split.train, split.dev))
+    y, y_dev = data.targets(split.train), data.targets(split.dev)
     weight, x_train, y_train, x_dev = (
-        fabric.to_device(torch.from_numpy(values))
-        for values in (class_weight(y, len(data.classes)), x[data.rows(split.train)], y, x[data.rows(split.dev)])
+        fabric.to_device(torch.from_numpy(values)) for values in (class_weight(y, len(data.classes)), x, y, of_dev)
     )
     model = EmbeddingClassifier(x.shape[1], config.model.hidden, len(data.classes), seed_of("init", seed))
     optimizer = torch.optim.Adam(model.parameters(), lr=config.source.lr)
@@ -243,14 +247,21 @@ def _skeleton_of(dim: int, hidden: int, n_classes: int) -> EmbeddingClassifier:
 def _adapt_all(config: Config, data: RunData, init: State, seed: int, device: Device) -> tuple[State, History]:
     fabric = make_fabric(device)
     model = _skeleton(init)
-    x_of = [data.normalized(split, config.normalization) for split in data.splits]
-    sources = source_of(data)
+    sources = source_of(data, config.normalization)
     state: dict[str, Tensor] = {}
     history = []
     for k in data.shots():
         episodes = data.episodes(k)
         supports = [data.splits[e.split].support[e.k, e.draw] for e in episodes]
-        x = np.stack([x_of[e.split][data.rows(s)] for e, s in zip(episodes, supports, strict=True)])
+        if len(set(map(len, supports))) > 1:
+            raise ConfigError("emofsl: targets have different classes; leave out those that lack one")
+        x = np.concatenate(
+            [
+                data.normalized(split, config.normalization, utts=[utt for support in own for utt in support])
+                for number, split in enumerate(data.splits)
+                if (own := [s for e, s in zip(episodes, supports, strict=True) if e.split == number])
+            ]
+        ).reshape(len(episodes), len(supports[0]), -1)  # (E, 4k, D); episodes are in the order of their splits
         y = np.stack([data.targets(support) for support in supports])  # (E, 4k)
         params, losses = train_stacked(
             lambda params, x, y: objective(config, config.objective, *functional_call(model, params, (x,)), y),
@@ -280,15 +291,14 @@ def predict(config: Config, data: RunData, state: State, device: Device) -> list
     for number, split in enumerate(data.splits):
         if not split.test:
             continue
-        x = torch.from_numpy(data.normalized(split, config.normalization))
         queries = list(split.test)
-        x_query = x[data.rows(queries)]
+        x_query = torch.from_numpy(data.normalized(split, config.normalization, utts=queries))
         for k in data.shots():
             episodes = data.episodes(k)
             for i in (i for i, e in enumerate(episodes) if e.split == number):
                 params = {name: of_episode[i] for name, of_episode in below(state, f"k{k}.").items()}
                 support = split.support[k, episodes[i].draw]
-                x_support = x[data.rows(support)]
+                x_support = torch.from_numpy(data.normalized(split, config.normalization, utts=support))
                 y_support = torch.from_numpy(data.targets(support))
                 scores = _scores(config, params, x_query, x_support, y_support).numpy()
                 predictions.append(
@@ -329,8 +339,8 @@ def class_mean_scores(config: Config, query: Tensor, support: Tensor, y: Tensor,
 def _predict_sources(config: Config, data: RunData, state: State) -> list[Prediction]:
     """Score every test utterance by the source model's classifier."""
     predictions = []
-    for split, source in zip(data.splits, source_of(data), strict=True):
-        x = torch.from_numpy(data.normalized(split, config.normalization)[data.rows(split.test)])
+    for split, source in zip(data.splits, source_of(data, config.normalization), strict=True):
+        x = torch.from_numpy(data.normalized(split, config.normalization, utts=split.test))
         params = {name: value[source] for name, value in state.items()}
         scores = functional_call(_skeleton(params), params, (x,))[1].softmax(-1).numpy()
         predictions.append(Prediction(split.name, 0, 0, list(split.test), scores))

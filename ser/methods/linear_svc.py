@@ -5,6 +5,7 @@ Features are standardized by the utterances that are trained on; other corpora a
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Literal
 
@@ -51,11 +52,15 @@ def _models(config: Config, data: RunData) -> list[tuple[Split, Mapping[str, str
 
 
 def train(config: Config, data: RunData, seed: int, init: State | None, job: Job) -> tuple[State, History]:
-    """Fit one classifier per split; nothing is random."""
+    """Fit one classifier per split, and one for all splits that show the same features; nothing is random."""
     fits, history = [], []
+    known: dict[object, tuple[np.ndarray, np.ndarray]] = {}
     for split, labelled in _models(config, data):
-        x, y = data.normalized(split, config.normalization)[data.rows(labelled)], data.targets(labelled)
-        fits.append(fit_linear_svc(x, y, len(data.classes), config.cost))
+        x, y = data.normalized(split, config.normalization, utts=labelled), data.targets(labelled)
+        key = (tuple(labelled.items()), hashlib.blake2b(x).digest())
+        if key not in known:
+            known[key] = fit_linear_svc(x, y, len(data.classes), config.cost)
+        fits.append(known[key])
         history.append({"split": split.name, "utterances": len(x)})
     weights, biases = zip(*fits, strict=True)
     return {"weight": np.stack(weights), "bias": np.stack(biases)}, history
@@ -65,7 +70,7 @@ def predict(config: Config, data: RunData, state: State, device: Device) -> list
     """Score test utterances by the pairs of classes that each class wins."""
     predictions = []
     for i, (split, _) in enumerate(_models(config, data)):
-        x = data.normalized(split, config.normalization)[data.rows(split.test)]
+        x = data.normalized(split, config.normalization, utts=split.test)
         scores = votes(x, state["weight"][i], state["bias"][i], len(data.classes))
         predictions.append(Prediction(split.name, 0, 0, list(split.test), scores, are_posteriors=False))
     return predictions

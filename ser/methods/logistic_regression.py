@@ -6,7 +6,8 @@ all labelled utterances outside the tested fold it is the ceiling. On the source
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -70,22 +71,26 @@ def _sizes(config: Config, data: RunData) -> list[int]:
     return data.shots() if config.train_on == "support" else [0]
 
 
-def _adapted(config: Config, data: RunData) -> Callable[[int], np.ndarray]:
-    """Give the features of all utterances by the number of a split, which come one after another."""
-    return lru_cache(maxsize=1)(lambda number: data.normalized(data.splits[number], config.normalization or "none"))
+def _adapted(config: Config, data: RunData, split: Split, utts: Sequence[str] | Mapping[str, str]) -> np.ndarray:
+    return data.normalized(split, config.normalization or "none", utts=utts)
 
 
 def train(config: Config, data: RunData, seed: int, init: State | None, job: Job) -> tuple[State, History]:
-    """Fit one model per training set; nothing is random."""
+    """Fit one model per training set, and one for all splits that show the same features; nothing is random."""
     state: dict[str, np.ndarray] = {}
-    history, x_of = [], _adapted(config, data)
+    history = []
     for k in _sizes(config, data):
-        fits = []
+        fits, known = [], {}
         for episode, labelled in _models(config, data, k):
-            x, moments = x_of(episode.split)[data.rows(labelled)], None
+            split = data.splits[episode.split]
+            x, moments = _adapted(config, data, split, labelled), None
             if config.normalization is None:
-                moments = data.moments(data.splits[episode.split], list(labelled))
-            fits.append(_fit(x, data.targets(labelled), moments, config))
+                moments = data.moments(split, list(labelled))
+            shown = x if moments is None else moments
+            key = (tuple(labelled.items()), hashlib.blake2b(np.ascontiguousarray(shown)).digest())
+            if key not in known:
+                known[key] = _fit(x, data.targets(labelled), moments, config)
+            fits.append(known[key])
         state |= {f"k{k}.{name}": np.stack([fit[name] for fit in fits]) for name in fits[0]}
         history.append({"k": k, "models": len(fits)})
     return state, history
@@ -105,11 +110,12 @@ def _fit(x: np.ndarray, y: np.ndarray, moments: np.ndarray | None, config: Confi
 
 def predict(config: Config, data: RunData, state: State, device: Device) -> list[Prediction]:
     """Score test utterances by class probabilities."""
-    predictions, x_of = [], _adapted(config, data)
+    predictions = []
+    x_of = lru_cache(maxsize=1)(lambda split: _adapted(config, data, data.splits[split], data.splits[split].test))
     for k in _sizes(config, data):
         for i, (episode, _) in enumerate(_models(config, data, k)):
             split = data.splits[episode.split]
-            logits = x_of(episode.split)[data.rows(split.test)] @ state[f"k{k}.weight"][i].T + state[f"k{k}.bias"][i]
+            logits = x_of(episode.split) @ state[f"k{k}.weight"][i].T + state[f"k{k}.bias"][i]
             predictions.append(
                 Prediction(split.name, k, episode.draw, list(split.test), probabilities(logits).astype(np.float32))
             )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 RATING_FILES = {"activation": "utt2aro", "valence": "utt2val"}
 """Ratings by the name that Das 2022 gives them, and the files of a data directory."""
+
+
+KEPT_STATES = 8
+"""Adaptations that stay in memory: of coral and subspace each has (D, D)."""
 
 
 class Episode(NamedTuple):
@@ -69,6 +74,7 @@ class RunData:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_row", {utt: i for i, utt in enumerate(self.utts)})
+        object.__setattr__(self, "_fitted", OrderedDict())
 
     @classmethod
     def read(
@@ -164,30 +170,51 @@ class RunData:
         """List the sizes of support sets."""
         return sorted({k for split in self.splits for k, _ in split.support})
 
-    def normalized(self, split: Split, how: str, without: np.ndarray | None = None) -> np.ndarray:
-        """Adapt all features as one split allows it, (N, D).
+    def normalized(
+        self,
+        split: Split,
+        how: str,
+        without: np.ndarray | None = None,
+        utts: Sequence[str] | Mapping[str, str] | None = None,
+    ) -> np.ndarray:
+        """Adapt features as one split allows it, (N, D), or (n, D) of some utterances.
 
         Args:
             split: whose training utterances are the source; the labelled ones where it has no others.
             how: name of the adaptation.
             without: utterances that are left out of what is fitted to source and corpora, (N,) bool.
+            utts: whose features; by default all.
         """
         adaptation, state = find(how), self.fitted(split, how, without)
+        chosen = slice(None) if utts is None else self.rows(utts)
+        x = self.x[chosen]
         if adaptation.GROUP is None:
-            return adaptation.apply(state, self.x, ALL)
-        adapted = np.empty_like(self.x)
-        for name, rows in _rows_of(self.speakers if adaptation.GROUP == "speaker" else self._corpora()):
-            adapted[rows] = adaptation.apply(state, self.x[rows], name)
+            return adaptation.apply(state, x, ALL)
+        groups = self.speakers if adaptation.GROUP == "speaker" else self._corpora()
+        adapted = np.empty_like(x)
+        for name, rows in _rows_of(groups if utts is None else [groups[row] for row in chosen]):
+            adapted[rows] = adaptation.apply(state, x[rows], name)
         return adapted
 
     def fitted(self, split: Split, how: str, without: np.ndarray | None = None) -> State:
-        """Give the state of the adaptation that `normalized` applies; arguments as there."""
+        """Give the state of the adaptation that `normalized` applies; arguments as there.
+
+        The last states are kept: many splits of a recipe look at the same utterances.
+        """
         adaptation, known = find(how), self.known.get((split.name, without is not None))
         if known is not None and adaptation.GROUP != "speaker":
             return known
         known, seen = known or {}, self.seen(split, how, without)
         new = {name: utts for name, utts in seen.speakers.items() if name not in known}
-        return {**known, **adaptation.fit(replace(seen, speakers=new))}
+        by_speaker = adaptation.GROUP == "speaker"
+        key = (how, tuple(new) if by_speaker else (tuple(seen.source), *map(tuple, seen.corpora.values()),
+                                                   *map(tuple, seen.target.values())))  # fmt: skip
+        if key not in self._fitted:
+            self._fitted[key] = adaptation.fit(replace(seen, speakers=new))
+        self._fitted.move_to_end(key)
+        while len(self._fitted) > KEPT_STATES:
+            self._fitted.popitem(last=False)
+        return {**known, **self._fitted[key]}
 
     def seen(self, split: Split, how: str, without: np.ndarray | None = None) -> Seen:
         """Give what an adaptation may look at; arguments as for `normalized`."""
@@ -211,6 +238,17 @@ class RunData:
 
     def _corpora(self) -> list[str]:
         return [utt.split("-")[0] for utt in self.utts]
+
+
+def same_models(keys: Iterable[Hashable]) -> list[int]:
+    """Number models by what they are trained on: equal keys have the number of the first of them.
+
+    Example:
+        >>> same_models(["a", "b", "a"])
+        [0, 1, 0]
+    """
+    numbers: dict[Hashable, int] = {}
+    return [numbers.setdefault(key, len(numbers)) for key in keys]
 
 
 def class_weight(y: np.ndarray, n_classes: int) -> np.ndarray:
