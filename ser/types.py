@@ -47,6 +47,8 @@ class Utterance:
 
 
 ROTATION = "rotation"
+DIRECTION = " > "
+"""Between source and target."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,14 @@ class Condition:
         corpus: the tested one, "" where it is not known, as in a key `5`.
         shots: labelled utterances per class of the target; 0 of a system that uses none; None in a recipe without.
         rotation: whether every fold of the corpus was held out in turn.
+        source: what was trained on, in a recipe with several sources: `ravdess > emodb, 5 shots`.
     """
 
     task: str = ""
     corpus: str = ""
     shots: int | None = None
     rotation: bool = False
+    source: str = ""
 
     def __str__(self) -> str:
         shots = {None: "", 0: "no shots"}.get(self.shots, f"{self.shots} shots")
@@ -78,8 +82,9 @@ class Condition:
         return self._text("" if self.shots is None else str(self.shots))
 
     def _text(self, shots: str) -> str:
-        place = f"{self.task}: {self.corpus}" if self.task else self.corpus
-        if shots and not self.task:  # a recipe with shots and without tasks has one target
+        place = f"{self.source}{DIRECTION}{self.corpus}" if self.source else self.corpus
+        place = f"{self.task}: {place}" if self.task else place
+        if shots and not self.task and not self.source:  # a recipe with shots and without tasks has one target
             place = ""
         return ", ".join(filter(None, (place, shots, ROTATION if self.rotation else "")))
 
@@ -88,7 +93,7 @@ class Condition:
         """Read a text or a key.
 
         Args:
-            text: `5`, `5 shots`, `emodb`, `four_class: emodb`, `emodb, rotation`.
+            text: `5`, `5 shots`, `emodb`, `four_class: emodb`, `emodb, rotation`, `ravdess > emodb, 5`.
             task, corpus: where the text names none.
 
         Raises:
@@ -99,6 +104,8 @@ class Condition:
             Condition(task='four_class', corpus='emodb', shots=None, rotation=True)
             >>> str(Condition.parse(5, corpus="emodb"))
             '5 shots'
+            >>> Condition.parse("a+b > emodb, 0", task="arousal").source
+            'a+b'
         """
         own_task, _, rest = str(text).rpartition(": ")
         found: dict[str, Any] = {}
@@ -108,12 +115,13 @@ class Condition:
             if not part or name in found:
                 raise ValueError(f"found '{text}'; allowed are a number of shots, CORPUS, or TASK: CORPUS")
             found[name] = int((shots[1] or shots[2]).replace("no", "0")) if shots else part
-        return cls(own_task or task, found.get("corpus", corpus), found.get("shots"), ROTATION in found)
+        source, _, tested = found.get("corpus", corpus).rpartition(DIRECTION)
+        return cls(own_task or task, tested, found.get("shots"), ROTATION in found, source)
 
     @property
     def json(self) -> dict[str, Any]:
-        """Its form in RESULTS.json, the fields by name."""
-        return asdict(self)
+        """Its form in RESULTS.json, the fields by name; a source only where there is one."""
+        return {name: value for name, value in asdict(self).items() if name != "source" or value}
 
 
 def escape(part: str, keep: str = "") -> str:

@@ -75,9 +75,10 @@ def test_sorting_utterances_sorts_their_speakers_too(names):
 NAMES = st.from_regex(r"[a-z][a-z0-9_.]{0,5}", fullmatch=True).filter(lambda name: name not in ("rotation", "no"))
 
 
-@given(st.sampled_from(["", "four_class"]) | NAMES, NAMES, st.none() | st.integers(0, 40), st.booleans())
-def test_text_and_key_of_a_condition_are_read_back(task, corpus, shots, rotation):
-    condition = Condition(task, corpus, shots, rotation)
+@given(st.sampled_from(["", "four_class"]) | NAMES, NAMES, st.none() | st.integers(0, 40), st.booleans(),
+       st.sampled_from(["", "a", "a+b", "others"]))  # fmt: skip
+def test_text_and_key_of_a_condition_are_read_back(task, corpus, shots, rotation, source):
+    condition = Condition(task, corpus, shots, rotation, source)
     for text in (str(condition), condition.key):
         assert Condition.parse(text, corpus=corpus) == condition
     assert Condition(**condition.json) == condition
@@ -87,6 +88,7 @@ def test_text_and_key_of_a_condition_are_read_back(task, corpus, shots, rotation
     ("condition", "text", "key"),
     [
         (Condition(shots=5), "5 shots", "5"),
+        (Condition("four_class", "b", 5, source="a+c"), "four_class: a+c > b, 5 shots", "four_class: a+c > b, 5"),
         (Condition(corpus="emodb", shots=0), "no shots", "0"),
         (Condition("four_class", "urdu"), "four_class: urdu", "four_class: urdu"),
         (Condition("", "emodb", rotation=True), "emodb, rotation", "emodb, rotation"),

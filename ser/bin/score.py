@@ -42,7 +42,9 @@ def _score(recipe: Recipe, row: Row, seed: int, data: object, device: str) -> No
     """Score one run, and make its folder one that `predict` can use."""
     state = recipe.weights(row, seed)
     scored = score_run(recipe, row, seed, data, state, device)
-    if not isinstance(recipe, Simulated):  # nobody is to use what a mistake made
+    if (
+        not isinstance(recipe, Simulated) and not recipe.settings.protocol.is_matrix
+    ):  # nobody is to use what a mistake made
         from ser.inference.folder import write_folder
 
         write_folder(recipe, row, seed, data, state, scored, device)

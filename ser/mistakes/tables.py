@@ -15,7 +15,7 @@ from ser.metrics.statistics import holm
 from ser.mistakes.simulate import DEV, INNER_FOLDS, MISTAKES, STAMPS, Simulated, costs_of, is_searched
 from ser.recipe.rows import Row
 from ser.scoring.compare import Paired, counts_of, paired
-from ser.scoring.score import by_corpus, by_shots
+from ser.scoring.score import by_condition
 from ser.splits.lists import Split
 from ser.system.files import Done, fingerprint, read_json, write_json
 from ser.types import Condition
@@ -140,8 +140,9 @@ def _searched(recipe: Simulated, row: Row) -> Counts:
     }
     by_speakers = _chosen_by_training_speakers(recipe, row)
     arms = [
-        (by_corpus if row.task else by_shots)(
-            pd.concat([tables[name][tables[name]["split"] == split] for split, name in chosen.items()])
+        by_condition(
+            pd.concat([tables[name][tables[name]["split"] == split] for split, name in chosen.items()]),
+            recipe.settings.protocol.condition,
         )
         for chosen in (by_speakers, by_test)
     ]

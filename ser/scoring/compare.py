@@ -23,7 +23,7 @@ from ser.metrics.statistics import (
     speaker_bootstrap,
 )
 from ser.randomness import rng
-from ser.scoring.score import by_corpus, by_shots, metrics
+from ser.scoring.score import by_corpus, by_pair, by_shots, metrics
 from ser.system.files import read_json
 from ser.types import Condition
 
@@ -104,8 +104,10 @@ def read_run(folder: Path) -> Run:
     scores = read_json(seeds[0] / "metrics.json")
     parts = [pd.read_csv(seed / "predictions.tsv", sep="\t", keep_default_na=False) for seed in seeds]
     table = pd.concat([part.assign(seed=seed.name) for seed, part in zip(seeds, parts, strict=True)])
-    has_shots = all(Condition.parse(key).shots is not None for key in scores["conditions"])
-    tables = [(by_shots if has_shots else by_corpus)(of_seed) for _, of_seed in table.groupby("seed")]
+    tested = [Condition.parse(key) for key in scores["conditions"]]
+    has_shots = all(condition.shots is not None for condition in tested)
+    parts_of = by_pair if any(condition.source for condition in tested) else by_shots if has_shots else by_corpus
+    tables = [parts_of(of_seed) for _, of_seed in table.groupby("seed")]
     return Run(str(folder), scores["classes"], {c: pd.concat([of[c] for of in tables]) for c in tables[0]})
 
 

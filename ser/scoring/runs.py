@@ -48,7 +48,7 @@ def score_run(recipe: Recipe, row: Row, seed: int, data: RunData, state: State, 
     """
     import numpy as np
 
-    from ser.scoring.score import by_corpus, by_shots, fits, metrics, predictions_table
+    from ser.scoring.score import by_condition, fits, metrics, predictions_table
 
     folder = recipe.run_dir(row, seed)
     metrics_path(recipe, row, seed).unlink(missing_ok=True)
@@ -63,20 +63,22 @@ def score_run(recipe: Recipe, row: Row, seed: int, data: RunData, state: State, 
     domains = {}
     if hasattr(row.method, "embeddings"):
         domains["domains"] = _probe(row, seed, data, state, device, folder)
-    conditions = (by_corpus if row.task else by_shots)(table)
+    protocol = recipe.settings.protocol
+    conditions = by_condition(table, protocol.condition)
     result = {
         "made_from": recipe.score_inputs(row, seed),
         "classes": list(data.classes),
         "target_data": sorted(row.method.target_data(row.config)),
         "notes": _notes(folder / "history.tsv"),
         **domains,
-        "conditions": metrics(conditions, data.classes, speaker_of, not row.task),
+        "conditions": metrics(conditions, data.classes, speaker_of, protocol.has_episodes),
         "fits": fits(conditions, data.ratings, speaker_of),
         "speaker_dependent": sorted(c.key for c, part in conditions.items() if _knows_speakers(part, data)),
     }
-    uars = ", ".join(
-        f"{100 * result['conditions'][c.key]['uar']:.1f} {'on' if c.shots is None else 'at'} {c}" for c in conditions
-    )
+    of = {condition: 100 * result["conditions"][condition.key]["uar"] for condition in conditions}
+    uars = ", ".join(f"{uar:.1f} {'on' if c.shots is None else 'at'} {c}" for c, uar in of.items())
+    if protocol.is_matrix:
+        uars = f"{np.mean(list(of.values())):.1f}, mean of {len(of)} conditions"
     return ScoredRun(result, table["split"].unique().tolist(), f"{row.name} seed {seed}: UAR {uars}")
 
 
@@ -107,8 +109,9 @@ def _notes(history: Path) -> list[str]:
 def _knows_speakers(table: pd.DataFrame, data: RunData) -> bool:
     """Check whether a tested speaker is in the training part of the split that tests them."""
     speaker_of = dict(zip(data.utts, data.speakers, strict=True))
-    for split in data.splits:
-        known = {speaker_of[utt] for utt in (*split.train, *split.labelled)}
-        if any(speaker_of[utt] in known for utt in table.loc[table["split"] == split.name, "utt_id"]):
+    split_of = {split.name: split for split in data.splits}
+    for name, utts in table.groupby("split")["utt_id"]:
+        known = {speaker_of[utt] for utt in (*split_of[name].train, *split_of[name].labelled)}
+        if any(speaker_of[utt] in known for utt in utts.unique()):
             return True
     return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from ser.metrics.linear_fit import adjusted_r2, f_test, moments
 from ser.metrics.statistics import mean_scores
 from ser.randomness import rng
 from ser.training.run_data import RunData
-from ser.types import Condition
+from ser.types import ROTATION, Condition
 
 LATENT = "z"
 """Columns of a latent space begin with it, and end with the number of the axis."""
@@ -88,24 +88,50 @@ def _codes(values: pd.Series, names: Sequence[Any]) -> np.ndarray:
     return codes
 
 
+def by_condition(
+    table: pd.DataFrame, condition_of: Callable[[str, str, int], Condition]
+) -> dict[Condition, pd.DataFrame]:
+    """Divide predictions by evaluation condition.
+
+    Where a corpus has fewer folds than there are rotations, each of its utterances counts once.
+
+    Args:
+        table: of `predictions_table`.
+        condition_of: from split, tested corpus and number of shots to the condition, see
+            `ser.splits.protocols.base.Protocol.condition`.
+    """
+    cells = table.groupby(["split", table["utt_id"].str.split("-").str[0].rename("corpus"), "shots"])
+    rows: dict[Condition, list[np.ndarray]] = {}
+    for (split, corpus, shots), places in cells.indices.items():
+        rows.setdefault(condition_of(split, corpus, int(shots)), []).append(places)
+    found = {condition: table.iloc[np.sort(np.concatenate(of))] for condition, of in rows.items()}
+    return {
+        condition: found[condition].drop_duplicates("utt_id") if condition.rotation else found[condition]
+        for condition in sorted(found, key=lambda c: (c.source, c.corpus, c.rotation, c.shots or 0))
+    }
+
+
 def by_shots(table: pd.DataFrame) -> dict[Condition, pd.DataFrame]:
-    """Divide predictions by evaluation condition: one for each number of shots."""
-    return {Condition(shots=int(shots)): part for shots, part in table.groupby("shots")}
+    """Divide predictions of one source and target by their number of shots."""
+    return by_condition(table, lambda split, corpus, shots: Condition(shots=shots))
 
 
 def by_corpus(table: pd.DataFrame) -> dict[Condition, pd.DataFrame]:
-    """Part predictions by tested corpus, and those of a rotation over held-out speakers from the others.
+    """Divide predictions by tested corpus, and those of a rotation over held-out speakers from the others."""
 
-    Where a corpus has fewer folds than there are rotations, each utterance counts once.
-    """
-    corpus, is_rotation = table["utt_id"].str.split("-").str[0], table["split"].str.startswith("rotation")
-    parts = {}
-    for name in sorted(corpus.unique()):
-        parts[Condition(corpus=name)] = table[(corpus == name) & ~is_rotation]
-        rotation = table[(corpus == name) & is_rotation].drop_duplicates("utt_id")
-        if len(rotation):
-            parts[Condition(corpus=name, rotation=True)] = rotation
-    return parts
+    def condition_of(split: str, corpus: str, shots: int) -> Condition:
+        return Condition(corpus=corpus, rotation=split.startswith(ROTATION))
+
+    return by_condition(table, condition_of)
+
+
+def by_pair(table: pd.DataFrame) -> dict[Condition, pd.DataFrame]:
+    """Divide predictions of a matrix by source, which the names of splits begin with, target and number of shots."""
+
+    def condition_of(split: str, corpus: str, shots: int) -> Condition:
+        return Condition(corpus=corpus, shots=shots, source=split.partition("-")[0])
+
+    return by_condition(table, condition_of)
 
 
 def metrics(

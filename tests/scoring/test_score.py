@@ -11,7 +11,7 @@ import torch
 
 from ser.methods.base import Prediction
 from ser.metrics import macro_f1, uar, wa
-from ser.scoring.score import by_shots, confusion_counts, metrics, predictions_table
+from ser.scoring.score import by_corpus, by_pair, by_shots, confusion_counts, metrics, predictions_table
 from ser.splits.lists import Split
 from ser.training.run_data import RunData
 from ser.types import Condition
@@ -255,3 +255,37 @@ def test_latent_vectors_are_columns_of_their_own():
     table = predictions_table(p, run_data())
     assert list(table.columns[-2:]) == ["z1", "z2"]
     assert table["z2"].tolist()[:4] == [1.0, 3.0, 5.0, 7.0]
+
+
+# ---- Parts of a table that are scored on their own ------------------------------------------------------------
+
+
+def test_folds_of_a_source_a_target_and_a_number_of_shots_are_pooled():
+    lines = [
+        (f"{source}-{target}.{fold}", shots, 1, f"{target}-{fold}-x", "sad", "sad")
+        for source, target in (("b", "a"), ("a+c", "b"), ("a", "b"))
+        for fold in ("f2", "f1")
+        for shots in (5, 15)
+    ]
+    table = pd.DataFrame(lines, columns=["split", "shots", "draw", "utt_id", "true", "pred"])
+    parts = by_pair(table)
+    assert list(parts) == [
+        Condition(source=source, corpus=target, shots=shots)
+        for source, target in (("a", "b"), ("a+c", "b"), ("b", "a"))
+        for shots in (5, 15)
+    ]
+    found = parts[Condition(source="a+c", corpus="b", shots=15)]
+    assert found["split"].tolist() == ["a+c-b.f2", "a+c-b.f1"]  # in the order of the table
+    assert found["shots"].tolist() == [15, 15]
+    assert sum(map(len, parts.values())) == len(table)
+
+
+def test_a_rotation_tests_each_utterance_once_and_apart_from_other_splits():
+    lines = [(split, 0, 1, utt, "sad", "sad") for split, utts in (
+        ("canonical", ["t-1-a", "u-1-a"]), ("rotation1", ["t-1-a", "u-1-a"]), ("rotation2", ["t-2-a", "u-1-a"]),
+    ) for utt in utts]  # fmt: skip
+    parts = by_corpus(pd.DataFrame(lines, columns=["split", "shots", "draw", "utt_id", "true", "pred"]))
+    assert {c.key: part["split"].tolist() for c, part in parts.items()} == {
+        "t": ["canonical"], "t, rotation": ["rotation1", "rotation2"],
+        "u": ["canonical"], "u, rotation": ["rotation1"],
+    }  # fmt: skip

@@ -19,7 +19,7 @@ from ser.errors import ConfigError, ProtocolError, unknown
 from ser.splits.audit import audit
 from ser.splits.dev import draw_dev_speakers, recorded_together
 from ser.splits.lists import Split
-from ser.types import Utterance
+from ser.types import Condition, Utterance
 
 IN_FULL = "tested in full"
 
@@ -35,9 +35,14 @@ class Protocol(ConfigModel):
 
     Attributes:
         also_reads: files of a data directory that decide its splits, beyond those that decide the splits of all.
+        has_episodes: whether predictions are also scored by the episodes of Yue 2023.
+        is_matrix: whether results are one matrix of sources and targets, instead of a table for each condition; such
+            rows have many models, and no folder for the use of one.
     """
 
     also_reads: ClassVar[tuple[str, ...]] = ()
+    has_episodes: ClassVar[bool] = False
+    is_matrix: ClassVar[bool] = False
 
     protocol: str
 
@@ -79,6 +84,16 @@ class Protocol(ConfigModel):
             is_rotation: whether each held-out fold is tested in turn.
             is_labelled: of systems that are trained on the tested corpus only.
         """
+
+    def condition(self, split: str, corpus: str, shots: int) -> Condition:
+        """Name what the predictions of a split are scored as, apart from the task; all splits of one are pooled.
+
+        Args:
+            split: name of the split.
+            corpus: of the test utterances.
+            shots: of the support sets, 0 for systems without.
+        """
+        return Condition(corpus=corpus)
 
     @property
     def stamps(self) -> list[str]:

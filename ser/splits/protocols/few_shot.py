@@ -20,7 +20,7 @@ from ser.splits.dev import draw_dev_speakers, recorded_together
 from ser.splits.folds import make_folds
 from ser.splits.lists import Split
 from ser.splits.protocols.base import Protocol, classes_of, stand_in
-from ser.types import Utterance
+from ser.types import Condition, Utterance
 
 SPEAKER_DRAWS = 100
 """How often `support_speakers` may be drawn until they have enough utterances of every class."""
@@ -186,6 +186,12 @@ class FewShotProtocol(ShotsProtocol):
     source: str
     target: str
     labels: str
+
+    has_episodes = True
+
+    def condition(self, split: str, corpus: str, shots: int) -> Condition:
+        """Tables differ by their number of shots."""
+        return Condition(shots=shots)
 
     @property
     def corpora(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from ser.errors import ProtocolError
 from ser.splits.folds import make_folds
 from ser.splits.lists import Split
 from ser.splits.protocols.base import DevProtocol, folds_of, stand_in
-from ser.types import Utterance
+from ser.types import Condition, Utterance
 
 
 class MultiCorpusProtocol(DevProtocol):
@@ -41,6 +41,10 @@ class MultiCorpusProtocol(DevProtocol):
         own = {name: folds.held_out for name in self.corpora if (folds := folds_of(name))}
         held_out = {name: number for name, number in (own | self.held_out).items() if name in self.corpora}
         return self.model_copy(update={"folds": self.own_folds(self.corpora, self.folds), "held_out": held_out})
+
+    def condition(self, split: str, corpus: str, shots: int) -> Condition:
+        """Rotations have tables of their own."""
+        return Condition(corpus=corpus, rotation=split.startswith("rotation"))
 
     def split_rule(self, task: str, corpus: str, is_rotation: bool = False, is_labelled: bool = False) -> str:
         """Say how a corpus is parted, and what of it is tested."""

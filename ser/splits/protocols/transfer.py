@@ -16,7 +16,7 @@ from pydantic import Field, field_validator, model_validator
 from ser.errors import ProtocolError
 from ser.splits.lists import Split
 from ser.splits.protocols.few_shot import ShotsProtocol
-from ser.types import Utterance
+from ser.types import Condition, Utterance
 
 OTHERS = "others"
 """Source: all corpora of the matrix but the target."""
@@ -32,6 +32,8 @@ class TransferProtocol(ShotsProtocol):
         test: targets.
         tasks: name (of a folder) -> name of a label map, `conf/labels/<name>.yaml`.
     """
+
+    is_matrix = True
 
     protocol: Literal["transfer"]
     train: Annotated[list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(\+[A-Za-z0-9_]+)*$")]], Field(min_length=1)]
@@ -82,6 +84,10 @@ class TransferProtocol(ShotsProtocol):
         others = [name for name in self.corpora if name != target]
         found = {name: others if name == OTHERS else name.split("+") for name in self.train}
         return {name: corpora for name, corpora in found.items() if corpora and target not in corpora}
+
+    def condition(self, split: str, corpus: str, shots: int) -> Condition:
+        """All folds of a source, a target and a number of shots are pooled."""
+        return Condition(corpus=corpus, shots=shots, source=split.partition("-")[0])
 
     def sketch(self, task: str, corpus: str) -> Split:
         """Draw a fold of a target, trained on its first source."""
