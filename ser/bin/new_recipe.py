@@ -1,9 +1,16 @@
 """Write a recipe for corpora that are prepared, your own included.
 
 usage: utils/new_recipe.sh NAME SOURCE TARGET [METHOD ...]
+       utils/new_recipe.sh NAME --train A,B --test C,D [--methods M,N] [--features F,G] [--tasks T,U]
 
 NAME: folder to make below egs/. SOURCE, TARGET: folders below data/, as `prepare_corpus` wrote them. METHOD: few-shot
-methods that have a table in conf/rows/ (default: all). What the shared settings do not know of your corpora (classes,
+methods that have a table in conf/rows/ (default: all).
+
+The second form is a matrix of sources and targets (protocol `transfer`). A source is a corpus, `a+b` for two that are
+trained on together, or `others`: all corpora of the matrix but the target. Tasks are four_class (default), arousal,
+valence and common: the emotions that all corpora have. Methods are by default all that conf/rows/transfer*.tsv have.
+
+What the shared settings do not know of your corpora (classes,
 folds) is decided here and written into the recipe's conf/, to be looked at and changed.
 """
 
@@ -20,7 +27,7 @@ from typing import Any
 import yaml
 
 from ser import methods
-from ser.config import load
+from ser.config import find, load
 from ser.data.data_dir import read_data_dir
 from ser.errors import ConfigError, DataError, ProtocolError, run_cli, unknown
 from ser.splits.labels import CorpusLabels, LabelMap
@@ -36,35 +43,105 @@ exec "$(dirname "$0")/../../run.sh" --recipe "$(dirname "$0")" "$@"
 
 SHARED = "../../../conf"
 
+MATRIX_OPTIONS = ("train", "test", "methods", "features", "tasks")
+"""Lists that only a matrix has."""
+
 
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", metavar="NAME")
-    parser.add_argument("source", metavar="SOURCE")
-    parser.add_argument("target", metavar="TARGET")
-    parser.add_argument("methods", metavar="METHOD", nargs="*")
+    parser.add_argument("source", metavar="SOURCE", nargs="?")
+    parser.add_argument("target", metavar="TARGET", nargs="?")
+    parser.add_argument("few_shot_methods", metavar="METHOD", nargs="*")
+    for option in MATRIX_OPTIONS:
+        parser.add_argument(f"--{option}", type=_listed, metavar="A,B")
     parser.add_argument("--root", type=Path, required=True, help="of the repository")
     args = parser.parse_args(argv)
     folder = args.root / "egs" / args.name
-    for name in (args.name, args.source, args.target):
-        if not re.fullmatch(r"[A-Za-z0-9_]+", name):
-            raise ConfigError(f"'{name}': a name of a recipe or corpus has only letters, digits and '_'")
-    if os.path.lexists(folder):
-        raise ConfigError(f"{folder} exists already; choose another NAME")
+    if any(getattr(args, option) is not None for option in MATRIX_OPTIONS):
+        _matrix(args, folder)
+        return
+    if args.target is None:
+        raise ConfigError("name SOURCE and TARGET, or --train and --test; --help explains both")
+    _check_names(folder, args.source, args.target)
     if args.source == args.target:
         raise ConfigError(f"SOURCE and TARGET are both '{args.source}'; a few-shot recipe needs two corpora")
     tables = {path.stem for path in (args.root / "conf" / "rows").glob("*.tsv")}
     known = [name for name in methods.names() if name in tables and methods.about(name).few_shot]
-    for method in args.methods:
+    for method in args.few_shot_methods:
         if method not in known:
             raise ConfigError(f"METHOD: {unknown(method, known)}")
     settings = _settings(args.root, args.source, args.target)
     with replacing_folder(folder, None) as part:
-        _write(part, settings, args.methods or known)
-        script = part / "run.sh"
-        script.write_text(RUN_SH)
-        script.chmod(0o755)
+        _write(part, settings, args.few_shot_methods or known)
+        _write_script(part)
     print(f"wrote {folder}; look at its conf/, then type: egs/{args.name}/run.sh")
+
+
+def _check_names(folder: Path, *corpora: str) -> None:
+    """Refuse names that no folder has, and a recipe that is there already."""
+    for name in (folder.name, *corpora):
+        if not re.fullmatch(r"[A-Za-z0-9_]+", name):
+            raise ConfigError(f"'{name}': a name of a recipe or corpus has only letters, digits and '_'")
+    if os.path.lexists(folder):
+        raise ConfigError(f"{folder} exists already; choose another NAME")
+
+
+def _listed(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+def _matrix(args: argparse.Namespace, folder: Path) -> None:
+    """Write a transfer recipe."""
+    from ser.recipe import new_matrix
+
+    if args.source is not None:
+        raise ConfigError(f"'{args.source}': a matrix has --train and --test instead of SOURCE and TARGET")
+    if not args.train or not args.test:
+        raise ConfigError("a matrix needs both --train and --test, as in --train emodb,others --test mine")
+    _check_names(folder, *(corpus for source in args.train for corpus in source.split("+")), *args.test)
+    known = new_matrix.known_methods(args.root)
+    for method in args.methods or ():
+        if method not in known:
+            raise ConfigError(f"--methods: {unknown(method, known)}")
+    features = args.features or ["byol_s"]
+    for feature in features:
+        find("features", feature, args.root / "egs" / "new")
+    methods, tasks = args.methods or known, args.tasks or ["four_class"]
+    settings, label_files = new_matrix.protocol_settings(args.root, args.train, args.test, tasks)
+    headline = "emofsl_corpus" if "emofsl" in methods and "four_class" in tasks else "lr_corpus"
+    recipe = {
+        "base": f"{SHARED}/protocols/transfer.yaml",
+        "title": f"Transfer from {', '.join(args.train)} to {', '.join(args.test)}",
+        "features": features,
+        **settings,
+        **(
+            {"headline": {"row": headline}}
+            if headline.startswith("emofsl") or "logistic_regression" in methods
+            else {}
+        ),
+        "mini": {"features": ["fbank_no_cmvn"]},
+    }
+    with replacing_folder(folder, None) as part:
+        (part / "conf").mkdir(parents=True)
+        _dump(
+            part / "conf" / "recipe.yaml",
+            recipe,
+            "headline: the system that is read first; choose it before any test",
+        )
+        for name, content in label_files.items():
+            (part / "conf" / "labels").mkdir(exist_ok=True)
+            text = "class: the emotions that count as it, as in `happy: [happy, excited]`; the others are dropped"
+            _dump(part / "conf" / "labels" / f"{name}.yaml", content, text)
+        (part / "conf" / "runs.tsv").write_text(new_matrix.rows_table(args.root, methods, tasks))
+        _write_script(part)
+    print(f"wrote {folder}; look at its conf/, then type: egs/{args.name}/run.sh")
+
+
+def _write_script(folder: Path) -> None:
+    script = folder / "run.sh"
+    script.write_text(RUN_SH)
+    script.chmod(0o755)
 
 
 def _write(folder: Path, settings: dict[str, Any], methods: Sequence[str]) -> None:

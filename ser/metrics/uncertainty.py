@@ -14,6 +14,7 @@ summands, which makes intervals slightly too wide: `benchmarks/interval_coverage
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -124,6 +125,54 @@ def uar_difference(a: np.ndarray, b: np.ndarray, is_random: bool, paired: bool) 
         p=None if one_training else _p(value, se, df),
         detectable=se * (t + _quantile(df, 2 * POWER - 1)),
         se_speakers=float(np.sqrt(speakers.variance)),
+        se_repetitions=float(np.sqrt(_total(repetitions))),
+        one_training=one_training,
+    )
+
+
+class Cell(NamedTuple):
+    """One of several results whose mean is taken.
+
+    Attributes:
+        target: what was tested; cells of one target share its speakers, targets share none.
+        a: confusion counts, (K, D, S, C, C), K and D the same in all cells.
+        b: counts that are held against them, broadcast over seeds and draws; None for a UAR.
+    """
+
+    target: str
+    a: np.ndarray
+    b: np.ndarray | None = None
+
+
+def mean_estimate(cells: Sequence[Cell], is_random: bool) -> Estimate:
+    """Bound the plain mean over cells of mean UARs, or of paired differences of two.
+
+    Speakers of each target are one summand, seeds and draws those of the mean over cells.
+
+    Args:
+        cells: at least one.
+        is_random: whether another seed would give another model.
+    """
+    layouts = [_uars(c.a) - (0 if c.b is None else _uars(c.b)) for c in cells]
+    layout = np.mean(layouts, axis=0)  # (K, D)
+    value, one_training = float(layout.mean()), is_random and len(layout) == 1
+    left_out: dict[str, np.ndarray] = {}
+    for cell in cells:
+        own = _left_out(cell.a)
+        if own is None:
+            return Estimate(value, None, one_training=one_training)
+        other = 0 if cell.b is None else _left_out(cell.b)
+        left_out[cell.target] = left_out.get(cell.target, 0) + (own - other) / len(cells)
+    speakers = [_jackknife(of_target) for of_target in left_out.values()]
+    repetitions = repetition_terms(layout)
+    terms = [*speakers, *repetitions]
+    se, df, lowest = float(np.sqrt(_total(terms))), _df(terms), 0.0 if cells[0].b is None else -1.0
+    margin = _quantile(df) * se
+    return Estimate(
+        value,
+        Interval(max(lowest, value - margin), min(1.0, value + margin)),
+        p=None if cells[0].b is None or one_training else _p(value, se, df),
+        se_speakers=float(np.sqrt(_total(speakers))),
         se_repetitions=float(np.sqrt(_total(repetitions))),
         one_training=one_training,
     )

@@ -34,6 +34,9 @@ def _scored(record: dict[str, Any], with_tables: bool) -> Iterator[tuple[str, ..
         for row in table["rows"]:
             if "uar" in row and row["kind"] not in ("reference", "cited"):
                 yield (*condition, row["label"], row["feature"])
+    for matrix in record.get("matrices", []):
+        for row in matrix["rows"]:
+            yield (*([matrix["task"], str(row["shots"])] if with_tables else []), row["label"], row["feature"])
 
 
 def page_of(out: Path, new: dict[str, Any], exp: Path) -> tuple[Path, str | None]:

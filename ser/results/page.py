@@ -78,7 +78,9 @@ def read_page(recipe: Recipe) -> Page:
             classes = load(find("labels", protocol.label_maps[task], path.parent), LabelMap).classes
         else:
             classes = recipe.splits_of(task).classes
-        if task:
+        if protocol.is_matrix:
+            conditions = [Condition(task)]
+        elif task:
             tested = {
                 Condition.parse(key, task)
                 for row in recipe.rows
@@ -210,6 +212,8 @@ def head(recipe: Recipe, page: Page) -> dict[str, Any]:
 
     papers = [row.about.paper for row in recipe.rows if row.about.paper is not None]
     kind = "replication" if page.published else "open twin" if papers else "baseline"
+    if page.protocol.is_matrix:  # of many papers' methods, and of none of their tables
+        papers, kind = [], "matrix"
     corpora: dict[str, dict[str, Any]] = {}
     for name in page.protocol.corpora:
         corpora[name] = {"title": CORPORA[name].title if name in CORPORA else name}

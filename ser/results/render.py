@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ser.results import measures
+from ser.results import matrix_page, measures
 from ser.results.measures import (
     FEW,
     PAGE,
@@ -77,6 +77,8 @@ def markdown(record: Json) -> str:
         if len(tables) > 1 and not _is_of_shots(tables):  # the main results come first
             parts += [f"## {name}", "UAR [95 %].", overview(tables, bool(record["source"]))]
         parts += _of_task(record, name)
+    for matrix in record.get("matrices", []):
+        parts += _matrix(matrix, record)
     for table in record["tables"]:
         heading = str(condition_of(table))
         parts += [f"## {heading}", markdown_table(table, bool(record["source"]))]
@@ -92,6 +94,19 @@ def markdown(record: Json) -> str:
             told = "UAR [95 %]; rows without support sets have one value."
             parts += [f"## {name}", told, overview(tables, bool(record["source"]))]
     return "\n\n".join(parts) + "\n"
+
+
+def _matrix(matrix: Json, record: Json) -> list[str]:
+    """Lay out one matrix; its wide tables by direction are folded."""
+    parts = [f"## {matrix['task']}"]
+    for title, content in matrix_page.sections(matrix):
+        if isinstance(content, str):
+            parts.append(wrapped(content))
+        elif title.endswith("by direction"):
+            parts.append(_details(title, pipes(content, 1)))
+        else:
+            parts += [f"### {title}", pipes(content, 4 if title.startswith("Means") else 1)]
+    return [*parts, wrapped(paragraph(record["definitions"]["matrices"]))]
 
 
 def environment(found: Json) -> str:
@@ -209,11 +224,29 @@ def text(record: Json) -> str:
     """Write what stage 6 prints."""
     if record["environment"] is None:
         return f"{record['title']}: not run, needs {record['needs']}\n"
+    if record.get("matrices"):
+        return "".join(f"{stamp}\n" for stamp in record["stamps"]) + "\n".join(map(_matrix_text, record["matrices"]))
     tables = [
         f"{record['title']}: {condition_of(table)}\n{text_table(table, bool(record['source']))}\n"
         for table in record["tables"]
     ]
     return "".join(f"{stamp}\n" for stamp in record["stamps"]) + "\n".join(tables)
+
+
+def _matrix_text(matrix: Json) -> str:
+    """Write what stage 6 prints of a matrix: the means, without intervals of gains."""
+    parts = [matrix["task"], *filter(None, [matrix_page.headline(matrix)])]
+    for kind, words in matrix_page.KINDS.items():
+        rows = matrix_page.means(matrix, kind)
+        if len(rows) > 1 + len(matrix["holes"]):
+            widths = [
+                max(len(row[i]) for row in rows if not row[4].startswith("not run")) for i in range(len(rows[0]))
+            ]
+            parts += [
+                words,
+                *("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows),
+            ]
+    return "\n".join(parts) + "\n"
 
 
 def overview(tables: Sequence[Json], any_published: bool = False) -> str:

@@ -34,11 +34,14 @@ def record(recipe: Recipe, page: Page, made_from: str) -> Json:
         recipe, page: of what.
         made_from: fingerprint, see `ser.results.page.made_from`.
     """
+    about = {"format": FORMAT, "made_from": made_from, **head(recipe, page), "definitions": definitions()}
+    if page.protocol.is_matrix:
+        from ser.results.matrix import matrices
+
+        nothing = ("tables", "fits", "probes", "learning", "planes", "similarity", "latent")
+        return about | {"matrices": matrices(recipe, page)} | {name: [] for name in nothing}
     return {
-        "format": FORMAT,
-        "made_from": made_from,
-        **head(recipe, page),
-        "definitions": definitions(),
+        **about,
         "tables": _tables(recipe, page),
         "fits": _fits(recipe, page),
         "probes": probe_records(_probed(recipe, page)),

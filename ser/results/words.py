@@ -37,6 +37,26 @@ PROBES = (
 )  # fmt: skip
 """Of tables of domain probes."""
 
+MATRICES = (
+    ("direction", """from a source corpus to a target corpus. `others`: all corpora of the recipe but the target. All
+     systems of a target are tested on the same folds, support sets and utterances, whatever their source is."""),
+    ("UAR", """mean of the per-class recalls, all folds of a target scored together, mean over seeds and draws. Chance
+     and the majority class are at one over the number of classes."""),
+    ("mean", "the plain mean over directions."),
+    ("gain", """UAR minus that of the system named, which has seen nothing of the target, on the same utterances,
+     seeds and support sets."""),
+    ("intervals", """95 %, of speakers, seeds and support sets as random factors (delete-one-speaker jackknife within
+     each target, two-way layout of seeds and draws, Satterthwaite's degrees of freedom). Not corrected for the number
+     of directions. None where one speaker has all utterances of a class."""),
+    ("below", """in how many directions a system is below the one named: in brackets those whose interval excludes 0.
+     Support only: a logistic regression on the k shots, without a source. Shortcut: the same features of duration,
+     level and silence, trained on the shots for systems with shots, on the source for others."""),
+    ("target data", """what a system has seen of the target before it is tested: unlabelled-train is audio of its
+     training speakers, unlabelled-test that of the tested speakers themselves, k-shot its support set, labelled all
+     labels of its training speakers."""),
+)  # fmt: skip
+"""Of a matrix of sources and targets."""
+
 Definitions = Sequence[Sequence[str]]
 """Terms, "" for none, and what they mean."""
 
@@ -47,6 +67,7 @@ def definitions() -> dict[str, list[list[str]]]:
         "tables": [*definitions_of(measures.MEASURES), *_flat(NOTES)],
         "fits": definitions_of(measures.FIT_MEASURES),
         "probes": _flat(PROBES),
+        "matrices": _flat(MATRICES),
     }
 
 

@@ -12,7 +12,7 @@ from ser.config import Origin, build, read
 from ser.errors import ConfigError, unknown
 from ser.splits.protocols.base import Protocol
 
-RECIPE_KEYS = ("title", "features")
+RECIPE_KEYS = ("title", "features", "headline")
 """Keys of a recipe's file that are not its protocol's and decide no split (`ser.recipe.settings`)."""
 
 

@@ -1,0 +1,206 @@
+"""Decide the settings of a new transfer recipe: classes, folds and shots that suit corpora of one's own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ser.config import build, load, read
+from ser.data.data_dir import read_data_dir
+from ser.errors import ConfigError, DataError, ProtocolError, unknown
+from ser.recipe.rows import COLUMNS
+from ser.splits.labels import CorpusLabels, LabelMap
+from ser.splits.protocols.transfer import TransferProtocol
+from ser.system.files import read_json
+from ser.types import Utterance
+
+COMMON = "common"
+"""Task whose classes are the emotions that all corpora have."""
+
+TASKS = {"four_class": "four_class", "arousal": "binary_arousal", "valence": "binary_valence", COMMON: COMMON}
+"""Task -> label map."""
+
+REFERENCES = ("lr_source", "support_only", "in_domain", "shortcut_source", "shortcut")
+"""Rows that every matrix has, whatever its methods are."""
+
+TABLES = ("transfer.tsv", "transfer_emofsl.tsv")
+"""Of `conf/rows/`; the second is of four classes."""
+
+NO_CLASS = ("other", "unknown")
+
+Json = dict[str, Any]
+
+
+def protocol_settings(
+    root: Path, train: Sequence[str], test: Sequence[str], tasks: Sequence[str]
+) -> tuple[Json, dict[str, Json]]:
+    """Decide folds, shots and label maps.
+
+    Args:
+        root: of the repository.
+        train, test: as in a recipe.
+        tasks: keys of `TASKS`.
+
+    Returns:
+        What the recipe says beyond the shared protocol, and label map -> what its file has to hold.
+
+    Raises:
+        ConfigError: for settings that no protocol has.
+        DataError: for a corpus that is not prepared.
+        ProtocolError: for corpora that do not fit.
+    """
+    for task in tasks:
+        if task not in TASKS:
+            raise ConfigError(f"--tasks: {unknown(task, TASKS)}")
+    wanted = {task: TASKS[task] for task in tasks}
+    shared, _ = read(root / "conf" / "protocols" / "transfer.yaml")
+    values = shared | {"train": list(train), "test": list(test), "tasks": wanted}
+    values.pop("mini", None)
+    protocol = build(TransferProtocol, values, "new_recipe").with_own_folds()
+    corpora = {name: _read(root, name) for name in protocol.corpora}
+    labels, files = {}, {}
+    for task, name in wanted.items():
+        label_map, own = _common(corpora) if task == COMMON else _label_map(root, name, corpora)
+        labels[task] = {
+            utt: label
+            for corpus, utterances in corpora.items()
+            for utt, label in label_map.apply(corpus, utterances, _release(root, corpus)).items()
+        }
+        if own:
+            files[name] = own
+    folds, n_shots = {}, len(protocol.shots)
+    for target in test:
+        rule, n = _rule(protocol, target, corpora[target], labels)
+        folds |= {target: rule} if rule else {}
+        n_shots = min(n_shots, n)
+    recipe: Json = {"train": list(train), "test": list(test)}
+    recipe["tasks"] = {**({} if "four_class" in wanted else {"four_class": None}), **wanted}
+    recipe |= {"folds": folds} if folds else {}
+    recipe |= {"shots": protocol.shots[:n_shots]} if n_shots < len(protocol.shots) else {}
+    return recipe, files
+
+
+def _read(root: Path, name: str) -> list[Utterance]:
+    if not (root / "data" / name / "corpus.json").exists():
+        raise DataError(f"data/{name}: no data directory; python -m ser.bin.prepare_corpus makes it")
+    return read_data_dir(root / "data" / name)
+
+
+def _release(root: Path, name: str) -> str:
+    return read_json(root / "data" / name / "corpus.json")["release"]
+
+
+# ---- Classes --------------------------------------------------------------------------------------------------
+
+
+def _label_map(root: Path, name: str, corpora: Mapping[str, Sequence[Utterance]]) -> tuple[LabelMap, Json]:
+    """Extend a shared label map: an emotion of a new corpus belongs to the class that most known corpora give it."""
+    shared = load(root / "conf" / "labels" / f"{name}.yaml", LabelMap)
+    votes: dict[str, Counter[str]] = {}
+    for own in shared.corpora.values():
+        for class_name, emotions in own.map.items():
+            for emotion in emotions:
+                votes.setdefault(emotion, Counter())[class_name] += 1
+    class_of = {emotion: sorted(counted, key=lambda c: (-counted[c], c))[0] for emotion, counted in votes.items()}
+    new = {
+        corpus: _labels(corpus, utterances, class_of, shared.classes)
+        for corpus, utterances in corpora.items()
+        if corpus not in shared.corpora
+    }
+    content = {corpus: labels.model_dump(exclude_defaults=True) for corpus, labels in new.items()}
+    return LabelMap(classes=shared.classes, corpora={**shared.corpora, **new}), (
+        {"base": f"../../../../conf/labels/{name}.yaml", "corpora": content} if new else {}
+    )
+
+
+def _labels(
+    name: str, corpus: Sequence[Utterance], class_of: Mapping[str, str], classes: Sequence[str]
+) -> CorpusLabels:
+    found = Counter(u.emotion for u in corpus)
+    of_class = {c: sorted(emotion for emotion in found if class_of.get(emotion) == c) for c in classes}
+    if missing := [c for c, emotions in of_class.items() if not emotions]:
+        raise ProtocolError(
+            f"data/{name}: no utterance is '{missing[0]}'; found {', '.join(sorted(found))}; choose other --tasks: "
+            f"{', '.join(TASKS)}"
+        )
+    return CorpusLabels(
+        map=of_class,
+        drop=sorted(emotion for emotion in found if emotion not in class_of),
+        expected={c: sum(found[emotion] for emotion in emotions) for c, emotions in of_class.items()},
+    )
+
+
+def _common(corpora: Mapping[str, Sequence[Utterance]]) -> tuple[LabelMap, Json]:
+    """Make a label map of the emotions that all corpora have."""
+    found = {name: {u.emotion for u in own} for name, own in corpora.items()}
+    classes = sorted(set.intersection(*found.values()) - set(NO_CLASS))
+    if len(classes) < 2:
+        raise ProtocolError(f"--tasks common: {', '.join(corpora)} have {len(classes)} emotion(s) in common")
+    label_map = LabelMap(
+        classes=classes,
+        corpora={name: _labels(name, own, {c: c for c in classes}, classes) for name, own in corpora.items()},
+    )
+    return label_map, label_map.model_dump(exclude_defaults=True)
+
+
+# ---- Folds and shots ------------------------------------------------------------------------------------------
+
+
+def _rule(
+    protocol: TransferProtocol, target: str, utterances: Sequence[Utterance], labels: Mapping[str, Mapping[str, str]]
+) -> tuple[Json, int]:
+    """Choose folds of a target whose own file declares none, and how many of the shots every fold can give.
+
+    Raises:
+        ProtocolError: if no rule fits.
+    """
+    rules: list[Json] = [{"rule": "stratified_speakers", "folds": n} for n in (5, 4, 3, 2)]
+    if any(u.session for u in utterances):
+        rules.insert(0, {"rule": "sessions"})
+    failure: ProtocolError | None = None
+    for rule in [{}] if target in protocol.folds else rules:
+        for n in range(len(protocol.shots), 0, -1):
+            folds = {name: own.model_dump() for name, own in protocol.folds.items()} | (
+                {target: rule} if rule else {}
+            )
+            tried = TransferProtocol(
+                **protocol.model_dump() | {"folds": folds, "shots": protocol.shots[:n], "draws": 1}
+            )
+            try:
+                for of_task in labels.values():
+                    list(tried.target_folds(target, [u for u in utterances if u.utt_id in of_task], of_task))
+            except ProtocolError as error:
+                failure = failure or error
+            else:
+                return rule, n
+    raise failure
+
+
+# ---- Rows -----------------------------------------------------------------------------------------------------
+
+
+def known_methods(root: Path) -> list[str]:
+    """List the methods that the shared tables of a matrix have."""
+    return sorted({method for table in TABLES for _, method in _lines(root, table)})
+
+
+def rows_table(root: Path, methods: Sequence[str], tasks: Sequence[str]) -> str:
+    """Write a recipe's `runs.tsv`: the shared tables, or the rows of some methods beside the references."""
+    tables = TABLES if "four_class" in tasks else TABLES[:1]
+    if set(methods) >= set(known_methods(root)):
+        return "".join(f"base\t../../../conf/rows/{table}\n" for table in tables)
+    lines = ["\t".join([*COLUMNS, "tasks"])]
+    for table in tables:
+        for cells, method in _lines(root, table):
+            if method in methods or cells[0] in REFERENCES:
+                lines.append("\t".join([*cells, *["-"] * (len(COLUMNS) + 1 - len(cells))]))
+    return "\n".join(lines) + "\n"
+
+
+def _lines(root: Path, table: str) -> list[tuple[list[str], str]]:
+    """Read the rows of a shared table, with the name of each one's method."""
+    text = (root / "conf" / "rows" / table).read_text(encoding="utf-8")
+    rows = [line.split("\t") for line in text.splitlines()[1:] if line]
+    return [(cells, read(root / "conf" / "methods" / cells[1])[0]["method"]) for cells in rows]

@@ -1,0 +1,192 @@
+"""How a matrix of sources and targets looks: tables of text, for pages in Markdown, the terminal, LaTeX and CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ser.results.measures import percent, signed, span
+
+Json = Mapping[str, Any]
+Table = list[list[str]]
+"""Header and rows of cells."""
+
+KINDS = {
+    "pairs": "one corpus to another",
+    "others": "all others to each",
+    "joint": "several corpora to another",
+}
+"""Kinds of sources, in the order of a page."""
+
+HELD_AGAINST = {"support": "support only", "shortcut": "shortcut"}
+
+
+def name_of(row: Json) -> str:
+    """Name a system: label, feature, number of shots."""
+    return ", ".join([row["label"], row["feature"], *([f"{row['shots']} shots"] if row["shots"] else [])])
+
+
+def heading(matrix: Json) -> str:
+    """Say what was tested."""
+    tested = []
+    for name, about in matrix["targets"].items():
+        text = f"{name} {about['n_utterances']} utterances of {about['n_speakers']} speakers"
+        if about["one_class_speakers"]:
+            text += f", {about['one_class_speakers']} of them with one class only"
+        tested.append(text)
+    chance = percent(1 / len(matrix["classes"]))
+    return f"Classes: {', '.join(matrix['classes'])} (chance {chance}). Tested: {'; '.join(tested)}."
+
+
+def headline(matrix: Json) -> str | None:
+    """Say in a sentence how the system did that was named in advance."""
+    row = next((row for row in matrix["rows"] if row.get("headline")), None)
+    if row is None:
+        return None
+    sentences = []
+    for kind, mean in _means(row):
+        text = f"{KINDS[kind]}: mean UAR {_with_interval(mean)} over {mean['n']} directions"
+        if gain := mean.get("gain"):
+            text += f", {_difference(gain)} against {row['against']['gain']}"
+        below = [
+            f"{own['below']} against {row['against'][key]}"
+            for key in ("gain", *HELD_AGAINST)
+            if (own := mean.get(key))
+        ]
+        sentences.append(text + (f"; below: {', '.join(below)}" if below else ""))
+    return f"Named in advance, {name_of(row)}. {'. '.join(text[0].upper() + text[1:] for text in sentences)}."
+
+
+def heat_map(matrix: Json, row: Json) -> Table:
+    """Lay out the UARs of a system, sources by targets; of a corpus by itself stands the ceiling, in brackets."""
+    cells = {(cell["source"], cell["target"]): cell for cell in row["cells"]}
+    ceiling = _ceiling(matrix, row["feature"])
+    table = [["source \\ target", *matrix["targets"]]]
+    for source in dict.fromkeys((*matrix["sources"], *matrix["targets"])):
+        own = [
+            _with_interval(cells[source, target])
+            if (source, target) in cells
+            else f"({percent(ceiling.get(target))})"
+            if source == target and target in ceiling
+            else ""
+            for target in matrix["targets"]
+        ]
+        if any(own):
+            table.append([source, *own])
+    return table
+
+
+def _ceiling(matrix: Json, feature: str) -> dict[str, float]:
+    """Find the UAR of the system that is trained on a target's own labels."""
+    return {
+        cell["target"]: cell["uar"]
+        for row in matrix["rows"]
+        if row["feature"] == feature and "labelled" in row["target_data"]
+        for cell in row["cells"]
+    }
+
+
+def means(matrix: Json, kind: str) -> Table:
+    """Lay out the means over directions of every system, its gain, and how often it is below others."""
+    columns = ["gain", "against", "below", *(f"below {name}" for name in HELD_AGAINST.values())]
+    table = [["system", "feature", "shots", "target data", "UAR [95 %]", *columns]]
+    for row in matrix["rows"]:
+        if (mean := row["means"].get(kind)) is None:
+            continue
+        stamps = "".join(f" [{stamp}]" for stamp in row["stamps"])
+        gain = mean.get("gain")
+        table.append(
+            [
+                ("**{}**" if row.get("headline") else "{}").format(row["label"]) + stamps,
+                row["feature"],
+                str(row["shots"] or ""),
+                ", ".join(row["target_data"]) or "none",
+                _with_interval(mean),
+                _difference(gain) if gain else "",
+                row["against"].get("gain", "") if gain else "",
+                _below(gain),
+                *(_below(mean.get(key)) for key in HELD_AGAINST),
+            ]
+        )
+    for row in matrix["holes"]:
+        table.append([row["label"], row["feature"], "", "", f"not run: {row['hole']}", *[""] * len(columns)])
+    return table
+
+
+def directions(matrix: Json, what: str = "uar") -> Table:
+    """Lay out all systems by direction: `uar`, or a difference from what they are held against."""
+    names = [(source, target) for source in matrix["sources"] for target in matrix["targets"]]
+    known = {(cell["source"], cell["target"]) for row in matrix["rows"] for cell in row["cells"]}
+    names = [name for name in names if name in known]
+    table = [["system", *(f"{source} > {target}" for source, target in names)]]
+    for row in matrix["rows"]:
+        cells = {(cell["source"], cell["target"]): cell for cell in row["cells"]}
+        if what == "uar":
+            own = [_with_interval(cells[name]) if name in cells else "" for name in names]
+        else:
+            own = [_difference(cells[name][what]) if what in cells.get(name, {}) else "" for name in names]
+        if any(own):
+            table.append([name_of(row), *own])
+    return table
+
+
+def asymmetry(matrix: Json, row: Json) -> Table:
+    """Lay out UAR in both directions of each pair of corpora, which were tested on different speakers."""
+    uar = {(cell["source"], cell["target"]): cell["uar"] for cell in row["cells"]}
+    table = [["pair", "there", "back", "difference"]]
+    for (source, target), there in uar.items():
+        if source < target and (target, source) in uar:
+            back = uar[target, source]
+            table.append([f"{source} > {target}", percent(there), percent(back), signed(100 * (there - back))])
+    return table
+
+
+def tables(matrix: Json) -> dict[str, Table]:
+    """Give every table of a matrix by a name for its file."""
+    task = matrix["task"]
+    found = {f"{task}-means-{kind}": means(matrix, kind) for kind in KINDS if _has(matrix, kind)}
+    found |= {f"{task}-directions-{what}": directions(matrix, what) for what in ("uar", "gain", *HELD_AGAINST)}
+    for row in matrix["rows"]:
+        found[f"{task}-matrix-{name_of(row).replace(', ', '-').replace(' ', '_')}"] = heat_map(matrix, row)
+    return {name: table for name, table in found.items() if len(table) > 1}
+
+
+def _has(matrix: Json, kind: str) -> bool:
+    return any(kind in row["means"] for row in matrix["rows"])
+
+
+def _means(row: Json) -> list[tuple[str, Json]]:
+    return [(kind, row["means"][kind]) for kind in KINDS if kind in row["means"]]
+
+
+def _with_interval(found: Json) -> str:
+    return f"{percent(found['uar'])} [{span(found['interval'])}]" if found["interval"] else percent(found["uar"])
+
+
+def _difference(found: Json) -> str:
+    if not found["interval"]:
+        return signed(100 * found["difference"])
+    low, high = (signed(100 * bound) for bound in found["interval"])
+    return f"{signed(100 * found['difference'])} [{low}, {high}]"
+
+
+def _below(found: Json | None) -> str:
+    if not found:
+        return ""
+    surely = f" ({found['surely_below']})" if found["surely_below"] else ""
+    return f"{found['below']}{surely} of {found['n']}"
+
+
+def sections(matrix: Json) -> list[tuple[str, str | Sequence[str] | Table]]:
+    """List the headings of a matrix with what stands below each: a text, or a table."""
+    found: list[tuple[str, str | Table]] = [("", heading(matrix))]
+    row = next((row for row in matrix["rows"] if row.get("headline")), None)
+    if row is not None:
+        found += [("", headline(matrix) or ""), (f"{name_of(row)}: UAR by source and target", heat_map(matrix, row))]
+        if len(table := asymmetry(matrix, row)) > 1:
+            found.append((f"{name_of(row)}: both directions", table))
+    found += [(f"Means, {KINDS[kind]}", means(matrix, kind)) for kind in KINDS if _has(matrix, kind)]
+    found.append(("UAR by direction", directions(matrix)))
+    if len(table := directions(matrix, "gain")) > 1:
+        found.append(("Gain by direction", table))
+    return found
