@@ -105,21 +105,17 @@ def _matrix(args: argparse.Namespace, folder: Path) -> None:
         if method not in known:
             raise ConfigError(f"--methods: {unknown(method, known)}")
     features = args.features or ["byol_s"]
-    for feature in features:
+    for feature in (name for side_by_side in features for name in side_by_side.split("+")):
         find("features", feature, args.root / "egs" / "new")
     methods, tasks = args.methods or known, args.tasks or ["four_class"]
     settings, label_files = new_matrix.protocol_settings(args.root, args.train, args.test, tasks)
-    headline = "emofsl_corpus" if "emofsl" in methods and "four_class" in tasks else "lr_corpus"
+    table, headline = new_matrix.rows_of(args.root, methods, tasks)
     recipe = {
         "base": f"{SHARED}/protocols/transfer.yaml",
         "title": f"Transfer from {', '.join(args.train)} to {', '.join(args.test)}",
         "features": features,
         **settings,
-        **(
-            {"headline": {"row": headline}}
-            if headline.startswith("emofsl") or "logistic_regression" in methods
-            else {}
-        ),
+        "headline": {"row": headline},
         "mini": {"features": ["fbank_no_cmvn"]},
     }
     with replacing_folder(folder, None) as part:
@@ -133,7 +129,7 @@ def _matrix(args: argparse.Namespace, folder: Path) -> None:
             (part / "conf" / "labels").mkdir(exist_ok=True)
             text = "class: the emotions that count as it, as in `happy: [happy, excited]`; the others are dropped"
             _dump(part / "conf" / "labels" / f"{name}.yaml", content, text)
-        (part / "conf" / "runs.tsv").write_text(new_matrix.rows_table(args.root, methods, tasks))
+        (part / "conf" / "runs.tsv").write_text(table)
         _write_script(part)
     print(f"wrote {folder}; look at its conf/, then type: egs/{args.name}/run.sh")
 

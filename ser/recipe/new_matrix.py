@@ -25,6 +25,9 @@ TASKS = {"four_class": "four_class", "arousal": "binary_arousal", "valence": "bi
 REFERENCES = ("lr_source", "support_only", "in_domain", "shortcut_source", "shortcut")
 """Rows that every matrix has, whatever its methods are."""
 
+HEADLINES = ("emofsl_corpus", "lr_corpus", "svc_corpus", "lr_source")
+"""Rows that a new recipe names in advance: the first of these that it has."""
+
 TABLES = ("transfer.tsv", "transfer_emofsl.tsv")
 """Of `conf/rows/`; the second is of four classes."""
 
@@ -186,17 +189,25 @@ def known_methods(root: Path) -> list[str]:
     return sorted({method for table in TABLES for _, method in _lines(root, table)})
 
 
-def rows_table(root: Path, methods: Sequence[str], tasks: Sequence[str]) -> str:
-    """Write a recipe's `runs.tsv`: the shared tables, or the rows of some methods beside the references."""
+def rows_of(root: Path, methods: Sequence[str], tasks: Sequence[str]) -> tuple[str, str]:
+    """Write a recipe's `runs.tsv`: the shared tables, or the rows of some methods beside the references.
+
+    Returns:
+        The table, and the label of the row that is read first.
+    """
     tables = TABLES if "four_class" in tasks else TABLES[:1]
+    chosen = [
+        cells
+        for table in tables
+        for cells, method in _lines(root, table)
+        if method in methods or cells[0] in REFERENCES
+    ]
+    labels = {cells[0] for cells in chosen}
+    headline = next(label for label in HEADLINES if label in labels)
     if set(methods) >= set(known_methods(root)):
-        return "".join(f"base\t../../../conf/rows/{table}\n" for table in tables)
-    lines = ["\t".join([*COLUMNS, "tasks"])]
-    for table in tables:
-        for cells, method in _lines(root, table):
-            if method in methods or cells[0] in REFERENCES:
-                lines.append("\t".join([*cells, *["-"] * (len(COLUMNS) + 1 - len(cells))]))
-    return "\n".join(lines) + "\n"
+        return "".join(f"base\t../../../conf/rows/{table}\n" for table in tables), headline
+    lines = [[*COLUMNS, "tasks"], *([*cells, *["-"] * (len(COLUMNS) + 1 - len(cells))] for cells in chosen)]
+    return "".join("\t".join(cells) + "\n" for cells in lines), headline
 
 
 def _lines(root: Path, table: str) -> list[tuple[list[str], str]]:

@@ -61,9 +61,9 @@ class TransferProtocol(ShotsProtocol):
 
     @property
     def corpora(self) -> tuple[str, ...]:
-        """Corpora that the protocol needs."""
-        named = [name for source in self.train for name in source.split("+") if name != OTHERS]
-        return tuple(dict.fromkeys((*named, *self.test)))
+        """Corpora that the protocol needs, sorted."""
+        named = {name for source in self.train for name in source.split("+")} - {OTHERS}
+        return tuple(sorted(named.union(self.test)))
 
     @property
     def targets(self) -> list[str]:
