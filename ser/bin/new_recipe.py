@@ -63,7 +63,7 @@ def main(argv: Sequence[str]) -> None:
         return
     if args.target is None:
         raise ConfigError("name SOURCE and TARGET, or --train and --test; --help explains both")
-    _check_names(folder, args.source, args.target)
+    _check_names(folder, args.name, args.source, args.target)
     if args.source == args.target:
         raise ConfigError(f"SOURCE and TARGET are both '{args.source}'; a few-shot recipe needs two corpora")
     tables = {path.stem for path in (args.root / "conf" / "rows").glob("*.tsv")}
@@ -78,9 +78,9 @@ def main(argv: Sequence[str]) -> None:
     print(f"wrote {folder}; look at its conf/, then type: egs/{args.name}/run.sh")
 
 
-def _check_names(folder: Path, *corpora: str) -> None:
+def _check_names(folder: Path, *names: str) -> None:
     """Refuse names that no folder has, and a recipe that is there already."""
-    for name in (folder.name, *corpora):
+    for name in names:
         if not re.fullmatch(r"[A-Za-z0-9_]+", name):
             raise ConfigError(f"'{name}': a name of a recipe or corpus has only letters, digits and '_'")
     if os.path.lexists(folder):
@@ -99,7 +99,7 @@ def _matrix(args: argparse.Namespace, folder: Path) -> None:
         raise ConfigError(f"'{args.source}': a matrix has --train and --test instead of SOURCE and TARGET")
     if not args.train or not args.test:
         raise ConfigError("a matrix needs both --train and --test, as in --train emodb,others --test mine")
-    _check_names(folder, *(corpus for source in args.train for corpus in source.split("+")), *args.test)
+    _check_names(folder, args.name, *(corpus for source in args.train for corpus in source.split("+")), *args.test)
     known = new_matrix.known_methods(args.root)
     for method in args.methods or ():
         if method not in known:
