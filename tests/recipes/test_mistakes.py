@@ -94,7 +94,7 @@ def test_all_four_stand_on_one_page_each_with_its_stamp(classic):
 
 def test_nothing_enters_the_recipe_s_own_folders(classic):
     exp = classic[0] / "egs" / "emodb" / "exp_mini"
-    assert {path.name for path in exp.iterdir()} == {"splits", "mistakes", "MISTAKES.md"}
+    assert {path.name for path in exp.iterdir()} == {"splits", "mistakes", "MISTAKES.md", "MISTAKES.json"}
     assert {path.name for path in (exp / "splits").iterdir()} == {"four_class"}
 
 
@@ -250,6 +250,8 @@ def test_counts_are_those_of_stage_5(finished):
     """With several draws and folds, on real predictions of a recipe."""
     row = finished.exp / "emofsl-fbank_no_cmvn"
     scores, run = json.loads((row / "seed1" / "metrics.json").read_text()), compare.read_run(row)
-    assert set(run.tables) == set(scores["conditions"])
-    for name, of_condition in run.tables.items():
-        assert compare.counts_of(of_condition, run.classes).tolist() == scores["conditions"][name]["counts"]
+    assert {condition.shots for condition in run.tables} == {5, 10}
+    assert {condition.key for condition in run.tables} == set(scores["conditions"])
+    for condition, table in run.tables.items():
+        counts = scores["conditions"][condition.key]["counts"]
+        assert compare.counts_of(table, run.classes).tolist() == counts
