@@ -45,6 +45,7 @@ def test_every_recipe_with_a_run_sh_is_known_to_the_tests():
     assert {path.parent.name for path in (ROOT / "egs").glob("*/run.sh")} == {
         *OTHERS,
         RECIPE,
+        "transfer",
         *DIFL,
         *CONTINUOUS_METRIC,
         CLASSIC,
