@@ -19,6 +19,8 @@ setup(
         "torch>=2.14.1",  # torchaudio 2.11.1 accepts 2.11 too, but cannot be loaded before 2.13
         "torchaudio>=2.11.1",
         "s3prl>=0.4.18",
+        "transformers>=5.0",
+        "huggingface_hub>=1.0",
         "numpy>=1.26",
         "scipy>=1.15",
         "pandas>=2.2.3",

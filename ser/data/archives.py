@@ -7,6 +7,7 @@ evaluation. Not here: which utterances an archive holds and what it was made fro
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
@@ -38,6 +39,22 @@ def append(ark: BinaryIO, utt: str, array: np.ndarray) -> None:
     import kaldiio
 
     kaldiio.save_ark(ark, {utt: array})
+
+
+def read_record(path: Path, offset: int) -> np.ndarray:
+    """Read the vector or matrix of an archive that begins at a byte, as `feats.scp` of Kaldi tells it.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    import kaldiio
+
+    with open(path, "rb") as ark:
+        ark.seek(offset)
+        kind = ark.read(5)
+    if not re.match(rb"\0B(FV |FM |DV |DM |CM)", kind):
+        raise ValueError("no vector or matrix of Kaldi begins there")
+    return kaldiio.load_mat(f"{path}:{offset}")
 
 
 def read_archive(path: Path) -> Iterator[tuple[str, np.ndarray]]:

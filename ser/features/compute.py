@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from ser.data.audio import RATE_HZ, load_native, resampled
 from ser.data.data_dir import AudioPart
-from ser.errors import DataError
-from ser.features.config import EGEMAPS, SHORTCUT, FeatureConfig
+from ser.errors import ConfigError, DataError
+from ser.features.config import EGEMAPS, OWN, SHORTCUT, FeatureConfig
 from ser.features.egemaps import egemaps
 from ser.features.micro_batches import micro_batches
 from ser.system.devices import Device, keep_freed_memory
@@ -182,6 +182,8 @@ def feature_of(config: FeatureConfig, device: Device, samples: np.ndarray, rate_
         import numpy as np
 
         return np.concatenate([feature_of(part, device, samples, rate_hz) for part in parts.values()])
+    if config.upstream == OWN:
+        raise ConfigError(f"upstream '{OWN}' is read from {config.path}, and not computed from audio")
     if config.upstream == EGEMAPS:
         return egemaps(samples, rate_hz)
     at_16_khz = resampled(samples, rate_hz)
@@ -218,7 +220,7 @@ def _extractor(config: FeatureConfig, device: Device) -> Extractor:
 
     up_to = config.layer if isinstance(config.layer, int) else None
     upstream = encoders.load(
-        config.upstream, config.ckpt_file(), config.hop_ms, torch.device(device), config.precision, up_to
+        config.encoder, config.ckpt_file(), config.hop_ms, torch.device(device), config.precision, up_to
     )
     return lambda wavs: [
         pool(states, config.layer, config.pooling).cpu().numpy() for states in upstream.together(wavs)

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from ser.config import ConfigModel
 from ser.data.audio import RESAMPLER
 from ser.errors import ConfigError, DataError
+from ser.features import hub
 from ser.system.environment import pip_install
 from ser.system.files import fingerprint, hash_file
 
@@ -40,7 +41,10 @@ EGEMAPS = "egemaps"
 SHORTCUT = "shortcut"
 """Name of the upstream of duration, level and silence."""
 
-TRANSFORMERS = ("wav2vec2", "hubert", "wavlm", "data2vec")
+OWN = "own"
+"""Name of the upstream of features that were computed elsewhere."""
+
+TRANSFORMERS = ("wav2vec2", "hubert", "wavlm", "data2vec", "xlsr", "xls_r", hub.PREFIX)
 """Beginnings of the names of upstreams that are mostly matrix products."""
 
 
@@ -86,8 +90,9 @@ class FeatureConfig(ConfigModel):
     """A feature vector per utterance, or a sequence of frames (`conf/features/*.yaml`).
 
     Attributes:
-        upstream: s3prl's name, `byol_s` (512 dimensions, from a file), `shortcut`, `egemaps` or
-            `spectrogram_segments`.
+        upstream: s3prl's name, `hf:` and a name on the Hugging Face hub or a folder in its layout, `byol_s` (512
+            dimensions, from a file), `shortcut`, `egemaps`, `spectrogram_segments`, or `own`, computed elsewhere.
+        revision: commit, tag or branch of a name on the hub; `main` where missing, as it was when it was downloaded.
         ckpt: checkpoint file; `$NAME` stands for a line of `conf/db.sh`.
         layer: which hidden state, 0 the front end's output, or `last`; `all` puts the means of all one behind the
             other.
@@ -98,9 +103,11 @@ class FeatureConfig(ConfigModel):
         segments: for `spectrogram_segments`; its defaults where missing.
         parts: for `side_by_side`, name -> feature, in the order of their vectors; `ckpt` is then that of the part
             that has one.
+        path: for `own`, a folder with one for each corpus, see `ser.features.own`.
     """
 
     upstream: str
+    revision: str | None = Field(default=None, min_length=1)
     ckpt: str | None = Field(default=None, min_length=1)
     layer: int | Literal["last", "all"] = "last"
     pooling: Pooling = "mean"
@@ -108,6 +115,7 @@ class FeatureConfig(ConfigModel):
     hop_ms: int | None = Field(default=None, gt=0)
     segments: Segments | None = None
     parts: dict[str, FeatureConfig] | None = None
+    path: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
     def _settings_belong_to_the_upstream(self) -> FeatureConfig:
@@ -122,10 +130,24 @@ class FeatureConfig(ConfigModel):
                              "takes fp32 or bf16")  # fmt: skip
         if self.layer == "all" and self.pooling != "mean":
             raise ValueError(f"pooling: found '{self.pooling}'; layer 'all' takes only 'mean'")
-        if self.is_sequence and not self.is_network:
+        if self.is_sequence and self.upstream in (SHORTCUT, EGEMAPS):
             raise ValueError(f"pooling: 'none' is not for {self.upstream}, which is one vector")
         if not self.is_sequence and self.upstream == SPECTROGRAM:
             raise ValueError(f"pooling: found '{self.pooling}'; {SPECTROGRAM} takes only 'none'")
+        return self
+
+    @model_validator(mode="after")
+    def _files_belong_to_the_upstream(self) -> FeatureConfig:
+        if (self.path is None) == (self.upstream == OWN):
+            raise ValueError(f"path is for upstream '{OWN}', which needs it, not for {self.upstream}")
+        if self.upstream == OWN and (self.layer, self.precision) != ("last", "fp32"):
+            raise ValueError(f"layer and precision are not for {OWN}, whose numbers are there already")
+        if (self.is_hub or "emotion2vec" in self.upstream) and (problem := hub.problem(self.upstream, self.revision)):
+            raise ValueError(problem)
+        if self.is_hub and self.ckpt:
+            raise ValueError(f"ckpt is not for {self.upstream}; a folder is named as hf:FOLDER")
+        if self.revision and not self.is_hub:
+            raise ValueError(f"revision is only for hf:NAME, not for {self.upstream}")
         return self
 
     @property
@@ -138,7 +160,17 @@ class FeatureConfig(ConfigModel):
         """Whether it computes tensors; the others need no GPU, and do not wait for torch."""
         if self.parts is not None:
             return any(part.is_network for part in self.parts.values())
-        return self.upstream not in (SHORTCUT, EGEMAPS)
+        return self.upstream not in (SHORTCUT, EGEMAPS, OWN)
+
+    @property
+    def is_hub(self) -> bool:
+        """Whether it is a model of the Hugging Face hub or in its layout."""
+        return hub.is_hub(self.upstream)
+
+    @property
+    def encoder(self) -> str:
+        """Name by which `ser.features.encoders` loads it."""
+        return hub.joined(self.upstream, self.revision)
 
     @property
     def segment_settings(self) -> Segments | None:
@@ -160,11 +192,28 @@ class FeatureConfig(ConfigModel):
             raise ConfigError(f"ckpt: no file '{path}'; set {self.ckpt.lstrip('$')} to a checkpoint file")
         return path
 
+    def own_folder(self) -> Path:
+        """Find the folder of features that were computed elsewhere.
+
+        Raises:
+            ConfigError: if there is none.
+        """
+        folder = Path(os.path.expandvars(self.path or "")).expanduser()
+        if not folder.is_dir():
+            variable = (self.path or "").lstrip("$").partition("/")[0]
+            todo = f"set {variable} in conf/db.sh" if "$" in str(folder) else "name one with a folder for each corpus"
+            raise ConfigError(f"path: no folder '{folder}'; {todo}")
+        return folder
+
     def check_usable(self) -> None:
-        """Raise ConfigError for what this machine lacks: a checkpoint file, or openSMILE."""
+        """Raise ConfigError for what this machine lacks: a checkpoint file, a model's folder, or openSMILE."""
         self.ckpt_file()
         if self.upstream == EGEMAPS:
             opensmile_version()
+        if self.upstream == OWN:
+            self.own_folder()
+        if self.is_hub:
+            hub.check_usable(self.upstream, self.revision)
         for part in self.in_parts().values():
             part.check_usable()
 
@@ -192,11 +241,13 @@ class FeatureConfig(ConfigModel):
             return {"upstream": self.upstream, "parts": parts, "ckpt_hash": ckpt and hash_file(Path(ckpt))}
         segments = self.segment_settings
         return {
-            **self.model_dump(exclude={"ckpt", "segments", "parts"}),
+            **self.model_dump(exclude={"ckpt", "segments", "parts", "revision", "path"}),
             # left out where there are none, so that archives from before there were these keep their keys
             **({} if segments is None else {"segments": segments.model_dump()}),
             **({} if self.precision == "fp32" else {"rounding": ROUNDING}),
             **({"opensmile": opensmile_version()} if self.upstream == EGEMAPS else {}),
+            **({"path": self.path} if self.upstream == OWN else {}),
+            **(hub.identity(self.upstream, self.revision) if self.is_hub else {}),
             "ckpt_hash": ckpt and hash_file(Path(ckpt)),
             "front_end": FRONT_END,
             "resampler": RESAMPLER,
@@ -217,6 +268,8 @@ def side_by_side(parts: Mapping[str, FeatureConfig]) -> FeatureConfig:
     name = JOINED.join(parts)
     if sequences := [part for part, config in parts.items() if config.is_sequence]:
         raise ConfigError(f"feature {name}: {sequences[0]} is a sequence of frames; only vectors stand side by side")
+    if theirs := [part for part, config in parts.items() if config.upstream == OWN]:
+        raise ConfigError(f"feature {name}: {theirs[0]} is not computed here; join vectors in its files")
     files = {config.ckpt for config in parts.values()} - {None}
     if len(files) > 1:
         raise ConfigError(

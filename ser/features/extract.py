@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,8 +20,9 @@ from ser.data.archives import append, read_archive, whole_records
 from ser.data.data_dir import read_audio_parts
 from ser.data.maps import read_map, write_map
 from ser.errors import DataError
+from ser.features import own
 from ser.features.compute import Mapped, Part, step_of, workers
-from ser.features.config import FeatureConfig, made_from_audio
+from ser.features.config import OWN, FeatureConfig, made_from_audio
 from ser.system.devices import Device, device_of, fast_precision
 from ser.system.files import alone, changed_files, hash_file, naming, read_json, remove, write_json, write_text
 from ser.system.progress import progress
@@ -46,7 +47,8 @@ def up_to_date(config: FeatureConfig, data_dir: Path, dump_dir: Path) -> bool:
 
 
 def _made_from(config: FeatureConfig, data_dir: Path) -> dict[str, Any]:
-    return {"feature": config.identity(), "audio": made_from_audio(data_dir)}
+    files = {"files": own.state(config, data_dir.name)} if config.upstream == OWN else {}
+    return {"feature": config.identity(), "audio": made_from_audio(data_dir), **files}
 
 
 Feature = tuple[str, FeatureConfig]
@@ -111,6 +113,7 @@ def extract(jobs: Sequence[Job], dump_root: Path, nj: int, device: Device) -> No
             if data_dir not in parts_of:
                 parts_of = {data_dir: list(read_audio_parts(data_dir).items())}
             parts = parts_of[data_dir]
+            is_own = config.upstream == OWN
             names = archive_names(len(parts))
             if number > len(names):
                 raise DataError(f"{data_dir}: has changed since stage 3 listed its archives; run stage 3 again")
@@ -123,12 +126,23 @@ def extract(jobs: Sequence[Job], dump_root: Path, nj: int, device: Device) -> No
                     if (step := step_of(config, device)) > 1:
                         begun["batches_of"] = step  # not gone on with on a CPU, whose digits are others
                     share = parts[(number - 1) * PER_ARCHIVE : number * PER_ARCHIVE]
-                    _write_archive(fitting, begun, share, ark, mapped, step)
+                    _write_archive(fitting, begun, share, ark, _own(data_dir, parts) if is_own else mapped, step)
             with alone(dump):
                 if up_to_date(config, data_dir, dump) or _finish(config, begun, parts, dump):
                     print(f"wrote {dump}")
                 else:
                     print(f"wrote {ark}; other archives are missing")
+
+
+def _own(data_dir: Path, parts: Sequence[Part]) -> Mapped:
+    """Read features that were computed elsewhere in place of computing them; say which ids are not asked for."""
+
+    def read(config: FeatureConfig, items: Sequence[Part]) -> Iterator[np.ndarray]:
+        if note := own.surplus(config, data_dir.name, [utt for utt, _ in parts]):
+            print(note)
+        return own.read(config, data_dir.name, [utt for utt, _ in items])
+
+    return read
 
 
 def archive_names(n_utts: int) -> list[str]:

@@ -368,5 +368,5 @@ def vectors(method: ModuleType, config: ConfigModel, data: RunData, split: Split
     from ser.features.encoders import load_trainable
     from ser.training.frames import FrontEndFrames
 
-    frames = FrontEndFrames(load_trainable(data.encoder.upstream, data.encoder.ckpt_file()), data.audio, max_bytes=0)
+    frames = FrontEndFrames(load_trainable(data.encoder.encoder, data.encoder.ckpt_file()), data.audio, max_bytes=0)
     return np.stack([frames.of(utt, None).float().mean(0).numpy() for utt in utts])

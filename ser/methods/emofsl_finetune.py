@@ -144,7 +144,7 @@ class Network(nn.Module):
 
 def _trainer(fabric: Fabric, config: Config, data: RunData, seed: int, shared: bool) -> Trainer:
     encoder = load_trainable(
-        data.encoder.upstream, data.encoder.ckpt_file(), config.encoder.dropout, config.encoder.layerdrop
+        data.encoder.encoder, data.encoder.ckpt_file(), config.encoder.dropout, config.encoder.layerdrop
     )
     model = fabric.to_device(Network(encoder, config.model, len(data.classes), seed_of("init", seed)))
     return Trainer(fabric, model, FrontEndFrames(encoder, data.audio), config.micro_batch_seconds, shared)

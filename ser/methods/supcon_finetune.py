@@ -144,7 +144,7 @@ class AudioBase:
     def encoder(self, labelled: Mapping[str, str]) -> TransformerEncoder:
         """Load the pretrained upstream; the front end's frames are kept for all encoders, as none changes it."""
         c, upstream = self.config.encoder, self.data.encoder
-        encoder = load_trainable(upstream.upstream, upstream.ckpt_file(), c.dropout, c.layerdrop)
+        encoder = load_trainable(upstream.encoder, upstream.ckpt_file(), c.dropout, c.layerdrop)
         encoder.checkpointing = c.checkpointing
         if c.tuning == "lora":
             add_lora(encoder.encoder, **c.lora.model_dump(), seed=seed_of("lora", self.seed))

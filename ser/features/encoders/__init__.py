@@ -9,12 +9,12 @@ from __future__ import annotations
 import torch
 
 from ser.errors import ConfigError
-from ser.features.encoders import byol_s, s3prl
+from ser.features.encoders import byol_s, huggingface, s3prl
 from ser.features.encoders.base import Backend, Upstream
 from ser.features.encoders.transformer import TransformerEncoder
 from ser.system.devices import Precision
 
-BACKENDS: tuple[Backend, ...] = (byol_s, s3prl)
+BACKENDS: tuple[Backend, ...] = (byol_s, huggingface, s3prl)
 """The first that takes a name loads it; s3prl takes every name that is left."""
 
 
@@ -37,7 +37,8 @@ def load(
     utterance; others compute under autocast. On a GPU these models take several utterances together.
 
     Args:
-        name: s3prl's name (`wavlm_base_plus`, `hubert_local`, ...) or `byol_s`.
+        name: s3prl's name (`wavlm_base_plus`, `hubert_local`, ...), `hf:NAME`, `hf:NAME@REVISION`, `hf:FOLDER` or
+            `byol_s`.
         ckpt: checkpoint file, for names that end in `_local` and for `byol_s`.
         hop_ms: hop between windows, for `byol_s` alone.
         device: where it computes.
@@ -56,7 +57,8 @@ def load_trainable(
     """Load an upstream whose transformer is to be trained.
 
     Args:
-        name: s3prl's name of a wav2vec 2.0, HuBERT, WavLM or data2vec model, or one that is built like them.
+        name: of a wav2vec 2.0, HuBERT, WavLM or data2vec model, or one that is built like them: s3prl's, or `hf:` as
+            in `load`.
         ckpt: checkpoint file, for names that end in `_local`.
         dropout: of the transformer, wherever it has one; None keeps the checkpoint's own.
         layerdrop: chance that a layer is left out while training.

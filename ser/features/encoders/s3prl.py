@@ -32,6 +32,9 @@ _FAMILIES = {
     "wav2vec2": "wav2vec2", "hubert": "hubert", "wavlm": "wavlm", "data2vec": "data2vec",
 }  # fmt: skip
 
+NEED_ARGUMENTS = ("_custom", "_url")
+"""Ends of the names of s3prl's functions that take a folder or an address."""
+
 _KNOWN_LAYERS = ("s3prl.upstream.wav2vec2.wav2vec2_model", "s3prl.upstream.wavlm.WavLM")
 
 
@@ -140,19 +143,31 @@ def _from_hub(entry: Callable[..., nn.Module], name: str) -> nn.Module:
 
 def _entry(name: str) -> Callable[..., nn.Module]:
     """Find s3prl's function for a name, without importing all of s3prl if its family is known."""
+    if name.endswith(NEED_ARGUMENTS):
+        raise ConfigError(
+            f"upstream: '{name}' of s3prl takes arguments that no feature has; name a model of the Hugging Face hub "
+            "as 'hf:OWNER/NAME', its folder as 'hf:FOLDER', and a checkpoint file as 'ckpt' of a '..._local' upstream"
+        )
     for prefix, family in _FAMILIES.items():
         if name.startswith(prefix):
             module = upstream_module(f"{family}.hubconf")
             if hasattr(module, name):
                 return getattr(module, name)
+    known = names()
+    if name not in known:
+        near = difflib.get_close_matches(name, [*known, "byol_s", "egemaps", "shortcut"], n=5)
+        hint = f"near are {', '.join(near)}" if near else f"known are byol_s, shortcut and {len(known)} of s3prl.hub"
+        raise ConfigError(f"upstream: unknown '{name}'; {hint}; utils/list_upstreams.sh lists all")
+    return known[name]
+
+
+def names() -> dict[str, Callable[..., nn.Module]]:
+    """List s3prl's upstreams that a feature can name, and what builds each; this imports all of s3prl."""
+    restore_torchaudio_names()
     from s3prl import hub
 
-    names = [n for n in hub.options() if n == n.lower() and inspect.isfunction(getattr(hub, n))]
-    if name not in names:
-        near = difflib.get_close_matches(name, [*names, "byol_s", "shortcut"], n=5)
-        hint = f"near are {', '.join(near)}" if near else f"known are byol_s, shortcut and {len(names)} of s3prl.hub"
-        raise ConfigError(f"upstream: unknown '{name}'; {hint}")
-    return getattr(hub, name)
+    found = {name: getattr(hub, name) for name in hub.options() if not name.endswith(NEED_ARGUMENTS)}
+    return {name: entry for name, entry in found.items() if name == name.lower() and inspect.isfunction(entry)}
 
 
 def _frames(expert: nn.Module, device: torch.device) -> Frames:

@@ -130,6 +130,12 @@ def test_an_unknown_name_gives_the_nearest_match(name, nearest):
         load(name)
 
 
+@pytest.mark.parametrize("name", ["hf_wav2vec2_custom", "wav2vec2_custom", "hubert_url"])
+def test_names_that_need_arguments_lead_to_those_that_do_not(name):
+    with pytest.raises(ConfigError, match=f"'{name}' of s3prl takes arguments .* 'hf:OWNER/NAME', its folder as"):
+        load(name)
+
+
 @pytest.mark.parametrize("name", WRITERS)
 @pytest.mark.parametrize("ckpt", [None, "nowhere.pt"])
 def test_a_missing_checkpoint_is_named(name, ckpt):
