@@ -11,12 +11,16 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 
 import ser
+from ser.data import audio
 from ser.errors import ConfigError
 from ser.features import encoders
+from ser.features.config import FeatureConfig
 from ser.features.encoders import converted, huggingface
 from ser.features.encoders.transformer import TransformerUpstream
+from ser.features.extract import read_features
 from tests.fakes import hub
 from tests.fakes.checkpoints import DIM, N_LAYERS, WRITERS
+from tests.features.data_dir import extract, write_corpus
 from tests.features.encoders.tiny import CPU, noise
 
 pytestmark = [
@@ -113,6 +117,20 @@ def test_whispers_windows_follow_one_another(folders):
     upstream, wav = load(folders["whisper"]), noise(40_000)
     windows = [upstream(part) for part in wav.split(16_000 * hub.WINDOW_SECONDS)]
     torch.testing.assert_close(upstream(wav), torch.cat(windows, dim=1), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["wavlm", "w2v_bert", "whisper"])
+def test_a_folder_goes_through_stage_3(name, folders, tmp_path, monkeypatch):
+    """Also if it is named by a variable; its vectors are the means over its own frames."""
+    monkeypatch.setenv("MODEL", str(folders[name]))
+    data_dir, wavs = write_corpus(tmp_path, 3, 9000)
+    config = FeatureConfig(upstream="hf:$MODEL", layer=1, pooling="mean+std")
+    utts, found = read_features(extract(data_dir, tmp_path / "dump", config))
+    upstream = load(folders[name])
+    for utt, vector in zip(utts, found, strict=True):
+        frames = upstream(audio.load(wavs[utt]))[1]
+        expected = torch.cat([frames.mean(0), frames.std(0, correction=0)])
+        torch.testing.assert_close(torch.from_numpy(vector), expected, rtol=1e-4, atol=1e-5)
 
 
 # ---- The same weights in both libraries -----------------------------------------------------------------------
