@@ -175,7 +175,7 @@ def _rule(
                 for of_task in labels.values():
                     list(tried.target_folds(target, [u for u in utterances if u.utt_id in of_task], of_task))
             except ProtocolError as error:
-                failure = failure or error
+                failure = error  # the last rule has the largest folds to draw from
             else:
                 return rule, n
     raise failure

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ser.results.matrix_page import heat_map, name_of
 from ser.results.measures import percent
 from ser.results.record import condition_of
 from ser.system.files import replacing
@@ -58,6 +59,11 @@ def draw(record: Json, folder: Path) -> None:
         panels = {model["label"]: model["corpora"] for model in record["latent"] if model["task"] == task}
         title = f"{record['title']}\n{task}: latent plane of fold 1, one seed"
         latent_figure(folder / f"latent-{task or 'plane'}.png", panels, title)
+    for matrix in record.get("matrices", []):
+        for row in matrix["rows"]:
+            if row.get("headline"):
+                place = folder / f"matrix-{matrix['task']}.png"
+                heat_map_figure(place, matrix, row, f"{record['title']}\n{matrix['task']}: {name_of(row)}, UAR in %")
     for feature, found in curves(record).items():
         uar_by_shots_figure(folder / f"uar-by-shots-{feature}.png", found, f"{record['title']}\n{feature}")
 
@@ -140,6 +146,40 @@ def confusion_figure(path: Path, shares: np.ndarray, classes: Sequence[str], tit
         for j, share in enumerate(row):
             axes.text(j + 0.5, i + 0.5, f"{100 * share:.2f}", ha="center", va="center",
                       color="white" if share > dark else "0.15")  # fmt: skip
+    _write(figure, path)
+
+
+def heat_map_figure(path: Path, matrix: Json, row: Json, title: str) -> None:
+    """Draw a system's UAR by source and target, colored from chance to the best; the ceiling of a target by itself is
+    in brackets.
+
+    Args:
+        path: PNG file.
+        matrix: of RESULTS.json.
+        row: one of its systems.
+        title: above the matrix.
+    """
+    header, *lines = heat_map(matrix, row)
+    targets, sources = header[1:], [line[0] for line in lines]
+    uar = {(cell["source"], cell["target"]): cell["uar"] for cell in row["cells"]}
+    values = np.array([[uar.get((source, target), np.nan) for target in targets] for source in sources])
+    figure = _figure(1.6 + 1.1 * len(targets), 1.1 + 0.55 * len(sources))
+    axes = figure.add_subplot()
+    lowest, highest = 1 / len(matrix["classes"]), max(np.nanmax(values), 1 / len(matrix["classes"]) + 0.1)
+    axes.pcolormesh(np.ma.masked_invalid(values), cmap="Blues", vmin=lowest, vmax=highest, edgecolor="white")
+    axes.invert_yaxis()
+    axes.set_xticks(np.arange(len(targets)) + 0.5, targets)
+    axes.set_yticks(np.arange(len(sources)) + 0.5, sources)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("target")
+    axes.set_ylabel("source")
+    axes.set_title(title, fontsize=9)
+    for i, line in enumerate(lines):
+        for j, text in enumerate(line[1:]):
+            is_dark = values[i, j] > lowest + 0.6 * (highest - lowest)
+            axes.text(j + 0.5, i + 0.5, text.replace(" [", "\n["), ha="center", va="center", fontsize=8,
+                      color="white" if is_dark else "0.15")  # fmt: skip
     _write(figure, path)
 
 

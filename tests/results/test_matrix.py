@@ -174,3 +174,14 @@ def test_tables_say_what_is_missing_and_who_has_one_class():
     names = matrix_page.tables(found)
     assert "arousal-means-pairs" in names and "arousal-directions-gain" in names
     assert names["arousal-directions-support"][0] == ["system", "a > b", "b > a"]
+
+
+def test_a_figure_has_the_numbers_of_the_table(tmp_path):
+    from ser.results.figures import draw
+
+    nothing = {name: [] for name in ("fits", "tables", "planes", "similarity", "latent")}
+    draw(nothing | {"title": "T", "matrices": [matrix()]}, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["matrix-arousal.png"]
+    first = (tmp_path / "matrix-arousal.png").read_bytes()
+    draw(nothing | {"title": "T", "matrices": [matrix()]}, tmp_path)
+    assert (tmp_path / "matrix-arousal.png").read_bytes() == first

@@ -1,0 +1,43 @@
+"""The matrix on miniature corpora, from raw audio to the page; a pair has the predictions of its few-shot recipe."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import yaml
+
+ROWS = ("source_only", "btl", "lr_source", "lr_corpus", "svc_corpus", "support_only", "in_domain", "shortcut_source",
+        "shortcut")  # fmt: skip
+
+
+def test_a_pair_of_the_matrix_is_its_few_shot_recipe(finished, own):
+    conf = own.root / "egs" / "transfer" / "conf"
+    lines = (own.root / "conf" / "rows" / "transfer.tsv").read_text().splitlines()
+    kept = [line for line in lines if line.split("\t")[0] in ("row", *ROWS)]
+    assert len(kept) == 1 + len(ROWS)
+    (conf / "runs.tsv").write_text("\n".join(kept) + "\n")
+    recipe = yaml.safe_load((conf / "recipe.yaml").read_text())
+    (conf / "recipe.yaml").write_text(yaml.safe_dump(recipe | {"headline": {"row": "btl"}}))
+    page = own.page("transfer")
+    exp = own.root / "egs" / "transfer" / "exp_mini"
+    for row in ("source_only", "btl", "support_only", "in_domain"):
+        found, expected = (
+            pd.read_csv(folder / f"{row}-fbank_no_cmvn" / "seed1" / "predictions.tsv", sep="\t")
+            for folder in (exp / "four_class", finished.exp)
+        )
+        found = found[found["split"].str.startswith("ravdess-emodb.")]
+        found = found.assign(split=found["split"].str.partition(".")[2]).reset_index(drop=True)
+        expected = expected[(expected["shots"].isin([0, 5])) & (expected["draw"] <= 1)].reset_index(drop=True)
+        pd.testing.assert_frame_equal(found, expected, rtol=1e-4)
+    (matrix,) = json.loads((exp / "RESULTS.json").read_text())["matrices"]
+    assert [(row["label"], row["shots"]) for row in matrix["rows"] if row.get("headline")] == [("btl", 5)]
+    assert {(cell["source"], cell["target"]) for row in matrix["rows"] for cell in row["cells"]} == {
+        ("ravdess", "emodb"), ("urdu", "emodb"), ("urdu", "ravdess"),
+    }  # fmt: skip
+    assert "Named in advance, btl, fbank_no_cmvn, 5 shots." in page
+    assert "of them with one class only" in page or "speakers;" in page
+    assert (exp / "figures" / "matrix-four_class.png").exists()
+    assert not list(exp.rglob("model.json"))  # a matrix has many models, and no folder for the use of one
+    again = own.run("--nj", "1", script=own.root / "egs" / "transfer" / "run.sh")
+    assert again.returncode == 0 and "results: up to date" in (exp / "log" / "results.log").read_text()
