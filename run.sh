@@ -5,6 +5,7 @@
 #        egs/<recipe>/run.sh [options]   one recipe on real corpora
 #        ./run.sh --report [--mini true] egs/RESULTS.md and egs/report.html: the results of all recipes
 #        ./run.sh --render [--mini true] the same, after every recipe's RESULTS.md and MISTAKES.md; no corpora needed
+#        ./run.sh --render latex|csv [--mini true] every table of every recipe as a file in its exp/tables/
 #
 # options:
 #   --stage N|NAME        first stage: 1 data_prep, 2 splits, 3 features, 4 train, 5 score, 6 results
@@ -36,6 +37,7 @@ if [ "${1:-}" = --arm ]; then arm=$2 && shift 2; fi # by this script, for a simu
 help_from="$root/run.sh"
 report="" arguments=()
 for argument in "$@"; do
+  case $report:$argument in render:latex | render:csv) report=$argument && continue ;; esac
   case $argument in --report | --render) report=${argument#--} options=mini ;; *) arguments+=("$argument") ;; esac
 done
 if [ ${#arguments[@]} -gt 0 ]; then parse_options "${arguments[@]}"; fi

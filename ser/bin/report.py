@@ -1,10 +1,11 @@
 """Lay the results of all recipes side by side, and render their pages anew.
 
-usage: python -m ser.bin.report EGS_DIR [--mini true] [--pages render]
+usage: python -m ser.bin.report EGS_DIR [--mini true] [--pages render|latex|csv]
 
 Reads the RESULTS.json of every recipe; writes EGS_DIR/RESULTS.md and EGS_DIR/report.html, and for miniature corpora
 EGS_DIR/report_mini.md and EGS_DIR/report_mini.html. --pages render first renders each recipe's RESULTS.md, and its
 MISTAKES.md from MISTAKES.json. Needs no corpora.
+--pages latex and csv write the tables of each recipe into its exp/tables/ instead.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ser.mistakes import render as mistakes
 from ser.report.collect import find_results, systems_of
 from ser.report.markdown import EMPTY, markdown
 from ser.report.page import page
+from ser.results.export import SUFFIX, Format, write_tables
 from ser.results.render import write_page
 from ser.system.files import holding, is_generated, write_text
 
@@ -29,9 +31,12 @@ def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("egs", type=Path)
     parser.add_argument("--mini", choices=("true", "false"), default="false")
-    parser.add_argument("--pages", choices=("report", "render"), default="report")
+    parser.add_argument("--pages", choices=("report", "render", "latex", "csv"), default="report")
     args = parser.parse_args(argv)
     mini = args.mini == "true"
+    if args.pages in SUFFIX:
+        export_recipes(args.egs, mini, args.pages)
+        return
     if args.pages == "render":
         render_recipes(args.egs, mini)
     found = find_results(args.egs, mini)
@@ -47,6 +52,14 @@ def main(argv: Sequence[str]) -> None:
     if old:
         print(f"left out, because RESULTS.json is missing (run stage 6 again): {old}")
     print(f"{sum(bool(recipe.record) for recipe in found)} recipes, {len(systems)} systems: wrote {text} and {html}")
+
+
+def export_recipes(egs: Path, mini: bool, form: Format) -> None:
+    """Write the tables of every recipe below its exp/."""
+    for recipe in find_results(egs, mini):
+        if recipe.record:
+            folder = egs / recipe.name / ("exp_mini" if mini else "exp") / "tables"
+            print(f"wrote {len(write_tables(recipe.record, folder, form))} tables into {folder}")
 
 
 def render_recipes(egs: Path, mini: bool) -> None:

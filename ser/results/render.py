@@ -203,6 +203,11 @@ def _columns(table: Json, where: str, any_published: bool, names: Sequence[str] 
     return [filled, *([row[name] for name in filled] for row in rows)]
 
 
+def page_rows(table: Json, any_published: bool = False) -> list[list[str]]:
+    """Print the columns of a page's table, names first."""
+    return _columns(table, PAGE, any_published)
+
+
 def markdown_table(table: Json, any_published: bool = False) -> str:
     """Lay out a pipe table; without any score, only the columns that can be filled."""
     any_scores = any("uar" in row for row in table["rows"])
