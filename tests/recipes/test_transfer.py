@@ -7,7 +7,7 @@ import json
 import pandas as pd
 import yaml
 
-ROWS = ("source_only", "btl", "lr_source", "lr_corpus", "svc_corpus", "support_only", "in_domain", "shortcut_source",
+ROWS = ("source_only", "btl", "lr_source", "lr_corpus", "svc_source", "support_only", "in_domain", "shortcut_source",
         "shortcut")  # fmt: skip
 
 
