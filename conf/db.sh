@@ -10,6 +10,17 @@ CAFE=${CAFE:-}             # https://zenodo.org/record/1478765, CC BY-NC-SA 4.0
 URDU=${URDU:-}             # https://github.com/siddiquelatif/URDU-Dataset, research use
 AESDD=${AESDD:-}           # http://m3c.web.auth.gr/research/aesdd-speech-emotion-recognition/
 CASIA=${CASIA:-}           # ChineseLDC; the free subset of 1,200 files
+ASED=${ASED:-}             # https://github.com/Ethio2021/ASED_V1
+CREMA_D=${CREMA_D:-}       # https://github.com/CheyneyComputerScience/CREMA-D, Git LFS
+EMOVO=${EMOVO:-}           # http://voice.fub.it/activities/corpora/emovo/index.html
+ESD=${ESD:-}               # https://hltsingapore.github.io/ESD/, request
+JL_CORPUS=${JL_CORPUS:-}   # https://www.kaggle.com/datasets/tli725/jl-corpus
+MELD=${MELD:-}             # https://github.com/declare-lab/MELD
+NEMO=${NEMO:-}             # https://github.com/amu-cai/nEMO, CC BY-NC-SA 4.0
+SHEMO=${SHEMO:-}           # https://github.com/pariajm/sharif-emotional-speech-database
+SUBESCO=${SUBESCO:-}       # https://zenodo.org/records/4526477, CC BY 4.0
+TESS=${TESS:-}             # https://tspace.library.utoronto.ca/handle/1807/24487
+TUREV_DB=${TUREV_DB:-}     # https://github.com/Xeonen/TurEV-DB, CC BY-NC-ND 4.0
 
 # Folder of the ratings of Das et al. 2022 (EMO_DB.csv and others), if they are not next to the releases:
 # utils/download_corpus.sh das2022 DIR

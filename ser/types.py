@@ -41,7 +41,8 @@ class Utterance:
     arousal: float | None = None
     valence: float | None = None
     dominance: float | None = None
-    emotion_acted: str | None = None
+    emotion_acted: str | None = None  # where `emotion` is what listeners heard
+    emotion_rated: str | None = None  # what listeners heard, where `emotion` is what was acted
     start: float | None = None  # seconds into the file, for a segment of it
     end: float | None = None
 

@@ -7,10 +7,11 @@ full release holds. Finding the release, checking its audio, counting and writin
 from __future__ import annotations
 
 import dataclasses
+import filecmp
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +85,12 @@ class Corpus:
         counts: canonical emotion -> utterances in the full release.
         parse: release folder, absolute -> the content of its names and label files; `wav` is a path below it.
         folds: how it is parted where a protocol does not say otherwise.
+        languages: ISO 639-1 codes of its utterances.
+        n_speakers: in the full release.
+        kind: acted, natural or what it is otherwise.
         version: of the parser; raise it when the same release would give other files.
         source: how to get it; None where only the page says so.
+        aiff_inside: whether files named `.wav` may be AIFF, as the release has them.
         miniature: a small release of synthetic speech in the same layout, for trying recipes.
     """
 
@@ -97,9 +102,13 @@ class Corpus:
     counts: Mapping[str, int]
     parse: Callable[[Path], Parsed]
     folds: Folds | None = None
+    languages: tuple[str, ...] = ()
+    n_speakers: int = 0
+    kind: str = ""
     version: int = 1
     source: Archive | Form | None = None
     miniature: Miniature | None = None
+    aiff_inside: bool = False
 
     @property
     def variable(self) -> str:
@@ -128,6 +137,29 @@ def match_name(pattern: re.Pattern[str], path: Path, release: Path, example: str
         f"{path.relative_to(release)}: name does not follow the release's grammar (as in '{example}'); "
         "remove the file or restore its name"
     )
+
+
+def without_copies(utterances: Iterable[Utterance], root: Path) -> Parsed:
+    """Keep one file of each utterance, the one closest to the root; copies of it are left out.
+
+    Args:
+        utterances: those of all files.
+        root: the release.
+
+    Raises:
+        DataError: for two different files of one utterance.
+    """
+    kept: dict[str, Utterance] = {}
+    dropped: dict[str, str] = {}
+    for utterance in sorted(utterances, key=lambda u: (len(Path(u.wav).parts), u.wav)):
+        first = kept.setdefault(utterance.utt_id, utterance)
+        if first is utterance:
+            continue
+        name, twin = (str(Path(u.wav).relative_to(root)) for u in (utterance, first))
+        if not filecmp.cmp(utterance.wav, first.wav, shallow=False):
+            raise DataError(f"'{name}' and '{twin}' are one utterance and differ; keep the right one")
+        dropped[name] = "second copy of a file"
+    return Parsed(list(kept.values()), dropped)
 
 
 def find_release(corpus: Corpus, release: Path | None, db_root: Path | None) -> Path:
@@ -185,7 +217,7 @@ def prepare(corpus: Corpus, release: Path, data_dir: Path, allow_partial: bool =
     check_free(data_dir, prepared(corpus.name))
     parsed = corpus.parse(release)
     parsed = dataclasses.replace(parsed, utterances=das_ratings.join(corpus.name, parsed.utterances, release))
-    usable, unusable = _check_audio(parsed.utterances)
+    usable, unusable = _check_audio(parsed.utterances, corpus.aiff_inside)
     mini = read_json(release / "mini.json") if (release / "mini.json").exists() else None
     expected = mini["counts"] if mini else corpus.counts
     complete = _report(corpus, parsed, usable, unusable, expected, release)
@@ -234,13 +266,13 @@ def _check_utf8(corpus: Corpus, release: Path, names: list[str]) -> None:
             )
 
 
-def _check_audio(utterances: list[Utterance]) -> tuple[dict[Utterance, AudioInfo], dict[str, str]]:
+def _check_audio(utterances: list[Utterance], aiff_inside: bool) -> tuple[dict[Utterance, AudioInfo], dict[str, str]]:
     """Hold every header against its file: usable ones with what they say, unusable paths with the reason."""
     usable: dict[Utterance, AudioInfo] = {}
     unusable: dict[str, str] = {}
     for utterance in utterances:
         try:
-            usable[utterance] = probe(Path(utterance.wav))
+            usable[utterance] = probe(Path(utterance.wav), aiff_inside)
         except DataError as reason:
             unusable[utterance.wav] = str(reason)
     return usable, unusable

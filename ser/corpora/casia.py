@@ -130,6 +130,9 @@ MINIATURE = Miniature(
 CORPUS = Corpus(
     name="casia",
     title="CASIA",
+    languages=("zh",),
+    n_speakers=4,
+    kind="acted",
     folders=("CASIA", "CASIA情感语料库"),
     page="http://www.chineseldc.org/resource_info.php?rid=76",
     licence="licensed by ChineseLDC, no redistribution",

@@ -54,11 +54,12 @@ class AudioInfo:
         return self.n_samples / self.rate_hz
 
 
-def probe(path: Path) -> AudioInfo:
+def probe(path: Path, aiff_inside: bool = False) -> AudioInfo:
     """Read a file's header, hold it against the file's size and hash its samples; nothing is decoded.
 
     Args:
         path: a WAV file, or another format that libsndfile reads, under its right extension.
+        aiff_inside: whether a file named `.wav` may be AIFF.
 
     Raises:
         DataError: the reason why the file is unusable, without its path (tables name it once).
@@ -67,11 +68,13 @@ def probe(path: Path) -> AudioInfo:
         with open(path, "rb") as file:
             if os.fstat(file.fileno()).st_size == 0:
                 raise DataError("empty file (0 bytes)")
-            if Path(path).suffix.lower() == ".wav":
+            is_aiff = aiff_inside and file.read(4) == b"FORM"
+            file.seek(0)
+            if Path(path).suffix.lower() == ".wav" and not is_aiff:
                 return _probe_wav(file)
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror})") from None
-    return _probe_other(path)
+    return _probe_other(path, "aiff" if aiff_inside else "")
 
 
 def _probe_wav(file: BinaryIO) -> AudioInfo:
@@ -110,7 +113,7 @@ def _wav_info(file: BinaryIO, fmt: bytes | None, n_bytes: int, n_present: int) -
     return AudioInfo(rate_hz, n_bytes // frame_bytes, channels, digest.hexdigest())
 
 
-def _probe_other(path: Path) -> AudioInfo:
+def _probe_other(path: Path, but: str) -> AudioInfo:
     import soundfile
 
     from ser.system.files import hash_file
@@ -120,7 +123,7 @@ def _probe_other(path: Path) -> AudioInfo:
     except soundfile.LibsndfileError as error:
         raise DataError(f"not readable as audio ({error.error_string})") from None
     suffix = Path(path).suffix.lower().lstrip(".")
-    if info.format.lower() != _OTHER_SUFFIXES.get(suffix, suffix):
+    if info.format.lower() not in (_OTHER_SUFFIXES.get(suffix, suffix), but):
         raise DataError(f"is {info.format} in spite of its name")
     if info.frames < 1:
         raise DataError("no audio in it (the header promises 0 samples)")

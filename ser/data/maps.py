@@ -25,6 +25,7 @@ UTT_FILES = {
     "utt2val": "valence",
     "utt2dom": "dominance",
     "utt2emo_acted": "emotion_acted",
+    "utt2emo_rated": "emotion_rated",
 }
 """File of a data directory -> field of `Utterance`; utterance id is the key of each."""
 

@@ -86,7 +86,7 @@ def _check_values(path: Path, column: Mapping[str, str], allow_pipes: bool) -> l
     def problem(value: str) -> str | None:
         if field == "wav" and value.rstrip().endswith("|") and not allow_pipes:
             return "is a pipe, which would run a command; --allow_pipes true accepts it"
-        if field in ("emotion", "emotion_acted") and value not in EMOTIONS:
+        if field in ("emotion", "emotion_acted", "emotion_rated") and value not in EMOTIONS:
             return f"is not a canonical emotion: {unknown(value, EMOTIONS)}"
         if field == SEGMENTS and not _is_segment(value):
             return "is not 'recording start end' with 0 <= start < end"

@@ -24,14 +24,15 @@ class CorpusLabels(ConfigModel):
         map: class -> canonical emotions.
         drop: emotions that are left out.
         absent: classes that this corpus does not have.
-        by: which labels are mapped: the listeners', or the acted emotion (MSP-IMPROV's scenario letter).
+        by: which labels are mapped: the corpus' own, the acted emotion (MSP-IMPROV's scenario letter), or the emotion
+            that listeners heard (CREMA-D's votes).
         expected: class -> utterances in the full release; `angry+sad` where only a sum is known.
     """
 
     map: dict[str, list[str]]
     drop: list[str] = []
     absent: list[str] = []
-    by: Literal["emotion", "emotion_acted"] = "emotion"
+    by: Literal["emotion", "emotion_acted", "emotion_rated"] = "emotion"
     expected: dict[str, int]
 
     @model_validator(mode="after")

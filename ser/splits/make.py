@@ -87,10 +87,11 @@ def _make(protocol: Protocol, task: str, label_map: LabelMap, data: Path, folder
 def _data_hash(data_dir: Path, label_map: LabelMap, protocol: Protocol) -> str:
     """Hash the inputs of the splits; the place of the audio does not matter."""
     rules = label_map.corpora.get(data_dir.name)
-    acted = ("utt2emo_acted",) if rules and rules.by == "emotion_acted" else ()
+    named = {"emotion_acted": ("utt2emo_acted",), "emotion_rated": ("utt2emo_rated",)}
+    other = named.get(rules.by, ()) if rules else ()
     check_unchanged(data_dir)
     try:
-        paths = [data_dir / name for name in (*READS, *acted, *protocol.also_reads)]
+        paths = [data_dir / name for name in (*READS, *other, *protocol.also_reads)]
         parts = {path.name: hash_file(path) for path in paths if path.exists()}
         return fingerprint(parts | {"release": read_json(data_dir / "corpus.json")["release"]})
     except FileNotFoundError:

@@ -164,7 +164,7 @@ def test_a_rating_file_that_differs(server, tmp_path, ratings):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"name": "emo"}, "unknown 'emo'; did you mean 'emodb'?"),
+        ({"name": "emod"}, "unknown 'emod'; did you mean 'emodb'?"),
         ({"url": "file:///etc/passwd"}, "expected http://... or https://...; of a file here, give --archive FILE"),
         ({"url": "/etc/passwd"}, "expected http"),
         ({"url": "http://"}, "expected http"),

@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+set -euo pipefail
+exec "$(dirname "$0")/../../run.sh" --recipe "$(dirname "$0")" "$@"
