@@ -19,20 +19,16 @@ FOLDER = "Raw JL corpus (unchecked and unannotated)/JL(wav+txt)"
 
 
 def names():
-    """Yield every path of the release."""
-    speakers = ("female1", "female2", "male1", "male2")
-    for speaker, code, sentence, part, take in product(speakers, CODES, range(1, 16), "ab", "12"):
+    """Yield the paths of one of the four speakers."""
+    for speaker, code, sentence, part, take in product(["male2"], CODES, range(1, 16), "ab", "12"):
         yield f"{FOLDER}/{speaker}_{code}_{sentence}{part}_{take}.wav"
 
 
-def test_full_release_has_2400_files_half_of_them_of_primary_emotions(tmp_path):
+def test_each_of_four_speakers_has_600_files_half_of_them_of_primary_emotions(tmp_path):
     utterances = parse(touch(tmp_path, names())).utterances
-    assert len(utterances) == 2400
-    assert Counter(u.emotion for u in utterances) == CORPUS.counts
-    assert set(Counter(u.emotion_native for u in utterances).values()) == {240}
-    assert Counter(u.speaker for u in utterances) == {
-        f"jl_corpus-{s}": 600 for s in ("female1", "female2", "male1", "male2")
-    }
+    assert Counter(u.speaker for u in utterances) == {"jl_corpus-male2": 600}
+    assert {e: 4 * n for e, n in Counter(u.emotion for u in utterances).items()} == CORPUS.counts
+    assert set(Counter(u.emotion_native for u in utterances).values()) == {60}
 
 
 def test_every_field_of_an_utterance_of_a_secondary_emotion(tmp_path):
