@@ -80,6 +80,7 @@ def corpora(draw: st.DrawFn) -> list[Utterance]:
             valence=draw(st.none() | NUMBERS),
             dominance=draw(st.none() | NUMBERS),
             emotion_acted=draw(acted),
+            emotion_rated=draw(acted),
         )
         for speaker, name in names
     ]
@@ -184,7 +185,7 @@ def lines_of(path: Path) -> list[bytes]:
 def test_the_directory_that_is_corrupted_below_is_valid(data_dir):
     assert validate_data_dir(data_dir) == []
     assert {*UTT_FILES} - {path.name for path in data_dir.iterdir()} == {
-        "utt2session", "utt2aro", "utt2dom", "utt2emo_acted",
+        "utt2session", "utt2aro", "utt2dom", "utt2emo_acted", "utt2emo_rated",
     }  # fmt: skip
 
 
