@@ -16,6 +16,8 @@ RECIPES = {  # tested corpora, rated ones first
 ROWS = ("unsupervised", "metric_act", "metric_val", "metric_act_supervised", "metric_val_supervised",
         "svc_supervised", "svc_source", "shortcut")  # fmt: skip
 CLASSIC = "emodb"
+ITALIAN = "emovo"
+"""The same baseline on another corpus."""
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +80,21 @@ def test_the_classic_baseline_leaves_every_speaker_out_once(shared):
     held_out = [json.loads(path.read_text())["test_speakers"] for path in sorted(splits.glob("*/split.json"))]
     assert sorted(speakers[0] for speakers in held_out) == sorted({s for speakers in held_out for s in speakers})
     assert len(held_out) == 10
+
+
+def test_the_same_baseline_leaves_every_italian_actor_out_once(shared):
+    folder = shared.root / "egs" / ITALIAN
+    keep_rows(folder, "linear_svc")
+    found = tables(shared.page(ITALIAN))
+    for task, chance in (("seven", 14.3), ("four_class", 25.0)):
+        rows = found[f"{task}: emovo"]
+        assert float(rows["chance"]["UAR"]) == chance
+        assert float(rows["linear_svc"]["UAR"]) > 2 * chance
+    held_out = [
+        json.loads(path.read_text())["test_speakers"]
+        for path in (folder / "exp_mini" / "splits" / "seven").glob("*/split.json")
+    ]
+    assert sorted(held_out) == [[f"emovo-{actor}"] for actor in ("f1", "f2", "f3", "m1", "m2", "m3")]
 
 
 def test_the_classic_baseline_gives_the_same_digits_every_run(shared):

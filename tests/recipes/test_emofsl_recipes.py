@@ -11,7 +11,7 @@ import yaml
 from ser.bin import prepare_corpus
 from ser.data.maps import read_map
 from tests.recipes.conftest import RECIPE, ROOT, Checkout, copy_tree, keep_rows, tables
-from tests.recipes.test_continuous_metric_recipes import CLASSIC
+from tests.recipes.test_continuous_metric_recipes import CLASSIC, ITALIAN
 from tests.recipes.test_continuous_metric_recipes import RECIPES as CONTINUOUS_METRIC
 from tests.recipes.test_difl_recipes import RECIPES as DIFL
 from tests.recipes.test_supcon_recipes import TASKS as SUPCON
@@ -49,6 +49,7 @@ def test_every_recipe_with_a_run_sh_is_known_to_the_tests():
         *DIFL,
         *CONTINUOUS_METRIC,
         CLASSIC,
+        ITALIAN,
         *SUPCON,
     }
 
