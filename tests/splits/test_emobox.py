@@ -98,8 +98,8 @@ def test_names_that_tell_no_speaker_need_a_data_directory(tmp_path):
     lines = [line("one"), line("two")]
     with pytest.raises(DataError, match="emodb: its file names do not give speakers .* with --data"):
         emobox.told_of(lines, None)
-    with pytest.raises(DataError, match="dataset: unknown 'emodv'; did you mean 'emodb'"):
-        emobox.told_of([line("03a01Wa", dataset="emodv")], None)
+    with pytest.raises(DataError, match="dataset: unknown 'emodbb'; did you mean 'emodb'"):
+        emobox.told_of([line("03a01Wa", dataset="emodbb")], None)
     data_dir = tmp_path / "emodb"
     write_data_dir(data_dir, corpus("emodb", 2, 1), {})
     with pytest.raises(DataError, match=r"2 of 2 utterances are not found in .*emodb \(first: 'emodb-one'"):
