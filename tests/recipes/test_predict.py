@@ -185,7 +185,7 @@ def test_an_exported_folder_works_alone(finished, tmp_path, capsys):
     """On another machine there are the package and the folder."""
     export.main([str(folder(finished, "emofsl")), str(tmp_path / "made")])
     assert "wrote" in capsys.readouterr().out
-    with pytest.raises(ConfigError, match="made: exists"):
+    with pytest.raises(ConfigError, match="made: already exists"):
         export.main([str(folder(finished, "emofsl")), str(tmp_path / "made")])
     file = sorted((finished.root / "data_mini" / "corpora").rglob("*.wav"))[0]
     shutil.copytree(tmp_path / "made", tmp_path / "elsewhere" / "model")
