@@ -62,7 +62,7 @@ def test_what_is_missing_or_does_not_fit_is_told(tmp_path, monkeypatch):
     ):
         superb.read_head("$SUPERB_ER")
     (tmp_path / "a.bin").write_bytes(b"no weights")
-    with pytest.raises(ConfigError, match="a.bin' is damaged or from another model"):
+    with pytest.raises(ConfigError, match="a.bin' is damaged or of another model"):
         superb.read_head(str(tmp_path / "a.bin"))
     torch.save({"layer_weights": torch.zeros(3)}, tmp_path / "b.bin")
     with pytest.raises(ConfigError, match="b.bin' is damaged or from another model .*projector.weight"):
