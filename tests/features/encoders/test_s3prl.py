@@ -179,7 +179,7 @@ def test_a_checkpoint_of_another_model_is_refused(name, checkpoints):
 
 
 def test_byol_s_of_another_size_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="no 512-dimensional BYOL-S checkpoint"):
+    with pytest.raises(ConfigError, match="not a 512-dimensional BYOL-S checkpoint"):
         load("byol_s", WRITERS["byol_s"](tmp_path / "large.pt", dim=64))
 
 
