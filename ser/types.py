@@ -102,7 +102,7 @@ class Condition:
 
         Example:
             >>> Condition.parse("four_class: emodb, rotation")
-            Condition(task='four_class', corpus='emodb', shots=None, rotation=True)
+            Condition(task='four_class', corpus='emodb', shots=None, rotation=True, source='')
             >>> str(Condition.parse(5, corpus="emodb"))
             '5 shots'
             >>> Condition.parse("a+b > emodb, 0", task="arousal").source

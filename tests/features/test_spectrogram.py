@@ -127,7 +127,7 @@ def test_other_than_one_channel_is_refused(wav):
     ("settings", "text"),
     [
         ({"window_samples": 400}, "window_samples: 400 is not in 1 to 256"),
-        ({"n_bins": 257}, "n_bins: 257 is not in 1 to 129, what n_fft 256 has"),
+        ({"n_bins": 257}, "n_bins: 257 is not in 1 to 129, the range of n_fft 256"),
         ({"window": "square"}, "window 'square'"),
         ({"scale": "db"}, "scale 'db'"),
     ],

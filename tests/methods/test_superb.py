@@ -65,7 +65,7 @@ def test_what_is_missing_or_does_not_fit_is_told(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="a.bin' is damaged or of another model"):
         superb.read_head(str(tmp_path / "a.bin"))
     torch.save({"layer_weights": torch.zeros(3)}, tmp_path / "b.bin")
-    with pytest.raises(ConfigError, match="b.bin' is damaged or from another model .*projector.weight"):
+    with pytest.raises(ConfigError, match="b.bin' is damaged or of another model .*projector.weight"):
         superb.read_head(str(tmp_path / "b.bin"))
     torch.save(head() | {"layer_weights": torch.zeros(7)}, tmp_path / "c.bin")
     with pytest.raises(ConfigError, match="head: for 7 layers of 4, found features of 12 dimensions"):
