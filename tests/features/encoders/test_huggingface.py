@@ -18,6 +18,7 @@ from ser.features.config import FeatureConfig
 from ser.features.encoders import converted, huggingface
 from ser.features.encoders.transformer import TransformerUpstream
 from ser.features.extract import read_features
+from ser.nn.lora import add_lora
 from tests.fakes import hub
 from tests.fakes.checkpoints import DIM, N_LAYERS, WRITERS
 from tests.features.data_dir import extract, write_corpus
@@ -167,6 +168,24 @@ def test_what_s3prls_modules_know_is_fast_and_can_be_trained(name, folders):
     moving = {key for key, p in encoder.named_parameters() if p.grad is not None}
     assert moving and all(key.startswith("encoder.") for key in moving)
     assert not any(parameter.is_meta for parameter in encoder.parameters())
+
+
+@pytest.mark.parametrize("name", ["wav2vec2", "hubert", "wavlm_large"])
+def test_adapters_of_low_rank_move_and_are_heard(name, folders):
+    """As around the layers of an encoder that s3prl loaded."""
+    encoder = encoders.load_trainable(f"hf:{folders[name]}", None, dropout=0.0).eval()
+    frames = encoder.front_end(noise(9000)).unsqueeze(0)
+    before = encoder(frames, torch.tensor([frames.shape[1]])).detach()
+    add_lora(encoder, rank=2, alpha=4.0, dropout=0.0, targets=["fc1", "fc2"], seed=0)
+    adapters = {key: p for key, p in encoder.named_parameters() if "lora_" in key}
+    torch.testing.assert_close(encoder(frames, torch.tensor([frames.shape[1]])).detach(), before)
+    for key, parameter in adapters.items():  # B begins as 0, and A would have no slope
+        parameter.data += 0.1 if "lora_B" in key else 0.0
+    after = encoder(frames, torch.tensor([frames.shape[1]]))
+    after.square()[..., ::2].sum().backward()
+    assert (after.detach() - before).abs().max() > 1e-3
+    assert len(adapters) == 2 * 2 * N_LAYERS
+    assert all(parameter.grad.abs().max() > 0 for parameter in adapters.values())
 
 
 @pytest.mark.parametrize("name", ["whisper", "w2v_bert", "distilhubert"])
