@@ -5,7 +5,9 @@ Not here: how they are stored (`ser.data.maps`) or which classes a protocol make
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -43,8 +45,51 @@ class Utterance:
     dominance: float | None = None
     emotion_acted: str | None = None  # where `emotion` is what listeners heard
     emotion_rated: str | None = None  # what listeners heard, where `emotion` is what was acted
+    votes: str | None = None  # what single listeners heard, as `format_votes` writes it
+    part: str | None = None  # of the official partition: train, dev, test or what the release calls another test set
     start: float | None = None  # seconds into the file, for a segment of it
     end: float | None = None
+
+
+def format_votes(votes: Mapping[str, float]) -> str:
+    """Write votes as `utt2votes` has them: canonical emotions in alphabetical order, at most six digits.
+
+    Example:
+        >>> format_votes({"sad": 0.5, "angry": 2, "happy": 0})
+        'angry:2 sad:0.5'
+    """
+    return " ".join(f"{emotion}:{n:.6g}" for emotion, n in sorted(votes.items()) if n)
+
+
+def parse_votes(text: str) -> dict[str, float]:
+    """Read what `format_votes` writes.
+
+    Raises:
+        ValueError: for a word that is no emotion or stands twice, or a number that is not above 0.
+
+    Example:
+        >>> parse_votes("angry:2 sad:0.5")
+        {'angry': 2.0, 'sad': 0.5}
+    """
+    votes: dict[str, float] = {}
+    for entry in text.split(" "):
+        emotion, _, number = entry.partition(":")
+        if emotion not in EMOTIONS or emotion in votes or not 0 < float(number) < math.inf:
+            raise ValueError(f"found '{entry}'")
+        votes[emotion] = float(number)
+    return votes
+
+
+def plurality(votes: Mapping[str, float]) -> str:
+    """Name the emotion with the most votes; `unknown` for none or a tie.
+
+    Example:
+        >>> plurality({"angry": 2, "sad": 1}), plurality({"angry": 1, "sad": 1})
+        ('angry', 'unknown')
+    """
+    most = max(votes.values(), default=0.0)
+    winners = [emotion for emotion, n in votes.items() if n == most]
+    return winners[0] if len(winners) == 1 else "unknown"
 
 
 ROTATION = "rotation"

@@ -24,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, product
 from pathlib import Path
 
-from ser.corpora.base import GIB, Archive, Corpus, Parsed, match_name, wav_files
+from ser.corpora.base import GIB, Archive, Corpus, Parsed, audio_files, match_name
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import Conditions, Labels, Miniature, Prompt, Rate, class_means, das_csv
 from ser.errors import DataError
@@ -46,7 +46,7 @@ def parse(release: Path) -> Parsed:
     root = release.resolve()
     utterances: dict[str, Utterance] = {}
     dropped: dict[str, str] = {}
-    for path in wav_files(root):
+    for path in audio_files(root):
         letter, text, speaker_name = match_name(NAME, path, root, "a03 (4)' or 'f18 (5)b").groups()
         if path.stem == UNUSABLE:
             dropped[str(path.relative_to(root))] = "no audio in the release's file"
@@ -128,7 +128,10 @@ CORPUS = Corpus(
     title="AESDD",
     languages=("el",),
     n_speakers=6,
+    hours=0.7,
     kind="acted",
+    traps="all speakers share the sentences; speaker 5 has more takes than the others",
+    rate_hz=44_100,
     folders=("AESDD", "AESD", "Acted Emotional Speech Dynamic Database"),
     page="http://m3c.web.auth.gr/research/aesdd-speech-emotion-recognition/",
     licence="published for research; the release states no license; cite Vryzas et al. 2018",

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-from ser.corpora.base import Corpus, Form, Parsed, match_name, wav_files, without_copies
+from ser.corpora.base import Corpus, Form, Parsed, audio_files, match_name, without_copies
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import Conditions, Miniature, Prompt
 from ser.types import Utterance, ids
@@ -39,7 +39,7 @@ def parse(release: Path) -> Parsed:
         DataError: for a name outside the grammar, or two different files of one name.
     """
     utterances = []
-    for path in wav_files(release):
+    for path in audio_files(release):
         letter, sentence, sex, name = match_name(NAME, path, release, "a5-03-01-02-50").groups()
         letter = letter.lower()
         utt_id, speaker = ids("ased", name, path.stem.lower())
@@ -93,7 +93,10 @@ CORPUS = Corpus(
     title="ASED",
     languages=("am",),
     n_speakers=65,
+    hours=2.1,
     kind="acted",
+    traps="most sentences are said in one emotion only, so the text gives the emotion away",
+    rate_hz=16_000,
     folders=("ASED_V1", "ASED", "ASED_V1-main"),
     page="https://github.com/Ethio2021/ASED_V1",
     licence="none stated; cite Retta et al. 2023",

@@ -11,7 +11,7 @@ import filecmp
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,12 +82,16 @@ class Corpus:
         folders: names under which `--db_root` finds the release.
         page: where to get it.
         licence: as its authors state it.
-        counts: canonical emotion -> utterances in the full release.
+        counts: canonical emotion -> utterances in the full release; empty where they are not known, or differ between
+            versions, so that nothing is held against them.
         parse: release folder, absolute -> the content of its names and label files; `wav` is a path below it.
         folds: how it is parted where a protocol does not say otherwise.
         languages: ISO 639-1 codes of its utterances.
-        n_speakers: in the full release.
+        n_speakers: in the full release; 0 where this is not known.
+        hours: of audio in the full release.
         kind: acted, natural or what it is otherwise.
+        traps: what an evaluation has to know of it, in a few words.
+        rate_hz: of every file of the release, another of which is a copy; 0 where files differ or this is not known.
         version: of the parser; raise it when the same release would give other files.
         source: how to get it; None where only the page says so.
         aiff_inside: whether files named `.wav` may be AIFF, as the release has them.
@@ -104,7 +108,10 @@ class Corpus:
     folds: Folds | None = None
     languages: tuple[str, ...] = ()
     n_speakers: int = 0
+    hours: float = 0.0
     kind: str = ""
+    traps: str = ""
+    rate_hz: int = 0
     version: int = 1
     source: Archive | Form | None = None
     miniature: Miniature | None = None
@@ -116,13 +123,31 @@ class Corpus:
         return self.name.upper()
 
 
-def wav_files(release: Path) -> Iterator[Path]:
-    """Yield every `.wav` below a release in sorted order, without the hidden copies that macOS makes."""
+SUFFIXES = (".wav", ".flac", ".mp3", ".ogg")
+"""Of audio files. Releases have the first, copies of a release may have another."""
+
+
+def audio_files(release: Path, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
+    """List the audio below a release in sorted order, without the hidden copies that macOS makes.
+
+    Args:
+        release: a folder.
+        suffixes: of audio, in lower case. The files of the first that occurs are listed, the others left alone: a
+            copy as MP3 next to the release is not the release.
+    """
+    found: dict[str, list[Path]] = {suffix: [] for suffix in suffixes}
     for folder, subfolders, names in os.walk(release):
         subfolders[:] = sorted(s for s in subfolders if s != "__MACOSX" and not s.startswith("."))
         for name in sorted(names):
-            if name.lower().endswith(".wav") and not name.startswith("._"):
-                yield Path(folder) / name
+            path = Path(folder) / name
+            if path.suffix.lower() in found and not name.startswith("._"):
+                found[path.suffix.lower()].append(path)
+    return next((paths for paths in found.values() if paths), [])
+
+
+def audio_suffix(release: Path) -> str:
+    """Say how the audio below a release is named, `.wav` where there is none."""
+    return next((path.suffix for path in audio_files(release)), SUFFIXES[0])
 
 
 def match_name(pattern: re.Pattern[str], path: Path, release: Path, example: str) -> re.Match[str]:
@@ -223,6 +248,7 @@ def prepare(corpus: Corpus, release: Path, data_dir: Path, allow_partial: bool =
     complete = _report(corpus, parsed, usable, unusable, expected, release)
     if not usable:
         raise DataError(f"{corpus.name}: no usable utterances below '{release}'; {corpus.title}: {corpus.page}")
+    copied = [] if mini else _copied(corpus, usable)
     if not (complete or allow_partial):
         what = f"{len(unusable)} unusable files" if unusable else "counts that differ from the full release"
         raise DataError(
@@ -234,7 +260,8 @@ def prepare(corpus: Corpus, release: Path, data_dir: Path, allow_partial: bool =
         "title": corpus.title,
         "licence": corpus.licence,
         "page": corpus.page,
-        "release": ("mini" if mini else "full") if complete else "subset",
+        "release": "mini" if mini and complete else _release(expected, complete),
+        "copy": copied,
         "made_from": mark,
         "dropped": parsed.dropped | {str(Path(p).relative_to(release)): r for p, r in unusable.items()},
         "formats": _formats(usable.values()),
@@ -244,6 +271,28 @@ def prepare(corpus: Corpus, release: Path, data_dir: Path, allow_partial: bool =
         if made_from(data_dir) != mark:
             write_data_dir(data_dir, utterances, info, prepared(corpus.name))
     return True
+
+
+def _release(expected: Mapping[str, int], complete: bool) -> str:
+    """Name the state of a release; `uncounted` is one whose files are all there, as far as is known of it."""
+    return "subset" if not complete else "full" if expected else "uncounted"
+
+
+def _copied(corpus: Corpus, usable: Mapping[Utterance, AudioInfo]) -> list[str]:
+    """Say in what files differ from those of the release, and print it; empty for the release itself."""
+    suffixes = Counter(Path(u.wav).suffix.lower().lstrip(".") for u in usable)
+    differ = [
+        f"{n} of {len(usable)} files are {name.upper()}"
+        for name, n in sorted(suffixes.items())
+        if f".{name}" in SUFFIXES[1:]
+    ]
+    rates = Counter(info.rate_hz for info in usable.values())
+    if corpus.rate_hz and (n := len(usable) - rates[corpus.rate_hz]):
+        names = " and ".join(f"{rate} Hz" for rate in sorted(rates) if rate != corpus.rate_hz)
+        differ.append(f"{n} of {len(usable)} files have {names}, the release has {corpus.rate_hz} Hz")
+    for sentence in differ:
+        print(f"  copy: {sentence}")
+    return differ
 
 
 def _listing(release: Path) -> list[tuple[str, int, int]]:
@@ -299,6 +348,7 @@ def _report(
     good = Counter(u.emotion for u in usable)
     print(f"{corpus.title} in {release}")
     print(f"  {'emotion':<12}{'expected':>9}{'found':>7}{'usable':>8}")
+    expected = expected or found  # of a corpus whose counts are not known
     for emotion in sorted({*expected, *found}):
         row = expected.get(emotion, 0), found[emotion], good[emotion]
         print(f"  {emotion:<12}{row[0]:>9}{row[1]:>7}{row[2]:>8}{'' if len(set(row)) == 1 else '  <-'}")

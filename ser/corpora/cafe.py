@@ -23,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, product
 from pathlib import Path, PurePosixPath
 
-from ser.corpora.base import GIB, Archive, Corpus, Parsed, match_name, wav_files
+from ser.corpora.base import GIB, SUFFIXES, Archive, Corpus, Parsed, audio_files, match_name
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import Conditions, Labels, Miniature, Prompt, Rate, class_means, das_csv
 from ser.errors import DataError
@@ -53,7 +53,8 @@ def parse(release: Path) -> Parsed:
     """
     root = release.resolve()
     rates: dict[str, list[Path]] = {"48 kHz": [], "192 kHz": []}
-    for path in sorted(chain(wav_files(root), _aiff_files(root))):
+    aiff = list(_aiff_files(root))
+    for path in sorted(chain(audio_files(root, SUFFIXES[:1] if aiff else SUFFIXES), aiff)):
         rates[_rate(path, root)].append(path)
     read = max(rates, key=lambda rate: len({path.stem for path in rates[rate]}))
     dropped = {
@@ -156,7 +157,9 @@ CORPUS = Corpus(
     title="CaFE",
     languages=("fr",),
     n_speakers=12,
+    hours=1.2,
     kind="acted",
+    traps="all speakers share six sentences",
     folders=("CaFE", "CaFE_48k", "CaFE_192k"),
     page="https://zenodo.org/record/1478765 (CaFE_48k.zip)",
     licence="CC BY-NC-SA 4.0",

@@ -28,7 +28,7 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-from ser.corpora.base import Corpus, Form, Parsed, wav_files
+from ser.corpora.base import Corpus, Form, Parsed, audio_files
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import Conditions, Miniature, Prompt
 from ser.errors import DataError
@@ -69,7 +69,7 @@ def parse(release: Path) -> Parsed:
     """
     root = release.resolve()
     utterances: dict[str, Utterance] = {}
-    for path in wav_files(root):
+    for path in audio_files(root):
         name = path.relative_to(root).as_posix()
         stem = path.relative_to(root).with_suffix("").as_posix()
         matched = NESTED.fullmatch(stem) or FLAT.fullmatch(stem)
@@ -132,7 +132,10 @@ CORPUS = Corpus(
     title="CASIA",
     languages=("zh",),
     n_speakers=4,
+    hours=0.6,
     kind="acted",
+    traps="four speakers, who share the sentences",
+    rate_hz=16_000,
     folders=("CASIA", "CASIA情感语料库"),
     page="http://www.chineseldc.org/resource_info.php?rid=76",
     licence="licensed by ChineseLDC, no redistribution",

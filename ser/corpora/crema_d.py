@@ -29,7 +29,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
-from ser.corpora.base import Corpus, Form, Parsed, match_name, wav_files, without_copies
+from ser.corpora.base import Corpus, Form, Parsed, audio_files, match_name, without_copies
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import AMERICAN, Conditions, Labels, Miniature, Prompt, Rate
 from ser.errors import DataError
@@ -62,7 +62,7 @@ def parse(release: Path) -> Parsed:
     votes = _votes(release)
     utterances = []
     folder = release / "AudioWAV" if (release / "AudioWAV").is_dir() else release
-    for path in wav_files(folder):
+    for path in audio_files(folder):
         actor, sentence, native, code = match_name(NAME, path, release, "1001_DFA_ANG_XX").groups()
         utt_id, speaker = ids("crema_d", actor, path.stem)
         utterances.append(
@@ -149,7 +149,10 @@ CORPUS = Corpus(
     title="CREMA-D",
     languages=("en",),
     n_speakers=91,
+    hours=5.3,
     kind="acted",
+    traps="less than half of the clips are heard as intended; all actors share twelve sentences",
+    rate_hz=16_000,
     folders=("CREMA-D", "CREMAD", "CREMA_D", "CREMA-D-master"),
     page="https://github.com/CheyneyComputerScience/CREMA-D",
     licence="Open Database License 1.0; cite Cao et al. 2014",

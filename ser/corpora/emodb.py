@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ser.corpora.base import GIB, Archive, Corpus, Parsed, match_name, wav_files
+from ser.corpora.base import GIB, Archive, Corpus, Parsed, audio_files, match_name
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import Conditions, Labels, Miniature, Prompt, Rate, class_means, das_csv
 from ser.types import Utterance, ids
@@ -50,7 +50,7 @@ def parse(release: Path) -> Parsed:
     """
     folders = [release / name for name in ("wav", "wav_corpus") if (release / name).is_dir()]
     utterances = []
-    for path in wav_files(folders[0] if folders else release):
+    for path in audio_files(folders[0] if folders else release):
         speaker_name, sentence, letter, _ = match_name(NAME, path, release, "03a01Fa").groups()
         utt_id, speaker = ids("emodb", speaker_name, path.stem)
         utterances.append(
@@ -119,7 +119,10 @@ CORPUS = Corpus(
     title="EMO-DB",
     languages=("de",),
     n_speakers=10,
+    hours=0.4,
     kind="acted",
+    traps="all speakers share ten sentences; clips that listeners did not recognize were dropped",
+    rate_hz=16_000,
     folders=("EMO-DB", "EMODB", "emo_db"),
     page="http://emodb.bilderbar.info/ (download/download.zip)",
     licence="free; cite Burkhardt et al. 2005",

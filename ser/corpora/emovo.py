@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-from ser.corpora.base import GIB, Archive, Corpus, Parsed, match_name, wav_files, without_copies
+from ser.corpora.base import GIB, Archive, Corpus, Parsed, audio_files, match_name, without_copies
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import Conditions, Miniature, Prompt
 from ser.errors import DataError
@@ -49,7 +49,7 @@ def parse(release: Path) -> Parsed:
         DataError: for a name outside the grammar, one in another actor's folder, or two different files of one name.
     """
     utterances = []
-    for path in wav_files(release):
+    for path in audio_files(release):
         code, actor, sentence = match_name(NAME, path, release, "dis-f1-b1").groups()
         folder = path.parent.name.lower()
         if re.fullmatch("[fm][1-3]", folder) and folder != actor:
@@ -104,7 +104,10 @@ CORPUS = Corpus(
     title="EMOVO",
     languages=("it",),
     n_speakers=6,
+    hours=0.5,
     kind="acted",
+    traps="two microphones, whose average is comb-filtered; all actors share the sentences",
+    rate_hz=48_000,
     folders=("EMOVO",),
     page="http://voice.fub.it/activities/corpora/emovo/index.html",
     licence="non-commercial, with acknowledgement, as others state it; cite Costantini et al. 2014",

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-from ser.corpora.base import Corpus, Form, Parsed, match_name, wav_files, without_copies
+from ser.corpora.base import Corpus, Form, Parsed, audio_files, match_name, without_copies
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import Conditions, Miniature, Prompt
 from ser.errors import DataError
@@ -43,7 +43,7 @@ def parse(release: Path) -> Parsed:
             one name.
     """
     utterances = []
-    for path in wav_files(release):
+    for path in audio_files(release):
         name, number = match_name(NAME, path, release, "0001_000351").groups()
         part, sentence = divmod(int(number) - 1, N_SENTENCES)
         if not 0 <= part < len(FOLDERS):
@@ -99,7 +99,10 @@ CORPUS = Corpus(
     title="ESD",
     languages=("zh", "en"),
     n_speakers=20,
+    hours=29.0,
     kind="acted",
+    traps="two languages; the official parts share all speakers and sentences",
+    rate_hz=16_000,
     folders=("ESD", "Emotion Speech Dataset", "Emotional Speech Dataset (ESD)"),
     page="https://hltsingapore.github.io/ESD/",
     licence="research only, after a request; cite Zhou et al. 2021",

@@ -31,7 +31,7 @@ from itertools import groupby, product
 from math import ceil, floor
 from pathlib import Path, PurePosixPath
 
-from ser.corpora.base import Corpus, Form, Parsed, match_name, wav_files
+from ser.corpora.base import Corpus, Form, Parsed, audio_files, audio_suffix, match_name
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import AMERICAN, Conditions, Labels, Miniature, Prompt, Rate, class_means
 from ser.errors import DataError, unknown
@@ -74,14 +74,15 @@ def parse(release: Path) -> Parsed:
     sessions = [p for p in sorted(root.iterdir()) if SESSION.fullmatch(p.name) and p.is_dir()]
     if not sessions:
         raise DataError(f"iemocap: '{release}' holds none of the folders Session1 to Session5")
+    suffix = audio_suffix(sessions[0] / "sentences" / "wav")
     utterances: dict[str, Utterance] = {}
     for session in sessions:
         for labels in _label_files(session):
-            for where, utterance in _read_labels(labels, session, root):
+            for where, utterance in _read_labels(labels, session, root, suffix):
                 if utterance.wav in utterances:
                     raise DataError(f"{where}: '{Path(utterance.wav).stem}' is labelled twice; keep one line")
                 utterances[utterance.wav] = utterance
-    audio = (path for session in sessions for path in wav_files(session / "sentences" / "wav"))
+    audio = (path for session in sessions for path in audio_files(session / "sentences" / "wav"))
     if unlabelled := [str(path.relative_to(root)) for path in audio if str(path) not in utterances]:
         raise DataError(
             f"iemocap: {len(unlabelled)} audio files have no label (first: {unlabelled[0]}); "
@@ -98,7 +99,7 @@ def _label_files(session: Path) -> list[Path]:
     raise DataError(f"iemocap: no label files '{session.name}/dialog/EmoEvaluation/*.txt'; restore them")
 
 
-def _read_labels(path: Path, session: Path, root: Path) -> Iterator[tuple[str, Utterance]]:
+def _read_labels(path: Path, session: Path, root: Path, suffix: str) -> Iterator[tuple[str, Utterance]]:
     """Yield file and line with every turn of one dialog."""
     number, scenario = match_name(DIALOG, path, root, "Ses01F_impro01").groups()
     if f"Session{number}" != session.name:
@@ -123,7 +124,7 @@ def _read_labels(path: Path, session: Path, root: Path) -> Iterator[tuple[str, U
             Utterance(
                 utt_id=utt_id,
                 speaker=speaker,
-                wav=str(audio / f"{turn}.wav"),
+                wav=str(audio / f"{turn}{suffix}"),
                 emotion=EMOTIONS[code],
                 emotion_native=code,
                 gender=talker[1].lower(),
@@ -238,7 +239,10 @@ CORPUS = Corpus(
     title="IEMOCAP",
     languages=("en",),
     n_speakers=10,
+    hours=12.0,
     kind="acted and improvised",
+    traps="the letter after the session is not the talker; a quarter of the turns has no agreed emotion",
+    rate_hz=16_000,
     folders=("IEMOCAP_full_release", "IEMOCAP"),
     page="https://sail.usc.edu/iemocap/ (release form)",
     licence="research only, no redistribution (release form of USC SAIL)",

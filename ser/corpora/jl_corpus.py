@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-from ser.corpora.base import Corpus, Form, Parsed, match_name, wav_files, without_copies
+from ser.corpora.base import Corpus, Form, Parsed, audio_files, match_name, without_copies
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import Conditions, Miniature, Prompt
 from ser.types import Utterance, ids
@@ -41,7 +41,7 @@ def parse(release: Path) -> Parsed:
         DataError: for a name outside the grammar, or two different files of one name.
     """
     utterances = []
-    for path in wav_files(release):
+    for path in audio_files(release):
         name, fe, code, sentence = match_name(NAME, path, release, "male1_angry_10a_1").groups()
         utt_id, speaker = ids("jl_corpus", name, path.stem)
         utterances.append(
@@ -92,7 +92,10 @@ CORPUS = Corpus(
     title="JL-Corpus",
     languages=("en",),
     n_speakers=4,
+    hours=1.4,
     kind="acted",
+    traps="half of the files are secondary emotions (`other`); four speakers, who share the sentences",
+    rate_hz=44_100,
     folders=("JL-Corpus", "JL Corpus", "JL"),
     page="https://www.kaggle.com/datasets/tli725/jl-corpus",
     licence="open, stated as CC0 and as ODC-By; cite James et al. 2018",

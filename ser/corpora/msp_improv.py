@@ -32,7 +32,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
-from ser.corpora.base import Corpus, Form, Parsed, match_name, wav_files
+from ser.corpora.base import Corpus, Form, Parsed, audio_files, match_name
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import AMERICAN, Conditions, Labels, Miniature, Prompt, Rate, class_means
 from ser.errors import DataError, unknown
@@ -137,7 +137,7 @@ def _rating(text: str, where: str) -> float | None:
 def _find_audio(folder: Path, root: Path) -> dict[str, Path]:
     """Find turn -> file, each in the session of its talker."""
     audio: dict[str, Path] = {}
-    for path in wav_files(folder):
+    for path in audio_files(folder):
         turn = match_name(NAME, path, root, "MSP-IMPROV-S01A-F01-S-FM01")[1]
         name, session = path.relative_to(root), turn[7]
         folders = [matched[1] for part in name.parts if (matched := SESSION.fullmatch(part))]
@@ -224,7 +224,9 @@ CORPUS = Corpus(
     title="MSP-IMPROV",
     languages=("en",),
     n_speakers=12,
+    hours=9.0,
     kind="acted, improvised and natural",
+    traps="the emotion of the scenario is not what listeners heard",
     folders=("MSP-IMPROV", "MSP_IMPROV", "MSPIMPROV"),
     page="https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Improv.html (academic licence)",
     licence="academic license of UT Dallas, no redistribution",

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-from ser.corpora.base import Corpus, Form, Parsed, match_name, wav_files, without_copies
+from ser.corpora.base import Corpus, Form, Parsed, audio_files, match_name, without_copies
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import Conditions, Miniature, Prompt
 from ser.types import Utterance, ids
@@ -47,7 +47,7 @@ def parse(release: Path) -> Parsed:
         DataError: for a name outside the grammar, or two different files of one name.
     """
     utterances = []
-    for path in wav_files(release):
+    for path in audio_files(release):
         name, code, sentence = match_name(NAME, path, release, "EB0_anger_1").groups()
         utt_id, speaker = ids("nemo", name, path.stem)
         utterances.append(
@@ -99,7 +99,10 @@ CORPUS = Corpus(
     title="nEMO",
     languages=("pl",),
     n_speakers=9,
+    hours=3.1,
     kind="acted",
+    traps="all actors share the sentences",
+    rate_hz=24_000,
     folders=("nEMO", "nEMO-main"),
     page="https://github.com/amu-cai/nEMO",
     licence="CC BY-NC-SA 4.0",

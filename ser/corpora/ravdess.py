@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-from ser.corpora.base import GIB, Archive, Corpus, Parsed, match_name, wav_files
+from ser.corpora.base import GIB, Archive, Corpus, Parsed, audio_files, match_name
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import AMERICAN, Conditions, Miniature, Prompt
 from ser.errors import DataError
@@ -43,7 +43,7 @@ def parse(release: Path) -> Parsed:
     """
     utterances: dict[str, Utterance] = {}
     dropped: dict[str, str] = {}
-    shallow_first = sorted(wav_files(release), key=lambda p: (len(p.parts), p))
+    shallow_first = sorted(audio_files(release), key=lambda p: (len(p.parts), p))
     for path in shallow_first:
         fields = match_name(NAME, path, release, "03-01-06-01-02-01-12").groups()
         modality, channel, emotion, _, statement, _, actor = fields
@@ -115,7 +115,10 @@ CORPUS = Corpus(
     title="RAVDESS",
     languages=("en",),
     n_speakers=24,
+    hours=1.5,
     kind="acted",
+    traps="all actors share two sentences; two files are identical",
+    rate_hz=48_000,
     folders=("RAVDESS", "Audio_Speech_Actors_01-24", "ravdess-emotional-speech-audio"),
     page="https://zenodo.org/record/1188976 (Audio_Speech_Actors_01-24.zip)",
     licence="CC BY-NC-SA 4.0",

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
-from ser.corpora.base import Corpus, Form, Parsed, match_name, wav_files
+from ser.corpora.base import Corpus, Form, Parsed, audio_files, match_name
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import Conditions, Labels, Miniature, Prompt, Rate
 from ser.errors import DataError
@@ -47,7 +47,7 @@ def parse(release: Path) -> Parsed:
     folders = [root / name for name in ("AudioData", "ALL") if (root / name).is_dir()]
     utterances: dict[str, Utterance] = {}
     dropped: dict[str, str] = {}
-    for path in (p for folder in folders or [root] for p in wav_files(folder)):
+    for path in (p for folder in folders or [root] for p in audio_files(folder)):
         name = path.relative_to(root)
         prefix, code, number = match_name(NAME, path, root, "DC_sa03' or 'DC/sa03").groups()
         speaker_name = _speaker(prefix, path.parent.name, name)
@@ -120,7 +120,10 @@ CORPUS = Corpus(
     title="SAVEE",
     languages=("en",),
     n_speakers=4,
+    hours=0.5,
     kind="acted",
+    traps="four men",
+    rate_hz=44_100,
     folders=("SAVEE", "surrey-audiovisual-expressed-emotion-savee"),
     page="http://kahlan.eps.surrey.ac.uk/savee/Download.html (registration)",
     licence="research only, after registration",

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-from ser.corpora.base import Corpus, Form, Parsed, match_name, wav_files, without_copies
+from ser.corpora.base import Corpus, Form, Parsed, audio_files, match_name, without_copies
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import Conditions, Miniature, Prompt
 from ser.types import Utterance, ids
@@ -40,7 +40,7 @@ def parse(release: Path) -> Parsed:
         DataError: for a name outside the grammar, or two different files of one name.
     """
     utterances = []
-    for path in wav_files(release):
+    for path in audio_files(release):
         name, sex, letter = match_name(NAME, path, release, "F03S02").groups()
         utt_id, speaker = ids("shemo", name, path.stem)
         utterances.append(
@@ -93,7 +93,10 @@ CORPUS = Corpus(
     title="ShEMO",
     languages=("fa",),
     n_speakers=87,
+    hours=3.4,
     kind="radio plays",
+    traps="38 utterances of fear; a corrected list has 2,838 of the files",
+    rate_hz=44_100,
     folders=("ShEMO",),
     page="https://github.com/pariajm/sharif-emotional-speech-database",
     licence="free for academic purposes; cite Mohamad Nezami et al. 2019",

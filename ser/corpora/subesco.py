@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-from ser.corpora.base import Corpus, Form, Parsed, match_name, wav_files, without_copies
+from ser.corpora.base import Corpus, Form, Parsed, audio_files, match_name, without_copies
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import Conditions, Miniature, Prompt
 from ser.types import Utterance, ids
@@ -41,7 +41,7 @@ def parse(release: Path) -> Parsed:
         DataError: for a name outside the grammar, or two different files of one name.
     """
     utterances = []
-    for path in wav_files(release):
+    for path in audio_files(release):
         name, sex, sentence, code, _ = match_name(NAME, path, release, "F_02_MONIKA_S_1_NEUTRAL_5").groups()
         utt_id, speaker = ids("subesco", name, path.stem)
         utterances.append(
@@ -94,7 +94,10 @@ CORPUS = Corpus(
     title="SUBESCO",
     languages=("bn",),
     n_speakers=20,
+    hours=7.7,
     kind="acted",
+    traps="men and women are both numbered from 01; all speakers share ten sentences",
+    rate_hz=48_000,
     folders=("SUBESCO",),
     page="https://zenodo.org/records/4526477",
     licence="CC BY 4.0",

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-from ser.corpora.base import Corpus, Form, Parsed, match_name, wav_files, without_copies
+from ser.corpora.base import Corpus, Form, Parsed, audio_files, match_name, without_copies
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import Conditions, Miniature, Prompt
 from ser.types import Utterance, ids
@@ -43,7 +43,7 @@ def parse(release: Path) -> Parsed:
         DataError: for a name outside the grammar, or two different files of one name.
     """
     utterances = []
-    for path in wav_files(release):
+    for path in audio_files(release):
         actress, word, code = match_name(NAME, path, release, "OAF_back_angry").groups()
         actress = "OAF" if actress == "OA" else actress
         utt_id, speaker = ids("tess", actress, f"{actress}_{word}_{code}")
@@ -95,7 +95,9 @@ CORPUS = Corpus(
     title="TESS",
     languages=("en",),
     n_speakers=2,
+    hours=1.6,
     kind="acted",
+    traps="two speakers, who share the words; two files are AIFF inside",
     folders=("TESS", "TESS Toronto emotional speech set data"),
     page="https://tspace.library.utoronto.ca/handle/1807/24487",
     licence="Creative Commons, non-commercial, as others state it; cite Pichora-Fuller & Dupuis 2020",

@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ser.corpora.base import Corpus, Form, Parsed, match_name, wav_files, without_copies
+from ser.corpora.base import Corpus, Form, Parsed, audio_files, match_name, without_copies
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import Conditions, Miniature, Prompt
 from ser.types import Utterance, ids
@@ -38,7 +38,7 @@ def parse(release: Path) -> Parsed:
     """
     sounds = release / "Sound Source"
     utterances = []
-    for path in wav_files(sounds if sounds.is_dir() else release):
+    for path in audio_files(sounds if sounds.is_dir() else release):
         name, code, word = match_name(NAME, path, release, "1157_kz_acik").groups()
         utt_id, speaker = ids("turev_db", name, path.stem)
         utterances.append(
@@ -87,7 +87,10 @@ CORPUS = Corpus(
     title="TurEV-DB",
     languages=("tr",),
     n_speakers=6,
+    hours=0.5,
     kind="acted",
+    traps="single words; not every speaker has every emotion",
+    rate_hz=44_100,
     folders=("TurEV-DB", "TurEV-DB-master"),
     page="https://github.com/Xeonen/TurEV-DB",
     licence="CC BY-NC-ND 4.0",

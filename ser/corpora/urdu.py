@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ser.corpora.base import GIB, Archive, Corpus, Parsed, match_name, wav_files
+from ser.corpora.base import GIB, Archive, Corpus, Parsed, audio_files, match_name
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import Conditions, Labels, Miniature, Prompt, Rate, class_means, das_csv
 from ser.errors import DataError
@@ -39,7 +39,7 @@ def parse(release: Path) -> Parsed:
     """
     root = release.resolve()
     utterances: dict[str, Utterance] = {}
-    for path in wav_files(root):
+    for path in audio_files(root):
         speaker_name, sex, letter = match_name(NAME, path, root, "SM1_F10_A010").groups()
         utt_id, speaker = ids("urdu", speaker_name, path.stem)
         if utt_id in utterances:
@@ -105,7 +105,10 @@ CORPUS = Corpus(
     title="URDU",
     languages=("ur",),
     n_speakers=29,
+    hours=0.3,
     kind="natural, television",
+    traps="most speakers have one emotion only",
+    rate_hz=44_100,
     folders=("URDU", "URDU-Dataset", "URDU-Dataset-master"),
     page="https://github.com/siddiquelatif/URDU-Dataset",
     licence="research only; cite Latif et al. 2018",

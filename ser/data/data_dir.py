@@ -6,6 +6,7 @@ Not here: their files (`ser.data.maps`) and rules (`ser.data.validate`), archive
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -200,14 +201,14 @@ def read_audio_parts(path: Path) -> dict[str, AudioPart]:
 
 def summary(utterances: Sequence[Utterance]) -> dict[str, Any]:
     """Count what a data directory holds, for `corpus.json`."""
-    emotions = [u.emotion for u in utterances]
-    speakers = sorted({u.speaker for u in utterances})
+    emotions = Counter(u.emotion for u in utterances)
+    speakers = Counter(u.speaker for u in utterances)
     return {
         "n_utterances": len(utterances),
         "n_speakers": len(speakers),
         "hours": round(sum(u.duration or 0 for u in utterances) / 3600, 3),
-        "emotions": {e: emotions.count(e) for e in EMOTIONS if e in emotions},
-        "utterances_per_speaker": {s: sum(u.speaker == s for u in utterances) for s in speakers},
+        "emotions": {e: emotions[e] for e in EMOTIONS if e in emotions},
+        "utterances_per_speaker": dict(sorted(speakers.items())),
         "fields": sorted(
             f.name for f in dataclasses.fields(Utterance) if any(getattr(u, f.name) is not None for u in utterances)
         ),

@@ -122,9 +122,6 @@ def _intersect(path: Path, columns: Columns) -> tuple[set[str], list[str]]:
     """Find the utterances that all files have, and say which file lacks which."""
     known = {utt for name in _deciding(columns) for utt in columns[name]}
     lacking = {f"{name} lacks": sorted(known - columns[name].keys()) for name in _deciding(columns)}
-    if "spk2gender" in columns and "spk2gender" not in PARTIAL:
-        utt2spk, gender = columns["utt2spk"], columns["spk2gender"]
-        lacking["spk2gender lacks the speakers of"] = sorted(utt for utt in utt2spk if utt2spk[utt] not in gender)
     kept = known.difference(*lacking.values())
     reasons = [f"{what} {some(utts, 'utterances')}" for what, utts in lacking.items() if utts]
     if not kept:

@@ -26,6 +26,8 @@ UTT_FILES = {
     "utt2dom": "dominance",
     "utt2emo_acted": "emotion_acted",
     "utt2emo_rated": "emotion_rated",
+    "utt2votes": "votes",
+    "utt2part": "part",
 }
 """File of a data directory -> field of `Utterance`; utterance id is the key of each."""
 
@@ -34,8 +36,8 @@ SEGMENTS = "segments"
 
 REQUIRED = ("wav.scp", "utt2spk", "spk2utt", "utt2dur", "utt2emo", "utt2emo_native", "utt2lang", "utt2hash")
 
-PARTIAL = ("utt2text_id", "utt2aro", "utt2val", "utt2dom")
-"""Files that may lack ids: a rating or a text can be missing where its turn is not."""
+PARTIAL = ("utt2text_id", "utt2aro", "utt2val", "utt2dom", "utt2votes", "spk2gender")
+"""Files that may lack ids: a rating, a text or a gender can be unknown where its turn is there."""
 
 NUMBERS = {"duration", "arousal", "valence", "dominance"}
 

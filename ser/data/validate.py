@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ser.data.maps import NUMBERS, PARTIAL, REQUIRED, SEGMENTS, UTT_FILES
 from ser.errors import unknown
-from ser.types import EMOTIONS
+from ser.types import EMOTIONS, parse_votes
 
 
 def validate_data_dir(path: Path, allow_pipes: bool = False) -> list[str]:
@@ -88,6 +88,8 @@ def _check_values(path: Path, column: Mapping[str, str], allow_pipes: bool) -> l
             return "is a pipe, which would run a command; --allow_pipes true accepts it"
         if field in ("emotion", "emotion_acted", "emotion_rated") and value not in EMOTIONS:
             return f"is not a canonical emotion: {unknown(value, EMOTIONS)}"
+        if field == "votes" and not _are_votes(value):
+            return "is not 'emotion:votes ...' with canonical emotions and numbers above 0"
         if field == SEGMENTS and not _is_segment(value):
             return "is not 'recording start end' with 0 <= start < end"
         if field == "spk2gender" and value not in ("m", "f"):
@@ -106,6 +108,13 @@ def _check_values(path: Path, column: Mapping[str, str], allow_pipes: bool) -> l
 def _is_segment(text: str) -> bool:
     parts = text.split(" ")
     return len(parts) == 3 and all(map(_is_number, parts[1:])) and 0 <= float(parts[1]) < float(parts[2])
+
+
+def _are_votes(text: str) -> bool:
+    try:
+        return bool(parse_votes(text))
+    except ValueError:
+        return False
 
 
 def _is_number(text: str) -> bool:

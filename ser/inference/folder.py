@@ -50,6 +50,7 @@ def _about(recipe: Recipe, row: Row, seed: int, result: dict) -> dict[str, Any]:
         *row_stamps(row.adaptation, splits.get("one_class_speakers", {})),
         *([f"{SPEAKER_DEPENDENT}: {', '.join(result['speaker_dependent'])}"] if result["speaker_dependent"] else []),
         *([f"PARTIAL CORPUS: {', '.join(of_kind['subset'])}"] if of_kind["subset"] else []),
+        *(f"CONVERTED COPY: {name} ({'; '.join(why)})" for name, why in sorted(splits.get("copies", {}).items())),
         *(["MINIATURE CORPORA: synthetic audio; it knows nothing of real speech"] if of_kind["mini"] else []),
         *([f"OVERRIDDEN: {', '.join(recipe.overrides)}"] if recipe.overrides else []),
     ]

@@ -262,6 +262,8 @@ def _stamps(recipe: Recipe, page: Page, scored: Sequence[Row]) -> list[str]:
     stamps = list(dict.fromkeys(s for task in recipe.tasks for s in recipe.splits_of(task).about.get("stamps", [])))
     if partial := sorted(name for name, release in releases.items() if release == "subset"):
         stamps.append(f"PARTIAL CORPUS: {', '.join(partial)} (see corpus.json); not comparable")
+    copies = recipe.splits_about.get("copies", {})
+    stamps += [f"CONVERTED COPY: {name} ({'; '.join(sentences)})" for name, sentences in sorted(copies.items())]
     if "mini" in releases.values():
         stamps.append("MINIATURE CORPORA: synthetic audio; the numbers say nothing about real speech")
     if recipe.overrides:

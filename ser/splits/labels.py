@@ -26,7 +26,8 @@ class CorpusLabels(ConfigModel):
         absent: classes that this corpus does not have.
         by: which labels are mapped: the corpus' own, the acted emotion (MSP-IMPROV's scenario letter), or the emotion
             that listeners heard (CREMA-D's votes).
-        expected: class -> utterances in the full release; `angry+sad` where only a sum is known.
+        expected: class -> utterances in the full release; `angry+sad` where only a sum is known; empty for a corpus
+            whose counts are not known.
     """
 
     map: dict[str, list[str]]
@@ -43,7 +44,7 @@ class CorpusLabels(ConfigModel):
                 raise ValueError(f"emotion {unknown(word, EMOTIONS)}")
             if words.count(word) > 1:
                 raise ValueError(f"emotion '{word}' stands twice")
-        if {name for names in self.expected for name in names.split("+")} != set(self.map):
+        if self.expected and {name for names in self.expected for name in names.split("+")} != set(self.map):
             raise ValueError(f"'expected' names {sorted(self.expected)}, 'map' names {sorted(self.map)}")
         return self
 

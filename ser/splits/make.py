@@ -60,10 +60,11 @@ def _make(protocol: Protocol, task: str, label_map: LabelMap, data: Path, folder
             print(f"{prefix}splits: up to date")
             return
         print(f"{changed[0]}: was changed after it was made; made again")
-    utterances, labels, releases = {}, {}, {}
+    utterances, labels, releases, copies = {}, {}, {}, {}
     for name in protocol.corpora:
         corpus = read_data_dir(data / name)
-        releases[name] = read_json(data / name / "corpus.json")["release"]
+        info = read_json(data / name / "corpus.json")
+        releases[name], copies[name] = info["release"], info.get("copy", [])
         labels |= label_map.apply(name, corpus, releases[name])
         utterances[name] = [u for u in corpus if u.utt_id in labels]
     splits = protocol.splits(utterances, labels)
@@ -72,6 +73,7 @@ def _make(protocol: Protocol, task: str, label_map: LabelMap, data: Path, folder
         "protocol": protocol.model_dump(),
         "labels": {"name": protocol.label_maps[task], "classes": label_map.classes},
         "releases": releases,
+        "copies": {name: sentences for name, sentences in copies.items() if sentences},
         "stamps": protocol.stamps,
         "corpus_stamps": protocol.corpus_stamps,
         "one_class_speakers": {name: one_class_speakers(utterances[name], labels) for name in protocol.corpora},

@@ -8,10 +8,12 @@ import re
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from ser.corpora import CORPORA, base
-from ser.corpora.base import Corpus, Parsed, find_release, match_name, prepare, wav_files
+from ser.corpora.base import Corpus, Parsed, audio_files, audio_suffix, find_release, match_name, prepare
 from ser.data.data_dir import read_data_dir
 from ser.data.maps import read_map
 from ser.data.validate import validate_data_dir
@@ -19,14 +21,14 @@ from ser.errors import DataError
 from ser.system.files import alone, read_json, write_json
 from ser.types import EMOTIONS, Utterance, ids
 from tests.fakes.emodb import write_release
-from tests.fakes.wav import write_wav
+from tests.fakes.wav import touch, write_wav
 
 NAME = re.compile(r"(\w+)_(happy|sad)(\d)")
 
 
 def parse(release: Path) -> Parsed:
     utterances = []
-    for path in wav_files(release):
+    for path in audio_files(release):
         speaker, emotion, _ = match_name(NAME, path, release, "ann_sad1").groups()
         utt_id, speaker_id = ids("toy", speaker, path.stem)
         utterances.append(Utterance(utt_id, speaker_id, str(path), emotion, emotion[0], "f", "en"))
@@ -330,9 +332,42 @@ def test_wav_files_come_sorted_without_hidden_copies(tmp_path):
     for name in ("b/2.wav", "b/1.WAV", "a/3.wav", "a/._3.wav", "__MACOSX/a/3.wav", ".hidden/4.wav", "0.wav",
                  "a/notes.txt", "a/wav"):  # fmt: skip
         write_wav(tmp_path / name)
-    assert [str(path.relative_to(tmp_path)) for path in wav_files(tmp_path)] == [
+    assert [str(path.relative_to(tmp_path)) for path in audio_files(tmp_path)] == [
         "0.wav", "a/3.wav", "b/1.WAV", "b/2.wav",
     ]  # fmt: skip
+
+
+def test_a_release_that_was_converted_is_read_and_flagged(tmp_path, data_dir, capsys):
+    """FLAC at half the rate; copies in MP3 beside the release are not read."""
+    for seed, stem in enumerate(("ann_happy1", "ann_sad1", "bob_happy1")):
+        samples = np.random.default_rng(seed).uniform(-0.1, 0.1, 800)
+        (tmp_path / "release").mkdir(exist_ok=True)
+        soundfile.write(tmp_path / f"release/{stem}.flac", samples, 8000)
+    soundfile.write(tmp_path / "release/ann_happy1.mp3", samples, 8000)
+    assert prepare(dataclasses.replace(TOY, rate_hz=16000), tmp_path / "release", data_dir)
+    info = read_json(data_dir / "corpus.json")
+    assert info["release"] == "full"
+    assert info["copy"] == ["3 of 3 files are FLAC", "3 of 3 files have 8000 Hz, the release has 16000 Hz"]
+    assert "  copy: 3 of 3 files are FLAC\n" in capsys.readouterr().out
+    assert [u.utt_id for u in read_data_dir(data_dir)] == [
+        "toy-ann-ann_happy1",
+        "toy-ann-ann_sad1",
+        "toy-bob-bob_happy1",
+    ]
+
+
+def test_the_first_kind_of_audio_that_occurs_is_the_release(tmp_path):
+    for name in ("a/1.mp3", "2.flac", "b/3.FLAC", "4.ogg", "5.txt"):
+        touch(tmp_path, [name])
+    assert [path.name for path in audio_files(tmp_path)] == ["2.flac", "3.FLAC"]
+    assert audio_suffix(tmp_path / "a") == ".mp3"
+    assert audio_suffix(tmp_path / "none") == ".wav"
+
+
+def test_nothing_is_asserted_of_a_corpus_whose_counts_are_not_known(release, data_dir, capsys):
+    prepare(dataclasses.replace(TOY, counts={}), release, data_dir)
+    assert read_json(data_dir / "corpus.json")["release"] == "uncounted"
+    assert "  happy               2      2       2\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("stem", ["xann_sad1 ", "ann_sad1x", "ann_sad", ""])

@@ -18,7 +18,7 @@ TOY = '''"""TOY: two people say one sentence."""
 
 import re
 
-from ser.corpora.base import GIB, Archive, Corpus, Parsed, match_name, wav_files
+from ser.corpora.base import GIB, Archive, Corpus, Parsed, match_name, audio_files
 from ser.corpora.miniature import Conditions, Miniature, Prompt
 from ser.types import Utterance, ids
 
@@ -27,7 +27,7 @@ NAME = re.compile("([mf])(happy|sad)")
 
 def parse(release):
     found = []
-    for path in wav_files(release):
+    for path in audio_files(release):
         gender, emotion = match_name(NAME, path, release, "mhappy").groups()
         utt_id, speaker = ids("toy", gender, path.stem)
         found.append(Utterance(utt_id, speaker, str(path), emotion, emotion, gender, "en"))

@@ -7,6 +7,7 @@ import pytest
 from ser.data.combine import combine_data
 from ser.data.data_dir import read_data_dir
 from ser.data.fix import fix_data_dir
+from ser.data.maps import read_map
 from ser.data.subset import subset_data_dir
 from ser.data.validate import validate_data_dir
 from ser.errors import DataError
@@ -56,13 +57,14 @@ def test_a_combination_is_as_weak_as_its_weakest_part(tmp_path, releases, expect
     assert info(tmp_path / "both")["release"] == expected
 
 
-def test_gender_is_kept_for_all_or_for_none(data, tmp_path):
+def test_gender_may_be_known_of_some_speakers_only(data, tmp_path):
     other = write(tmp_path / "other", [utterance("x", "1", "e", gender=None)])
-    assert f"spk2gender: {other} has none, so it is left out" in combine_data(tmp_path / "both", [data, other])
+    assert f"spk2gender: {other} has none" in combine_data(tmp_path / "both", [data, other])
     assert validate_data_dir(tmp_path / "both") == []
-    assert {u.gender for u in read_data_dir(tmp_path / "both")} == {None}
+    known = read_map(data / "spk2gender")
+    assert {u.speaker: u.gender for u in read_data_dir(tmp_path / "both")} == {**known, "e-x": None}
     change(data, "spk2gender", b"c-d f\n", b"")
-    assert fix_data_dir(data).lost == ("c-d-1",)
+    assert fix_data_dir(data).lost == ()
 
 
 def test_clashes_are_refused(data, tmp_path):

@@ -17,7 +17,7 @@ from ser.data.maps import UTT_FILES, read_list, read_map, write_map
 from ser.data.validate import validate_data_dir
 from ser.errors import DataError
 from ser.system.files import hash_file, read_json, write_json
-from ser.types import EMOTIONS, Utterance, ids
+from ser.types import EMOTIONS, Utterance, format_votes, ids
 
 
 def utterance(speaker: str, name: str, **fields: object) -> Utterance:
@@ -54,13 +54,14 @@ VALUES = st.text(min_size=1, max_size=12).filter(lambda v: v.splitlines() == [v]
 PATHS = VALUES.filter(lambda v: not v.rstrip().endswith("|"))
 PLAIN = st.text("AZaz09_.", min_size=1, max_size=3)  # of speakers: see test_speakers_with_escaped_characters
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+VOTES = st.dictionaries(st.sampled_from(EMOTIONS), st.integers(1, 9), min_size=1).map(format_votes)
 
 
 @st.composite
 def corpora(draw: st.DrawFn) -> list[Utterance]:
     """Draw the utterances of any legal corpus."""
     names = draw(st.lists(st.tuples(PLAIN, st.text(max_size=5)), min_size=1, max_size=8, unique=True))
-    genders = {speaker: draw(st.sampled_from("mf")) for speaker, _ in names}
+    genders = {speaker: draw(st.sampled_from(("m", "f", None))) for speaker, _ in names}
     session = VALUES if draw(st.booleans()) else st.none()  # a corpus has sessions or it has not
     acted = st.sampled_from(EMOTIONS) if draw(st.booleans()) else st.none()
     return [
@@ -81,6 +82,8 @@ def corpora(draw: st.DrawFn) -> list[Utterance]:
             dominance=draw(st.none() | NUMBERS),
             emotion_acted=draw(acted),
             emotion_rated=draw(acted),
+            votes=draw(st.none() | VOTES),
+            part=draw(session),
         )
         for speaker, name in names
     ]
@@ -186,12 +189,13 @@ def test_the_directory_that_is_corrupted_below_is_valid(data_dir):
     assert validate_data_dir(data_dir) == []
     assert {*UTT_FILES} - {path.name for path in data_dir.iterdir()} == {
         "utt2session", "utt2aro", "utt2dom", "utt2emo_acted", "utt2emo_rated",
+        "utt2votes", "utt2part",
     }  # fmt: skip
 
 
 COMPLETE = ("wav.scp", "utt2spk", "utt2dur", "utt2emo", "utt2emo_native", "utt2lang", "utt2hash",
-            "spk2utt", "spk2gender")  # fmt: skip
-PARTIAL = ("utt2text_id", "utt2val")
+            "spk2utt")  # fmt: skip
+PARTIAL = ("utt2text_id", "utt2val", "spk2gender")
 
 
 @st.composite
@@ -260,13 +264,16 @@ def test_missing_line_names_the_id_that_is_missing_and_where(data_dir, name):
         assert found == [f"{data_dir / name} line {n_lines + 1}: 1 ids missing (first: '{last}')"]
 
 
-@pytest.mark.parametrize("name", [name for name in COMPLETE if name != "spk2gender"])
+@pytest.mark.parametrize("name", COMPLETE)
 def test_missing_file_is_told(data_dir, name):
     (data_dir / name).unlink()
     assert validate_data_dir(data_dir) == [f"{data_dir / name}: missing"]
 
 
-def test_gender_may_be_unknown_of_all_speakers(data_dir):
+def test_gender_may_be_unknown_of_some_speakers_or_of_all(data_dir):
+    (data_dir / "spk2gender").write_text("c-b m\n")
+    assert validate_data_dir(data_dir) == []
+    assert {u.speaker: u.gender for u in read_data_dir(data_dir)} == {"c-a": None, "c-b": "m"}
     (data_dir / "spk2gender").unlink()
     assert validate_data_dir(data_dir) == []
     assert {u.gender for u in read_data_dir(data_dir)} == {None}
@@ -286,6 +293,20 @@ def test_segments_come_back_and_are_checked(tmp_path):
     replace_line(tmp_path / "d" / "segments", 2, "c-a-2 c-a-2 3 2.25")
     assert validate_data_dir(tmp_path / "d") == [
         f"{tmp_path / 'd' / 'segments'} line 2: 'c-a-2 3 2.25' is not 'recording start end' with 0 <= start < end"
+    ]
+
+
+@pytest.mark.parametrize(
+    "votes", ["angry:2 angry:1", "angry:0", "mad:1", "angry", "angry:nan", "angry:-1", "angry:1  sad:1"]
+)
+def test_votes_are_emotions_with_numbers(data_dir, votes):
+    (data_dir / "utt2votes").write_text("c-a-1 angry:2 sad:0.5\n")
+    assert validate_data_dir(data_dir) == []
+    assert [u.votes for u in read_data_dir(data_dir)] == ["angry:2 sad:0.5", None, None, None]
+    (data_dir / "utt2votes").write_text(f"c-a-1 {votes}\n")
+    assert validate_data_dir(data_dir) == [
+        f"{data_dir / 'utt2votes'} line 1: '{votes}' is not 'emotion:votes ...' with canonical emotions and numbers "
+        "above 0"
     ]
 
 
@@ -444,6 +465,5 @@ def test_speakers_of_another_data_directory_do_not_leak_into_this_one(data_dir, 
     replace_line(tmp_path / "other/spk2gender", 2, "d-b m")
     assert validate_data_dir(tmp_path / "other") == [
         f"{tmp_path / 'other/spk2gender'} line 2: 'd-b' is not a known id",
-        f"{tmp_path / 'other/spk2gender'} line 3: 1 ids missing (first: 'c-b')",
     ]
     assert validate_data_dir(data_dir) == []
