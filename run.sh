@@ -13,10 +13,14 @@
 #   --db_root DIR         folder that holds the releases under their usual names; conf/db.sh names them one by one
 #   --mini true           synthetic miniature corpora; real data and results are not touched
 #   --features "A B"      names from conf/features, instead of the recipe's
+#   --rows "A B"          systems of the table, with those that they start from or are tested against; all by default
+#   --tasks "A B"         tasks of the recipe; all by default
+#   --seeds "1 2"         seeds; all by default
 #   --finetune true       also train the systems that fine-tune their encoder: hours on a GPU, days without
 #   --simulate_mistake M  measure a mistake: speaker_leak, test_selection, best_seed or global_norm, made on purpose
 #                         in copies of the runs; MISTAKES.md is written, RESULTS.md is not
-#   --set KEY=VALUE       override a setting of the methods, as in --set loss.alpha=0.8; may be repeated
+#   --set KEY=VALUE       train variants with another setting, as in --set loss.alpha=0.8, next to the systems of the
+#                         table, in exp/variants/; may be repeated
 #   --allow_partial true  use the usable files of a corpus; every table is flagged
 #   --nj N                processes, or parts on a cluster (default: all cores)
 #   --device NAME         auto (a GPU if there is one), cpu or cuda
@@ -28,9 +32,9 @@ set -euo pipefail
 
 demo="ravdess2emodb ravdess2emodb_urdu iemocap2emodb_cafe_urdu_aesdd ravdess_emodb" # one recipe per paper
 stage_names=(data_prep splits features train score results) mistakes="speaker_leak test_selection best_seed global_norm"
-stage=1 stop_stage=6 db_root="" mini=false features="" finetune=false set="" allow_partial=false device=auto simulate_mistake="" arm=""
+stage=1 stop_stage=6 db_root="" mini=false features="" rows="" tasks="" seeds="" finetune=false set="" allow_partial=false device=auto simulate_mistake="" arm=""
 nj=$(env -u OMP_NUM_THREADS nproc 2> /dev/null || getconf _NPROCESSORS_ONLN) # nproc would count threads
-options="stage stop_stage db_root mini features finetune set allow_partial nj device simulate_mistake"
+options="stage stop_stage db_root mini features rows tasks seeds finetune set allow_partial nj device simulate_mistake"
 folder=""
 if [ "${1:-}" = --recipe ]; then folder=$(cd "$2" && pwd) && shift 2; fi # by a recipe's run.sh
 if [ "${1:-}" = --arm ]; then arm=$2 && shift 2; fi # by this script, for a simulated mistake
@@ -82,11 +86,11 @@ if [ "$mini" = true ]; then
   data=$root/data_mini dump=$root/dump_mini exp=$folder/exp_mini
   splits=$exp/splits results=$exp/RESULTS.md db_root=$data/corpora
 fi
-# Only the recipe as it is committed writes its RESULTS.md; variants keep theirs in exp/.
-if [ -n "$features$set" ]; then results=$exp/RESULTS.md; fi
+# Only the recipe as it is committed writes its RESULTS.md; parts and variants have theirs in exp/.
+if [ -n "$features$set$rows$tasks$seeds" ]; then results=$exp/RESULTS.md; fi
 take_lock "$exp"
 recipe_options=(--recipe "$folder" --data "$data" --dump "$dump" --splits "$splits" --exp "$exp" --features "$features"
-  --mini "$mini" --finetune "$finetune")
+  --mini "$mini" --finetune "$finetune" --rows "$rows" --tasks "$tasks" --seeds "$seeds")
 for override in $set; do recipe_options+=(--set "$override"); done
 if [ -n "$arm" ]; then
   recipe_options+=(--simulate_mistake "$simulate_mistake" --arm "$arm")

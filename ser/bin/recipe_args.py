@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from ser.mistakes.simulate import simulated
+from ser.recipe.choice import Choice
 from ser.recipe.recipe import Recipe
 from ser.recipe.settings import read_settings
 
@@ -16,6 +17,8 @@ def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--features", default="",
                         help="names, separated by spaces, none of which may fail; else the recipe's")  # fmt: skip
+    for name in ("rows", "tasks", "seeds"):
+        parser.add_argument(f"--{name}", default="", help="separated by spaces; else all")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--mini", choices=("true", "false"), default="false")
     parser.add_argument("--finetune", choices=("true", "false"), default="false",
@@ -39,6 +42,7 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
         overrides=args.set,
         mini=mini,
         finetune=args.finetune == "true",
+        choice=Choice(args.rows.split(), args.tasks.split(), args.seeds.split()),
     )
     return simulated(recipe, args.simulate_mistake, args.arm) if args.arm else recipe
 

@@ -27,8 +27,10 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(argv)
     recipe = recipe_of(args)
+    if recipe.overrides:
+        args.out = recipe.pages / args.out.name
     page = read_page(recipe)
-    inputs, elsewhere = made_from(recipe, page), recipe.exp / args.out.name
+    inputs, elsewhere = made_from(recipe, page), recipe.pages / args.out.name
     has_former = args.out.exists() or args.out.with_suffix(".json").exists()
     for out in (args.out, elsewhere) if has_former else ():  # a page that lacks rows of the former one lies in exp/
         numbers = out.with_suffix(".json")
@@ -40,15 +42,15 @@ def main(argv: Sequence[str]) -> None:
     from ser.results.tables import record
 
     found = record(recipe, page, inputs)
-    out, why = page_of(args.out, found, recipe.exp)
+    out, why = page_of(args.out, found, recipe.pages)
     write_text(out.with_suffix(".json"), text_of(found), holding('"made_from": "'))
     render.write_page(out.with_suffix(".json"))
     print(render.text(found), end="")
     if any(page.runs.values()):
         from ser.results.figures import draw
 
-        draw(found, recipe.exp / "figures")
-        print(f"wrote {out} and {recipe.exp / 'figures'}")
+        draw(found, recipe.pages / "figures")
+        print(f"wrote {out} and {recipe.pages / 'figures'}")
     else:
         print(f"wrote {out}")
     if why is not None:

@@ -13,6 +13,7 @@ from ser.errors import SerError, run_cli
 from ser.mistakes.simulate import Simulated
 from ser.recipe.recipe import Recipe
 from ser.recipe.rows import Row
+from ser.recipe.train import write_settings
 from ser.scoring.runs import is_scored, metrics_path, score_run
 from ser.system.files import write_json
 
@@ -41,6 +42,7 @@ def main(argv: Sequence[str]) -> None:
 def _score(recipe: Recipe, row: Row, seed: int, data: object, device: str) -> None:
     """Score one run, and make its folder one that `predict` can use."""
     state = recipe.weights(row, seed)
+    write_settings(recipe, row, seed)  # those of prediction may have changed since it was trained
     scored = score_run(recipe, row, seed, data, state, device)
     if (
         not isinstance(recipe, Simulated) and not recipe.settings.protocol.is_matrix

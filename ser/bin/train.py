@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from ser.bin.recipe_args import add_job_arguments, add_recipe_arguments, recipe_of
 from ser.errors import run_cli
 from ser.recipe.jobs import plan_training
-from ser.recipe.train import train_part
+from ser.recipe.train import take_over_weights, train_part
 
 
 def main(argv: Sequence[str]) -> None:
@@ -26,6 +26,7 @@ def main(argv: Sequence[str]) -> None:
     args = parser.parse_args(argv)
     recipe = recipe_of(args)
     if args.action == "plan":
+        take_over_weights(recipe)
         plan_training(recipe)
     else:
         train_part(recipe, args.jobs, args.part, args.device)

@@ -52,7 +52,7 @@ def _about(recipe: Recipe, row: Row, seed: int, result: dict) -> dict[str, Any]:
         *([f"PARTIAL CORPUS: {', '.join(of_kind['subset'])}"] if of_kind["subset"] else []),
         *(f"CONVERTED COPY: {name} ({'; '.join(why)})" for name, why in sorted(splits.get("copies", {}).items())),
         *(["MINIATURE CORPORA: synthetic audio; it knows nothing of real speech"] if of_kind["mini"] else []),
-        *([f"OVERRIDDEN: {', '.join(recipe.overrides)}"] if recipe.overrides else []),
+        *([f"VARIANT: {', '.join(recipe.overrides)}"] if row.variant_of else []),
     ]
     told = ("title", "licence", "page", "release", "n_utterances", "n_speakers")
     return {

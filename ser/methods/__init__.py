@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ast
 import importlib
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from ser.errors import ConfigError, unknown
 from ser.methods.base import About
@@ -106,11 +107,21 @@ def _fits(value: Any, kind: Any) -> bool:
         return isinstance(value, bool)
     if kind == str | None:
         return isinstance(value, str | None)
-    return isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+    if kind == Sequence[str]:
+        return isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+    return isinstance(value, dict) and all(
+        isinstance(cases, list) and all(isinstance(case, dict) for case in cases)
+        and all(isinstance(allowed, list) for case in cases for allowed in case.values())
+        for cases in value.values()
+    )  # fmt: skip
 
 
 def _kind(kind: Any) -> str:
-    return {bool: "True or False", str | None: "a string or None"}.get(kind, "a list of names")
+    return {
+        bool: "True or False",
+        str | None: "a string or None",
+        Sequence[str]: "a list of names",
+    }.get(kind, "settings and their cases, as in {'adapt': [{'objective': ['source_only']}]}")
 
 
 @cache
@@ -127,4 +138,19 @@ def load(name: str) -> ModuleType:
     for key in ("cost", "adaptation"):
         if (setting := getattr(module.ABOUT, key)) not in (None, *module.Config.model_fields):
             raise ConfigError(f"{said(name)}: ABOUT: {key}: Config has no setting '{setting}'")
+    known = set(_settings(module.Config))
+    for key in ("unused", "untrained"):
+        declared = getattr(module.ABOUT, key)
+        for setting in (*declared, *(one for cases in declared.values() for case in cases for one in case)):
+            if setting not in known:
+                raise ConfigError(f"{said(name)}: ABOUT: {key}: {unknown(setting, known)}")
     return module
+
+
+def _settings(model: Any, path: str = "") -> Iterator[str]:
+    """List the settings of a configuration by their paths."""
+    for name, field in model.model_fields.items():
+        yield f"{path}{name}"
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if hasattr(kind, "model_fields"):
+                yield from _settings(kind, f"{path}{name}.")

@@ -60,6 +60,9 @@ class About(NamedTuple):
             `ser/adaptation/`; None where there is no such choice.
         takes_statistics: whether its standardization uses the statistics that `RunData` computes.
         trained_elsewhere: corpora whose labels it learned from before any recipe.
+        unused: setting, as in `loss.alpha` -> cases in which it decides nothing. A case holds where each setting that
+            it names has one of the values given; an empty one always holds.
+        untrained: the same for settings that decide predictions but no weights.
     """
 
     paper: str | None
@@ -73,6 +76,8 @@ class About(NamedTuple):
     adaptation: str | None = None
     takes_statistics: bool = False
     trained_elsewhere: Sequence[str] = ()
+    unused: Mapping[str, Sequence[Mapping[str, Sequence[Any]]]] = MappingProxyType({})
+    untrained: Mapping[str, Sequence[Mapping[str, Sequence[Any]]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -193,3 +198,39 @@ def answer(method: ModuleType, name: str, config: ConfigModel) -> Any:
 def adaptation_of(about: About, values: Mapping[str, Any]) -> str:
     """Name the adaptation that a configuration asks for; `none` where it has no such setting, or leaves it empty."""
     return (values.get(about.adaptation) if about.adaptation else None) or "none"
+
+
+def settings_used(about: About, values: Mapping[str, Any], in_training: bool = False) -> dict[str, Any]:
+    """Leave out of a configuration what decides nothing, as its method declares.
+
+    Args:
+        about: of the method.
+        values: a configuration, plain.
+        in_training: leave out what decides no weights, too.
+
+    Example:
+        >>> about = About(None, False, unused={"adapt.lr": [{"objective": ["source"]}]})
+        >>> settings_used(about, {"objective": "source", "adapt": {"lr": 0.1, "epochs": 2}})
+        {'objective': 'source', 'adapt': {'epochs': 2}}
+    """
+    declared = [*about.unused.items(), *(about.untrained.items() if in_training else ())]
+    gone = {key for key, cases in declared if any(_holds(case, values) for case in cases)}
+
+    def used(part: Mapping[str, Any], path: str) -> dict[str, Any]:
+        return {
+            name: used(value, f"{path}{name}.") if isinstance(value, Mapping) else value
+            for name, value in part.items()
+            if f"{path}{name}" not in gone
+        }
+
+    return used(values, "")
+
+
+def _holds(case: Mapping[str, Sequence[Any]], values: Mapping[str, Any]) -> bool:
+    for key, allowed in case.items():
+        value: Any = values
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if value not in allowed:
+            return False
+    return True

@@ -37,7 +37,20 @@ from ser.training.linear_svc import fit_linear_svc, votes
 from ser.training.run_data import RunData
 from ser.training.stacked import Params, train_in_lockstep
 
-ABOUT = About(paper="Das et al. 2022", needs_torch=True, adaptation="normalization", takes_statistics=True)
+ABOUT = About(
+    paper="Das et al. 2022",
+    needs_torch=True,
+    adaptation="normalization",
+    takes_statistics=True,
+    unused={
+        "loss.distance": [{"loss.metric": ["none"]}],
+        "loss.pairs": [{"loss.metric": ["none"]}],
+        "loss.divide_by_dim": [{"loss.metric": ["none"]}],
+        "loss.weight": [{"loss.metric": ["none"]}],
+        "outliers.deviations": [{"outliers.what": ["keep"]}],
+    },
+    untrained={"noisy_test": [{}]},
+)
 
 
 class OutlierConfig(ConfigModel):

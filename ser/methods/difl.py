@@ -57,7 +57,19 @@ from ser.training.run_data import RunData, class_weight
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-ABOUT = About(paper="Gao et al. 2022", needs_torch=True, adaptation="normalization")
+ABOUT = About(
+    paper="Gao et al. 2022",
+    needs_torch=True,
+    adaptation="normalization",
+    unused={
+        "target_audio": [{"domains": [[]], "normalization": ["none", "source", "speaker"]}],
+        "loss.gamma": [{"domains": [[]]}],
+        "loss.gamma_schedule": [{"domains": [[]]}],
+        "loss.lambda_": [{"loss.center": [False]}],
+        "loss.center_lr": [{"loss.center": [False]}],
+        "loss.center_on": [{"loss.center": [False]}],
+    },
+)
 
 SAVE_EVERY_S = 60
 """Seconds of work that a killed training may lose, and the epoch that it was in."""

@@ -46,7 +46,19 @@ from ser.training.trainer import Crop, Trainer, copy_weights, set_weights
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-ABOUT = About(paper="Xiang", needs_torch=True, starts_from=["supcon"], by_corpus=True)
+ABOUT = About(
+    paper="Xiang",
+    needs_torch=True,
+    starts_from=["supcon"],
+    by_corpus=True,
+    unused={
+        "adapter_hidden": [{"objective": ["frozen"]}],
+        "loss": [{"objective": ["frozen", "ft"]}],
+        "stage_one": [{"objective": ["frozen", "ft"]}],
+        "stage_two": [{"objective": ["ft"]}],
+        "ft": [{"objective": ["supcon", "frozen"]}],
+    },
+)
 
 MICRO_BATCH_FRAMES = 1 << 16
 """Padded cached frames that a device takes at once."""

@@ -36,7 +36,22 @@ from ser.training.trainer import Crop
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-ABOUT = About(paper="Xiang", needs_torch=True, finetunes=True, starts_from=["supcon_finetune"], by_corpus=True)
+ABOUT = About(
+    paper="Xiang",
+    needs_torch=True,
+    finetunes=True,
+    starts_from=["supcon_finetune"],
+    by_corpus=True,
+    unused={
+        "encoder.lora": [{"encoder.tuning": ["full"]}],
+        "loss": [{"objective": ["ft"]}],
+        "stage_one": [{"objective": ["ft"]}],
+        "stage_two": [{"objective": ["ft"]}],
+        "ft": [{"objective": ["supcon"]}],
+        "similarity_batches": [{"objective": ["ft"]}, {"classifier": ["other"]}],
+    },
+    untrained={"similarity_batches": [{}], "test_seconds": [{"dev": ["train"]}]},
+)
 
 
 class LoraSettings(ConfigModel):

@@ -49,6 +49,7 @@ def read_jobs(jobs: Path | None, part: str) -> tuple[list[list[str]], int, int]:
 def plan_training(recipe: Recipe) -> None:
     """Write the families of unfinished runs, parents before children, the largest family first."""
     families: dict[tuple[str, int], list[str]] = {}
+    replaced: dict[str, list[str]] = {}
     n_done = 0
     for row in sorted(recipe.rows, key=lambda row: len(_ancestors(recipe, row))):
         for seed in row.seeds if recipe.left_out(row) is None else ():
@@ -59,7 +60,7 @@ def plan_training(recipe: Recipe) -> None:
             eldest = (_ancestors(recipe, row) or [row])[-1]
             families.setdefault((eldest.name, seed), []).append(f"{row.name}:{seed}")
             if done.path.exists():
-                print(f"{row.name} seed {seed}: trained again, {', '.join(done.changed())} changed")
+                replaced.setdefault(row.name, []).append(", ".join(done.differences()))
     if families:
         for row in recipe.rows:
             _ = row.config  # every error in a configuration is reported before anything is computed
@@ -69,6 +70,12 @@ def plan_training(recipe: Recipe) -> None:
     for kind, chosen in (("train", False), ("finetune", True)):
         listed = [family for family, long in zip(by_size, is_long, strict=True) if long == chosen]
         write_jobs(recipe.exp / f"jobs_{kind}.tsv", listed)
+    for name, of_seeds in replaced.items():
+        n = f", {len(of_seeds)} seeds" if len(of_seeds) > 1 else ""
+        print(f"{name}{n}: trained again ({of_seeds[0]})")
+    if replaced:
+        print(f"{sum(map(len, replaced.values()))} finished trainings are replaced, each when its new one has "
+              "finished; to keep them and train next to them, use --set instead of an edited file")  # fmt: skip
     n_runs = sum(map(len, families.values()))
     print(f"{n_runs} runs to do, {n_done} done before" if n_runs else "rows: up to date")
     for name, reason in {row.feature: row.needs for row in recipe.rows if row.needs}.items():

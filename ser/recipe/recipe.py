@@ -12,9 +12,12 @@ from ser import methods
 from ser.data.data_dir import check_unchanged, read_audio_parts
 from ser.errors import DataError
 from ser.features.config import FeatureConfig, made_from_audio
+from ser.methods.base import settings_used
+from ser.recipe.choice import Choice
 from ser.recipe.code import ROOT, code_hash, imported_code
 from ser.recipe.rows import Row, Table, feature_config
 from ser.recipe.settings import RecipeSettings, read_settings
+from ser.recipe.variants import folder_of, with_variants
 from ser.splits.lists import Splits
 from ser.system.files import Done, fingerprint, read_json
 
@@ -39,7 +42,8 @@ class Recipe:
         splits, exp: the recipe's own.
         features: names in the order of the table.
         strict: whether a feature that cannot be computed here is an error, or a hole in the table.
-        overrides: `--set` of the command line.
+        overrides: `--set` of the command line, which makes variants of rows.
+        choice: which rows, tasks and seeds are asked for.
         mini: whether `mini:` sections apply.
         finetune: whether rows that fine-tune the encoder are to be trained.
     """
@@ -54,6 +58,7 @@ class Recipe:
     overrides: Sequence[str] = ()
     mini: bool = False
     finetune: bool = False
+    choice: Choice = Choice()
     _folders: dict[str, str] = dataclasses.field(default_factory=dict)  # read once per process
     _archives: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     _opened: dict[str, Splits] = dataclasses.field(default_factory=dict)
@@ -74,8 +79,8 @@ class Recipe:
         return self.folder / "conf" / "runs.tsv"
 
     @cached_property
-    def rows(self) -> list[Row]:
-        """Read the table.
+    def all_rows(self) -> list[Row]:
+        """Read the table, and add the variants that the command line asks for.
 
         Raises:
             ConfigError: naming the line of the table, or the file and key of a configuration.
@@ -86,10 +91,23 @@ class Recipe:
             tasks=self.tasks,
             features=self.features,
             strict=self.strict,
-            overrides=self.overrides,
+            overrides=(),
             mini=self.mini,
         )
-        return table.rows()
+        if not self.overrides:
+            return table.rows()
+        changed = dataclasses.replace(table, overrides=self.overrides).rows()
+        return with_variants(table.rows(), changed, self.overrides)
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """List the rows of this run; errors as for `all_rows`."""
+        return self.choice.of(self.all_rows)
+
+    @property
+    def pages(self) -> Path:
+        """Folder of the pages and figures of this run, unless its page is the recipe's own."""
+        return self.exp / folder_of(self.overrides) if self.overrides else self.exp
 
     def feature_config(self, name: str) -> FeatureConfig:
         """Read a feature's configuration."""
@@ -110,7 +128,7 @@ class Recipe:
     def train_inputs(self, row: Row, seed: int) -> dict[str, Any]:
         """Tell everything that decides a row's weights; the fingerprint of its `.done`."""
         return {
-            "config": row.values,
+            "config": settings_used(row.about, row.values, in_training=True),
             "seed": seed,
             "splits": self.splits_of(row.task).fingerprint,
             "features": self._made_from(row),
@@ -170,7 +188,9 @@ class Recipe:
 
     def score_inputs(self, row: Row, seed: int) -> str:
         """Hash everything that decides a row's scores."""
-        return fingerprint([self.train_inputs(row, seed), code_hash(SCORE_CODE)])
+        return fingerprint(
+            [self.train_inputs(row, seed), settings_used(row.about, row.values), code_hash(SCORE_CODE)]
+        )
 
     def weights(self, row: Row, seed: int) -> State:
         """Read the weights of a trained row.

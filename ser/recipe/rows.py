@@ -47,6 +47,7 @@ class Row:
         versus: label of the row that it is tested against.
         published: its name in `published.yaml`.
         needs: why it cannot run here, or None.
+        variant_of: name of the row whose variant it is, see `ser.recipe.variants`.
     """
 
     task: str
@@ -60,6 +61,7 @@ class Row:
     versus: str | None
     published: str | None
     needs: str | None
+    variant_of: str | None = None
 
     @property
     def finetunes(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,7 +84,6 @@ def _train(recipe: Recipe, runs: Sequence[Run], device: str, data_of: dict[str, 
     data = data_of[row.reads]
     for row, seed in runs:
         _check_ours(recipe.run_dir(row, seed))
-        recipe.train_done(row, seed).clear()
     if hasattr(row.method, "train_together"):
         results = row.method.train_together([(row.config, seed) for row, seed in runs], data, device)
     else:
@@ -138,7 +138,6 @@ def _check_weights(row: Row, state: State) -> None:
 def _write(recipe: Recipe, row: Row, seed: int, state: State, history: History) -> None:
     """Write the folder of a trained row, its mark last."""
     import pandas as pd
-    import yaml
 
     from ser.system.environment import environment
     from ser.training.checkpoint import write_tensors
@@ -146,12 +145,42 @@ def _write(recipe: Recipe, row: Row, seed: int, state: State, history: History) 
     _check_weights(row, state)
     folder = recipe.run_dir(row, seed)
     folder.mkdir(parents=True, exist_ok=True)
+    recipe.train_done(row, seed).clear()  # so late: until here the folder holds the last finished training
     environment().write(folder / "env.json")  # first: it marks the folder, also when this is killed
     write_tensors(folder / "model.safetensors", state)
     with replacing(folder / "history.tsv") as path:
         pd.DataFrame(history).to_csv(path, sep="\t", index=False, lineterminator="\n")
-    write_text(folder / "conf.yaml", yaml.safe_dump(row.config.model_dump(), sort_keys=False))
+    write_settings(recipe, row, seed)
     recipe.train_done(row, seed).mark()
     for old in folder.glob(f"scratch-{10 * '[0-9a-f]'}"):
         with contextlib.suppress(DataError):  # somebody has put something there
             remove_folder(old, SCRATCH)
+
+
+def write_settings(recipe: Recipe, row: Row, seed: int) -> None:
+    """Write the settings of a run into its folder, unless they are there."""
+    import yaml
+
+    path, text = recipe.run_dir(row, seed) / "conf.yaml", yaml.safe_dump(row.config.model_dump(), sort_keys=False)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
+
+
+def take_over_weights(recipe: Recipe) -> None:
+    """Give variants the weights of their rows where their settings change predictions only."""
+    for row in recipe.rows:
+        if row.variant_of is None or recipe.left_out(row):
+            continue
+        for seed in row.seeds:
+            done, of_row = (recipe.train_done(one, seed) for one in (row, recipe.row(row.variant_of)))
+            if done.holds() or done.inputs != of_row.inputs or not of_row.holds():
+                continue
+            folder = recipe.run_dir(row, seed)
+            _check_ours(folder)
+            folder.mkdir(parents=True, exist_ok=True)
+            done.clear()
+            for name in ("env.json", "history.tsv", "model.safetensors"):
+                with replacing(folder / name) as path:
+                    shutil.copyfile(of_row.path.with_name(name), path)
+            write_settings(recipe, row, seed)
+            done.mark()

@@ -33,6 +33,9 @@ ONE_CLASS = "one_class_speakers"
 PAGE_CODE = ("results", "splits/protocols", "recipe/provenance.py", "metrics")
 """Code that decides RESULTS.json."""
 
+OPTIONS = ("mini", "db_root", "features", "set", "choice")
+"""Of `run.sh`, that decide a page."""
+
 DECIDED_BY_SPLITS = ("releases", "stamps", "corpus_stamps", ONE_CLASS)
 """Keys of what stage 2 recorded that a page prints."""
 
@@ -70,7 +73,7 @@ def read_page(recipe: Recipe) -> Page:
     if not recipe.mini and not (recipe.splits / recipe.tasks[0] / "protocol.json").exists():
         missing = sorted(name for name in protocol.corpora if not (recipe.data / name).exists())
     runs = {row.name: [] if missing else _runs(recipe, row) for row in recipe.rows}
-    names = {row.label: row.published for row in recipe.rows}
+    names = {row.label: row.published for row in recipe.all_rows}
     published = read_published(path.with_name("published.yaml"), names)
     classes_of: dict[Condition, Sequence[str]] = {}
     for task in recipe.tasks:
@@ -135,7 +138,7 @@ def made_from(recipe: Recipe, page: Page) -> str:
             or [recipe.splits_of(t).about.get(k) for t in recipe.tasks for k in DECIDED_BY_SPLITS],
             "protocol": page.protocol.model_dump(),
             "features": [list(recipe.features), recipe.strict],
-            "overrides": list(recipe.overrides),
+            "options": _options(recipe),
         }
     )
 
@@ -229,7 +232,7 @@ def head(recipe: Recipe, page: Page) -> dict[str, Any]:
         "paper": papers[0] if papers else None,
         "kind": kind,
         "mini": recipe.mini,
-        "variant": _options(recipe, ("features", "set")) or None,
+        "variant": _options(recipe, ("features", "set", "choice")) or None,
         "needs": listed(page.missing) if page.missing else None,
         "command": f"cd egs/{recipe.folder.name} && ./run.sh{_options(recipe)}",
         "corpora": corpora,
@@ -243,13 +246,14 @@ def head(recipe: Recipe, page: Page) -> dict[str, Any]:
     }
 
 
-def _options(recipe: Recipe, named: Sequence[str] = ("mini", "db_root", "features", "set")) -> str:
+def _options(recipe: Recipe, named: Sequence[str] = OPTIONS) -> str:
     """Write the options that make the page again."""
     options = {
         "mini": " --mini true" if recipe.mini else "",
         "db_root": "" if recipe.mini else " --db_root DIR",
         "features": f' --features "{" ".join(recipe.features)}"' if recipe.strict else "",
         "set": "".join(f" --set {override}" for override in recipe.overrides),
+        "choice": recipe.choice.options,
     }
     return "".join(options[name] for name in named)
 
@@ -267,7 +271,11 @@ def _stamps(recipe: Recipe, page: Page, scored: Sequence[Row]) -> list[str]:
     if "mini" in releases.values():
         stamps.append("MINIATURE CORPORA: synthetic audio; the numbers say nothing about real speech")
     if recipe.overrides:
-        stamps.append(f"OVERRIDDEN: {', '.join(recipe.overrides)}, in systems that do not set these themselves")
+        stamps.append(f"VARIANTS: {', '.join(recipe.overrides)}, in the systems named so; others are as committed")
+    if recipe.choice.options:
+        others = dict.fromkeys(row.label for row in recipe.all_rows if row.name not in page.runs)
+        rest = f"not asked for: {', '.join(others)}" if others else "every system was asked for"
+        stamps.append(f"IN PART: run with{recipe.choice.options}; {rest}")
     of_rows = stamps_of(recipe, page)
     if any(of_rows[row.name] for row in scored):
         from ser.results.lines import page_stamps

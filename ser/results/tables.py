@@ -65,7 +65,7 @@ def _tables(recipe: Recipe, page: Page) -> list[Json]:
         task = condition.task
         of_table = [line for line in lines[task] if line.is_everywhere or line.condition == condition]
         references = reference_lines(of_table[0], classes, majority[task]) if of_table else []
-        cited = published_lines(page.published, {row.published for row in recipe.rows}, condition)
+        cited = published_lines(page.published, {row.published for row in recipe.all_rows}, condition)
         lines_of = [*references, *of_table, *holes[task], *cited]
         entries = with_standings(score_lines(lines_of, SEED, classes), SEED)
         about_rows = _about_rows(recipe, page, condition)

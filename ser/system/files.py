@@ -188,6 +188,24 @@ class Done:
         old = self._stored() or {}
         return sorted(k for k in {*old, *self.inputs} if old.get(k) != self.inputs.get(k))
 
+    def differences(self, detailed: str = "config") -> list[str]:
+        """Say what has changed since the last finished run: inputs by name, of one of them each value.
+
+        Example:
+            >>> done = Done(Path("nowhere"), {"config": {"adapt": {"lr": 0.1}}})
+            >>> done._stored = lambda: {"config": {"adapt": {"lr": 0.2}}}
+            >>> done.differences()
+            ['adapt.lr from 0.2 to 0.1']
+        """
+        old, found = self._stored() or {}, []
+        for key in self.changed():
+            was, now = (_leaves(inputs.get(key)) for inputs in (old, self.inputs))
+            if key != detailed or was.keys() != now.keys():
+                found.append(key)
+            else:
+                found += [f"{k} from {json.dumps(was[k])} to {json.dumps(now[k])}" for k in was if was[k] != now[k]]
+        return found
+
     def clear(self) -> None:
         """Take the mark away before the content changes."""
         self.path.unlink(missing_ok=True)
@@ -201,3 +219,10 @@ class Done:
             return read_json(self.path)
         except (FileNotFoundError, DataError):
             return None
+
+
+def _leaves(value: Any, path: str = "") -> dict[str, Any]:
+    """Flatten nested values: `adapt.lr` -> its value."""
+    if not isinstance(value, dict):
+        return {path: value}
+    return {k: v for key, own in value.items() for k, v in _leaves(own, f"{path}.{key}".lstrip(".")).items()}

@@ -19,6 +19,7 @@ from ser.corpora.mini import maker as synthetic
 from ser.errors import ConfigError, SerError
 from ser.recipe.recipe import Recipe
 from ser.recipe.rows import COLUMNS
+from ser.system.files import hash_file
 from tests.recipes.conftest import keep_rows
 
 ROOT = Path(__file__).parents[2]
@@ -131,10 +132,12 @@ SETTINGS = [
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_no_setting_reuses_what_was_made_with_another(finished, setting):
     row = recipe(finished).row("emofsl-fbank_no_cmvn")
-    assert recipe(finished).train_done(row, 1).holds()
+    done = recipe(finished).train_done(row, 1)
+    assert done.holds()
     changed = recipe(finished, setting)
-    assert not changed.train_done(changed.row(row.name), 1).holds()
-    assert changed.score_inputs(changed.row(row.name), 1) != recipe(finished).score_inputs(row, 1)
+    (variant,) = (other for other in changed.rows if other.variant_of == row.name)
+    assert (changed.train_inputs(variant, 1) == done.inputs) == (setting == "predictor=classifier")
+    assert changed.score_inputs(variant, 1) != recipe(finished).score_inputs(row, 1)
 
 
 def test_another_seed_or_another_parent_reuses_nothing(finished):
@@ -142,8 +145,8 @@ def test_another_seed_or_another_parent_reuses_nothing(finished):
     row = own_recipe.row("emofsl-fbank_no_cmvn")
     assert not own_recipe.train_done(row, 2).holds()
     changed = recipe(finished, "source.epochs=3")
-    inits = [r.train_inputs(r.row(row.name), 1)["init"] for r in (own_recipe, changed)]
-    assert inits[0] != inits[1]
+    (variant,) = (other for other in changed.rows if other.variant_of == row.name)
+    assert changed.train_inputs(variant, 1)["init"] != own_recipe.train_inputs(row, 1)["init"]
 
 
 @pytest.mark.parametrize("line", ["seed: 2", "draws: 4", "dev_speakers: 0.2", "shots: [4]",
@@ -157,22 +160,38 @@ def test_another_split_reuses_nothing(own, line):
     assert not any(recipe(own).train_done(row, 1).holds() for row in recipe(own).rows)
 
 
-def test_only_what_a_setting_affects_runs_again(own):
+def trained(result) -> set[str]:
+    return set(re.findall(r"^(\S+) seed 1: trained in", result.stdout, re.M))
+
+
+def test_a_variant_leaves_the_default_as_it_is_and_an_edit_says_what_it_replaces(own):
     keep_rows(own.recipe, "source_only", "btl", "emofsl", "support_only", "in_domain", "shortcut")
-    result = own.run("--stage", "train", "--nj", "1", "--set", "loss.alpha=0.8", "--set", "loss.kappa1=0.5")
+    before = {path: hash_file(path) for path in own.exp.rglob("*") if path.is_file() and "log" not in path.parts}
+    result = own.run("--stage", "train", "--nj", "1", "--rows", "emofsl", "--set", "adapt.epochs=2")
     assert result.returncode == 0, result.stderr
-    again = set(re.findall(r"^(\S+) seed 1: trained in", result.stdout, re.M))
-    kept = {"support_only-fbank_no_cmvn", "in_domain-fbank_no_cmvn", "shortcut-shortcut"}
-    assert again == {row.name for row in recipe(own).rows if not row.finetunes} - kept
-    assert "OVERRIDDEN: loss.alpha=0.8, loss.kappa1=0.5" in (own.exp / "RESULTS.md").read_text()
-    conf = (own.exp / "emofsl-fbank_no_cmvn" / "seed1" / "conf.yaml").read_text()
-    assert "alpha: 0.8" in conf and "kappa1: 0.5" in conf
+    assert trained(result) == {"variants/adapt.epochs=2/emofsl-fbank_no_cmvn"}
+    assert {path: hash_file(path) for path in before} == before
+    folder = own.exp / "variants" / "adapt.epochs=2"
+    page = (folder / "RESULTS.md").read_text()
+    assert "VARIANTS: adapt.epochs=2" in page and "not asked for: btl, support_only" in page
+    line = next(x for x in page.splitlines() if x.startswith("| emofsl adapt.epochs=2 "))
+    assert re.search(r"\| [+-]\d+\.\d \[.*\] \(emofsl\)", line)  # the difference to the default
+    conf = (folder / "emofsl-fbank_no_cmvn" / "seed1" / "conf.yaml").read_text()
+    assert "epochs: 2\n" in conf
+    (own.recipe / "conf" / "emofsl.yaml").write_text(
+        "base: ../../../conf/methods/emofsl.yaml\nmini: {adapt: {epochs: 7}}\n"
+    )
+    result = own.run("--stage", "train", "--stop_stage", "train", "--nj", "1")
+    assert trained(result) == {"btl-fbank_no_cmvn", "emofsl-fbank_no_cmvn"}  # not those that never adapt
+    assert "emofsl-fbank_no_cmvn: trained again (adapt.epochs from 20 to 7)" in result.stdout
+    assert "2 finished trainings are replaced, each when its new one has finished" in result.stdout
 
 
 def test_a_row_keeps_what_it_sets_itself(finished):
     changed = recipe(finished, "adapt.epochs=100")
-    steps = {row.label: row.values["adapt"]["epochs"] for row in changed.rows if "adapt" in row.values}
-    assert (steps["btl"], steps["emofsl"], steps["btl_ten_steps"]) == (100, 100, 10)
+    steps = {row.label: row.values["adapt"]["epochs"] for row in changed.all_rows if "adapt" in row.values}
+    assert (steps["btl adapt.epochs=100"], steps["btl"], steps["btl_ten_steps"]) == (100, 20, 10)
+    assert "btl_ten_steps adapt.epochs=100" not in steps
 
 
 def test_rows_may_be_for_some_tasks_alone(tmp_path):

@@ -132,6 +132,13 @@ def test_done_holds_for_exactly_its_inputs_and_names_those_that_changed(tmp_path
     assert not done.holds()
 
 
+def test_differences_have_both_values_of_settings(tmp_path):
+    Done(tmp_path, {"config": {"lr": 0.1, "adapt": {"epochs": 50, "by": None}}, "code": "a"}).mark()
+    other = Done(tmp_path, {"config": {"lr": 0.1, "adapt": {"epochs": 2, "by": "step"}}, "code": "b"})
+    assert other.differences() == ["code", "adapt.epochs from 50 to 2", 'adapt.by from null to "step"']
+    assert Done(tmp_path, {"config": {"lr": 0.1}, "code": "a"}).differences() == ["config"]  # other settings
+
+
 @pytest.mark.parametrize("content", ["", '{"seed": 1', "null"])
 def test_damaged_mark_does_not_count_as_done(tmp_path, content):
     (tmp_path / ".done").write_text(content)
