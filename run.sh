@@ -16,6 +16,8 @@
 #   --rows "A B"          systems of the table, with those that they start from or are tested against; all by default
 #   --tasks "A B"         tasks of the recipe; all by default
 #   --seeds "1 2"         seeds; all by default
+#   --keep_weights MODE   none or best (of each system's seeds) drops weights once they are scored; all trains dropped
+#                         ones again; by default all are kept
 #   --finetune true       also train the systems that fine-tune their encoder: hours on a GPU, days without
 #   --simulate_mistake M  measure a mistake: speaker_leak, test_selection, best_seed or global_norm, made on purpose
 #                         in copies of the runs; MISTAKES.md is written, RESULTS.md is not
@@ -32,9 +34,9 @@ set -euo pipefail
 
 demo="ravdess2emodb ravdess2emodb_urdu iemocap2emodb_cafe_urdu_aesdd ravdess_emodb" # one recipe per paper
 stage_names=(data_prep splits features train score results) mistakes="speaker_leak test_selection best_seed global_norm"
-stage=1 stop_stage=6 db_root="" mini=false features="" rows="" tasks="" seeds="" finetune=false set="" allow_partial=false device=auto simulate_mistake="" arm=""
+stage=1 stop_stage=6 db_root="" mini=false features="" rows="" tasks="" seeds="" keep_weights="" finetune=false set="" allow_partial=false device=auto simulate_mistake="" arm=""
 nj=$(env -u OMP_NUM_THREADS nproc 2> /dev/null || getconf _NPROCESSORS_ONLN) # nproc would count threads
-options="stage stop_stage db_root mini features rows tasks seeds finetune set allow_partial nj device simulate_mistake"
+options="stage stop_stage db_root mini features rows tasks seeds keep_weights finetune set allow_partial nj device simulate_mistake"
 folder=""
 if [ "${1:-}" = --recipe ]; then folder=$(cd "$2" && pwd) && shift 2; fi # by a recipe's run.sh
 if [ "${1:-}" = --arm ]; then arm=$2 && shift 2; fi # by this script, for a simulated mistake
@@ -69,6 +71,7 @@ stage=$(stage_number stage "$stage")
 stop_stage=$(stage_number stop_stage "$stop_stage")
 [ "$stage" -le "$stop_stage" ] || usage_error "option '--stop_stage': found '$stop_stage', before --stage '$stage'"
 case $device in auto | cpu | cuda) ;; *) usage_error "option '--device': found '$device', allowed are auto, cpu and cuda" ;; esac
+case $keep_weights in '' | all | best | none) ;; *) usage_error "option '--keep_weights': found '$keep_weights', allowed are all, best and none" ;; esac
 case $nj in '' | *[!0-9]* | 0) usage_error "option '--nj': found '$nj', a number of at least 1 is needed" ;; esac
 [[ " $mistakes " = *" ${simulate_mistake:-best_seed} "* ]] ||
   usage_error "option '--simulate_mistake': found '$simulate_mistake', allowed are ${mistakes// /, }"
@@ -90,7 +93,8 @@ fi
 if [ -n "$features$set$rows$tasks$seeds" ]; then results=$exp/RESULTS.md; fi
 take_lock "$exp"
 recipe_options=(--recipe "$folder" --data "$data" --dump "$dump" --splits "$splits" --exp "$exp" --features "$features"
-  --mini "$mini" --finetune "$finetune" --rows "$rows" --tasks "$tasks" --seeds "$seeds")
+  --mini "$mini" --finetune "$finetune" --rows "$rows" --tasks "$tasks" --seeds "$seeds"
+  --keep_weights "$keep_weights")
 for override in $set; do recipe_options+=(--set "$override"); done
 if [ -n "$arm" ]; then
   recipe_options+=(--simulate_mistake "$simulate_mistake" --arm "$arm")

@@ -20,6 +20,7 @@ def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
     for name in ("rows", "tasks", "seeds"):
         parser.add_argument(f"--{name}", default="", help="separated by spaces; else all")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--keep_weights", choices=("", "all", "best", "none"), default="")
     parser.add_argument("--mini", choices=("true", "false"), default="false")
     parser.add_argument("--finetune", choices=("true", "false"), default="false",
                         help="also train the systems that train the encoder itself")  # fmt: skip
@@ -42,6 +43,7 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
         overrides=args.set,
         mini=mini,
         finetune=args.finetune == "true",
+        keep_weights=args.keep_weights,
         choice=Choice(args.rows.split(), args.tasks.split(), args.seeds.split()),
     )
     return simulated(recipe, args.simulate_mistake, args.arm) if args.arm else recipe

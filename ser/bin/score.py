@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.errors import SerError, run_cli
 from ser.mistakes.simulate import Simulated
-from ser.recipe.recipe import Recipe
+from ser.recipe import kept
+from ser.recipe.recipe import METRICS, Recipe
 from ser.recipe.rows import Row
 from ser.recipe.train import write_settings
-from ser.scoring.runs import is_scored, metrics_path, score_run
-from ser.system.files import write_json
+from ser.scoring.runs import score_run
+from ser.system.files import read_json, write_json
 
 
 def main(argv: Sequence[str]) -> None:
@@ -25,15 +26,22 @@ def main(argv: Sequence[str]) -> None:
     args = parser.parse_args(argv)
     recipe = recipe_of(args)
     runs = [(row, seed) for row in recipe.rows if row.needs is None for seed in row.seeds]
-    trained = [(row, seed) for row, seed in runs if recipe.train_done(row, seed).holds()]
+    trained = [(row, seed) for row, seed in runs if recipe.is_trained(row, seed)]
     runs = [(row, seed) for row, seed in runs if recipe.left_out(row) is None or (row, seed) in trained]
-    stale = [(row, seed) for row, seed in trained if not is_scored(recipe, row, seed)]
+    stale = [
+        (row, seed) for row, seed in trained if not recipe.is_scored(row, seed) and recipe.has_weights(row, seed)
+    ]
+    for row, seed in stale:
+        if missing := recipe.lost(row, seed, of_training=False):
+            print(f"{row.name} seed {seed}: {', '.join(missing)} missing or cut short; scored again")
     data = {}
     for row, seed in sorted(stale, key=lambda run: run[0].reads):  # so that features and lists are read once
         if row.reads not in data:
             data = {row.reads: recipe.run_data(row, scoring=True)}
         _score(recipe, row, seed, data[row.reads], args.device)
     print(f"scored {len(stale)} of {len(runs)} runs" if stale else "scores: up to date")
+    if recipe.keep_weights in ("best", "none"):
+        drop_weights(recipe, trained)
     if len(trained) < len(runs):
         missing = sorted({row.name for row, seed in runs if (row, seed) not in trained})
         raise SerError(f"{len(runs) - len(trained)} runs are not trained ({', '.join(missing)}); run stage 4")
@@ -50,8 +58,28 @@ def _score(recipe: Recipe, row: Row, seed: int, data: object, device: str) -> No
         from ser.inference.folder import write_folder
 
         write_folder(recipe, row, seed, data, state, scored, device)
-    write_json(metrics_path(recipe, row, seed), scored.result)
+    folder = recipe.run_dir(row, seed)
+    write_json(folder / METRICS, scored.result)
+    kept.record(folder, [path.name for path in folder.iterdir() if path.name[0] != "." and path.name != kept.RECORD])
     print(scored.summary, flush=True)
+
+
+def drop_weights(recipe: Recipe, runs: Sequence[tuple[Row, int]]) -> None:
+    """Drop the weights of scored runs; with `best`, all but those of each row's seed with the highest UAR."""
+    scored = [run for run in runs if recipe.is_scored(*run)]
+    best: dict[str, tuple[float, int]] = {}
+    for row, seed in scored:
+        conditions = read_json(recipe.run_dir(row, seed) / METRICS)["conditions"].values()
+        uar = sum(of["uar"] for of in conditions) / max(len(conditions), 1)
+        best[row.name] = max(best.get(row.name, (-1.0, 0)), (uar, -seed))
+    n_bytes = sum(
+        kept.drop_weights(recipe.run_dir(row, seed))
+        for row, seed in scored
+        if recipe.keep_weights == "none" or best[row.name][1] != -seed
+    )
+    if n_bytes:
+        print(f"dropped {n_bytes / 1e9:.2f} GB of weights, as --keep_weights {recipe.keep_weights}; "
+              "--keep_weights all trains them again")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -26,12 +26,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import yaml
 
 from ser import methods
 from ser.adaptation.base import ALL, find
 from ser.adaptation.base import State as AdaptationState
-from ser.config import ConfigModel, build
+from ser.config import ConfigModel, build, read
 from ser.errors import ConfigError, unknown
 from ser.features.config import FeatureConfig
 from ser.methods.base import SCORES, Prediction, State, adaptation_of
@@ -44,6 +43,9 @@ from ser.training.run_data import RunData
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+FILES = ("conf.yaml", "model.safetensors", "predict.safetensors")
+"""That have to be there next to `model.json`."""
 
 FORMAT = 1
 """Raise it when an older folder can no longer be read."""
@@ -103,11 +105,19 @@ class Model:
             )
         if about["refuses_new_audio"]:
             raise ConfigError(f"--model {folder}: {about['refuses_new_audio']}")
+        if missing := [name for name in FILES if not (folder / name).is_file()]:
+            raise ConfigError(f"--model {folder}: {', '.join(missing)} missing; restore it, or make it again: run "
+                              "the recipe with --keep_weights all")  # fmt: skip
         if about["method"] not in methods.names():
             raise ConfigError(f"{path}: method: {unknown(str(about['method']), methods.names())}")
         method = methods.load(about["method"])
         conf = folder / "conf.yaml"
-        config = build(method.Config, yaml.safe_load(conf.read_text(encoding="utf-8")), str(conf))
+        try:
+            config = build(method.Config, read(conf)[0], str(conf))
+        except ConfigError as error:
+            raise ConfigError(
+                f"{error}; it was changed by hand, or is of another version: run stage 4 again"
+            ) from None
         return cls(folder, about, config, read_tensors(folder / "predict.safetensors", "numpy")[0], ckpt)
 
     @property

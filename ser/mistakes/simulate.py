@@ -19,7 +19,8 @@ from ser.data.data_dir import read_data_dir
 from ser.errors import ConfigError, ProtocolError
 from ser.methods.base import answer
 from ser.randomness import rng
-from ser.recipe.recipe import Recipe
+from ser.recipe import kept
+from ser.recipe.recipe import METRICS, Recipe
 from ser.recipe.rows import Row
 from ser.splits.audit import audit
 from ser.splits.dev import draw_dev_speakers, recorded_together
@@ -275,8 +276,8 @@ class Simulated(Recipe):
     def run_dir(self, row: Row, seed: int) -> Path:
         """Folder of one row and seed; the recipe's own where the same has been trained and scored there."""
         own = self.plain.run_dir(row, seed)
-        if not self.is_mistaken and (own / "metrics.json").exists():
-            is_scored = read_json(own / "metrics.json")["made_from"] == self.score_inputs(row, seed)
+        if not self.is_mistaken and (own / METRICS).exists() and not kept.was_dropped(own):
+            is_scored = read_json(own / METRICS)["made_from"] == self.score_inputs(row, seed)
             if is_scored and Done(own, self.train_inputs(row, seed)).holds():
                 return own
         return super().run_dir(row, seed)

@@ -48,19 +48,12 @@ def read_jobs(jobs: Path | None, part: str) -> tuple[list[list[str]], int, int]:
 
 def plan_training(recipe: Recipe) -> None:
     """Write the families of unfinished runs, parents before children, the largest family first."""
+    todo, n_all = _unfinished(recipe)
     families: dict[tuple[str, int], list[str]] = {}
-    replaced: dict[str, list[str]] = {}
-    n_done = 0
     for row in sorted(recipe.rows, key=lambda row: len(_ancestors(recipe, row))):
-        for seed in row.seeds if recipe.left_out(row) is None else ():
-            done = recipe.train_done(row, seed)
-            if done.holds():
-                n_done += 1
-                continue
+        for seed in (seed for seed in row.seeds if (row.name, seed) in todo):
             eldest = (_ancestors(recipe, row) or [row])[-1]
             families.setdefault((eldest.name, seed), []).append(f"{row.name}:{seed}")
-            if done.path.exists():
-                replaced.setdefault(row.name, []).append(", ".join(done.differences()))
     if families:
         for row in recipe.rows:
             _ = row.config  # every error in a configuration is reported before anything is computed
@@ -70,18 +63,38 @@ def plan_training(recipe: Recipe) -> None:
     for kind, chosen in (("train", False), ("finetune", True)):
         listed = [family for family, long in zip(by_size, is_long, strict=True) if long == chosen]
         write_jobs(recipe.exp / f"jobs_{kind}.tsv", listed)
+    print(f"{len(todo)} runs to do, {n_all - len(todo)} done before" if todo else "rows: up to date")
+    for name, reason in {row.feature: row.needs for row in recipe.rows if row.needs}.items():
+        print(f"{name}: its rows are left out: {reason}")
+    if asked := [row.label for row in recipe.rows if recipe.left_out(row) and not row.needs]:
+        print(f"rows that fine-tune ({', '.join(asked)}) are left out; ask for them with --finetune true")
+
+
+def _unfinished(recipe: Recipe) -> tuple[set[tuple[str, int]], int]:
+    """List the runs that have to be trained, say why if they were before, and count all."""
+    runs = [(row, seed) for row in recipe.rows if recipe.left_out(row) is None for seed in row.seeds]
+    todo: set[tuple[str, int]] = set()
+    replaced: dict[str, list[str]] = {}
+    for row, seed in runs:
+        done, lost = recipe.train_done(row, seed), recipe.lost(row, seed, of_training=True)
+        if done.holds() and lost:
+            print(f"{row.name} seed {seed}: {', '.join(lost)} missing or cut short; trained again")
+        elif done.holds() and (recipe.has_weights(row, seed) or recipe.is_scored(row, seed)):
+            continue
+        elif done.path.exists():
+            replaced.setdefault(row.name, []).append(", ".join(done.differences()) or "its weights were dropped")
+        todo.add((row.name, seed))
+    for name, seed in list(todo):  # they start from weights, which may have been dropped
+        todo |= {
+            (row.name, seed) for row in _ancestors(recipe, recipe.row(name)) if not recipe.has_weights(row, seed)
+        }
     for name, of_seeds in replaced.items():
         n = f", {len(of_seeds)} seeds" if len(of_seeds) > 1 else ""
         print(f"{name}{n}: trained again ({of_seeds[0]})")
     if replaced:
         print(f"{sum(map(len, replaced.values()))} finished trainings are replaced, each when its new one has "
               "finished; to keep them and train next to them, use --set instead of an edited file")  # fmt: skip
-    n_runs = sum(map(len, families.values()))
-    print(f"{n_runs} runs to do, {n_done} done before" if n_runs else "rows: up to date")
-    for name, reason in {row.feature: row.needs for row in recipe.rows if row.needs}.items():
-        print(f"{name}: its rows are left out: {reason}")
-    if asked := [row.label for row in recipe.rows if recipe.left_out(row) and not row.needs]:
-        print(f"rows that fine-tune ({', '.join(asked)}) are left out; ask for them with --finetune true")
+    return todo, len(runs)
 
 
 def _ancestors(recipe: Recipe, row: Row) -> list[Row]:

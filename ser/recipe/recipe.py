@@ -13,6 +13,7 @@ from ser.data.data_dir import check_unchanged, read_audio_parts
 from ser.errors import DataError
 from ser.features.config import FeatureConfig, made_from_audio
 from ser.methods.base import settings_used
+from ser.recipe import kept
 from ser.recipe.choice import Choice
 from ser.recipe.code import ROOT, code_hash, imported_code
 from ser.recipe.rows import Row, Table, feature_config
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 SIMILARITY = "similarity.npz"
 """File in a run's folder: cosines by layer before and after training, of methods with a function `similarity`."""
+
+METRICS = "metrics.json"
+"""File in a run's folder: its scores; it is written last."""
 
 SCORE_CODE = ("metrics", "scoring/probing.py", "scoring/score.py", "scoring/runs.py", "inference/write.py")
 """Code that decides scores from predictions, and what stands beside them for the use of a model."""
@@ -44,6 +48,8 @@ class Recipe:
         strict: whether a feature that cannot be computed here is an error, or a hole in the table.
         overrides: `--set` of the command line, which makes variants of rows.
         choice: which rows, tasks and seeds are asked for.
+        keep_weights: `all` trains runs again whose weights were dropped; `best` keeps, once runs are scored, those of
+            each row's best seed, and `none` no weights; "" leaves them as they are.
         mini: whether `mini:` sections apply.
         finetune: whether rows that fine-tune the encoder are to be trained.
     """
@@ -59,6 +65,7 @@ class Recipe:
     mini: bool = False
     finetune: bool = False
     choice: Choice = Choice()
+    keep_weights: str = ""
     _folders: dict[str, str] = dataclasses.field(default_factory=dict)  # read once per process
     _archives: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     _opened: dict[str, Splits] = dataclasses.field(default_factory=dict)
@@ -191,6 +198,26 @@ class Recipe:
         return fingerprint(
             [self.train_inputs(row, seed), settings_used(row.about, row.values), code_hash(SCORE_CODE)]
         )
+
+    def lost(self, row: Row, seed: int, of_training: bool) -> list[str]:
+        """List the files of a run's folder that it should have and that are not there, or not whole."""
+        folder = self.run_dir(row, seed)
+        again = of_training and self.keep_weights == "all" and kept.was_dropped(folder)
+        return [*kept.lost(folder, of_training), *([kept.WEIGHTS] if again else [])]
+
+    def has_weights(self, row: Row, seed: int) -> bool:
+        """Whether a run's weights are there; they may have been dropped."""
+        return (self.run_dir(row, seed) / kept.WEIGHTS).is_file()
+
+    def is_trained(self, row: Row, seed: int) -> bool:
+        """Whether a run has been trained as it would be now, and its files are there or were dropped on purpose."""
+        return self.train_done(row, seed).holds() and not self.lost(row, seed, of_training=True)
+
+    def is_scored(self, row: Row, seed: int) -> bool:
+        """Whether a run's scores are those of its weights, its lists and the code as they are, with its files."""
+        path = self.run_dir(row, seed) / METRICS
+        is_fresh = path.exists() and read_json(path)["made_from"] == self.score_inputs(row, seed)
+        return is_fresh and not self.lost(row, seed, of_training=False)
 
     def weights(self, row: Row, seed: int) -> State:
         """Read the weights of a trained row.

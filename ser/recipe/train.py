@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ser import methods
 from ser.errors import ConfigError, DataError, SerError
+from ser.recipe import kept
 from ser.recipe.jobs import read_jobs, share
 from ser.recipe.recipe import Recipe
 from ser.recipe.rows import Row
@@ -113,7 +114,8 @@ def _train_alone(recipe: Recipe, row: Row, seed: int, device: str, data: object)
 
     init = None
     if row.init is not None:
-        if not recipe.train_done(recipe.row(row.init), seed).holds():
+        parent = recipe.row(row.init)
+        if not (recipe.is_trained(parent, seed) and recipe.has_weights(parent, seed)):
             raise ConfigError(f"row {row.init}, which it starts from, is not trained; see its log and run again")
         init = recipe.weights(recipe.row(row.init), seed)
     scratch = recipe.run_dir(row, seed) / f"scratch-{fingerprint(recipe.train_inputs(row, seed))[:10]}"
@@ -151,6 +153,7 @@ def _write(recipe: Recipe, row: Row, seed: int, state: State, history: History) 
     with replacing(folder / "history.tsv") as path:
         pd.DataFrame(history).to_csv(path, sep="\t", index=False, lineterminator="\n")
     write_settings(recipe, row, seed)
+    kept.record(folder, kept.TRAINED)
     recipe.train_done(row, seed).mark()
     for old in folder.glob(f"scratch-{10 * '[0-9a-f]'}"):
         with contextlib.suppress(DataError):  # somebody has put something there
@@ -173,14 +176,16 @@ def take_over_weights(recipe: Recipe) -> None:
             continue
         for seed in row.seeds:
             done, of_row = (recipe.train_done(one, seed) for one in (row, recipe.row(row.variant_of)))
-            if done.holds() or done.inputs != of_row.inputs or not of_row.holds():
+            is_there = of_row.holds() and recipe.has_weights(recipe.row(row.variant_of), seed)
+            if recipe.is_trained(row, seed) or done.inputs != of_row.inputs or not is_there:
                 continue
             folder = recipe.run_dir(row, seed)
             _check_ours(folder)
             folder.mkdir(parents=True, exist_ok=True)
             done.clear()
-            for name in ("env.json", "history.tsv", "model.safetensors"):
+            for name in kept.TRAINED:
                 with replacing(folder / name) as path:
                     shutil.copyfile(of_row.path.with_name(name), path)
             write_settings(recipe, row, seed)
+            kept.record(folder, kept.TRAINED)
             done.mark()

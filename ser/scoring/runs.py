@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ser.recipe.recipe import SIMILARITY, Recipe
+from ser.recipe.recipe import METRICS, SIMILARITY, Recipe
 from ser.recipe.rows import Row
-from ser.system.files import read_json, replacing
+from ser.system.files import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,17 +30,6 @@ class ScoredRun(NamedTuple):
     summary: str
 
 
-def metrics_path(recipe: Recipe, row: Row, seed: int) -> Path:
-    """Name the file of a run's scores; it is written last."""
-    return recipe.run_dir(row, seed) / "metrics.json"
-
-
-def is_scored(recipe: Recipe, row: Row, seed: int) -> bool:
-    """Whether a run's scores are those of its weights, its lists and the code as they are."""
-    path = metrics_path(recipe, row, seed)
-    return path.exists() and read_json(path)["made_from"] == recipe.score_inputs(row, seed)
-
-
 def score_run(recipe: Recipe, row: Row, seed: int, data: RunData, state: State, device: str) -> ScoredRun:
     """Predict the test utterances with a trained row, and score them.
 
@@ -51,7 +40,7 @@ def score_run(recipe: Recipe, row: Row, seed: int, data: RunData, state: State, 
     from ser.scoring.score import by_condition, fits, metrics, predictions_table
 
     folder = recipe.run_dir(row, seed)
-    metrics_path(recipe, row, seed).unlink(missing_ok=True)
+    (folder / METRICS).unlink(missing_ok=True)
     predictions = row.method.predict(row.config, data, state, device)
     table = predictions_table(predictions, data)
     with replacing(folder / "predictions.tsv") as path:

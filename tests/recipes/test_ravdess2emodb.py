@@ -17,6 +17,7 @@ from ser.bin import features, make_splits, prepare_corpus, score, train
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.corpora.mini import maker as synthetic
 from ser.errors import ConfigError, SerError
+from ser.inference.model import Model
 from ser.recipe.recipe import Recipe
 from ser.recipe.rows import COLUMNS
 from ser.system.files import hash_file
@@ -185,6 +186,31 @@ def test_a_variant_leaves_the_default_as_it_is_and_an_edit_says_what_it_replaces
     assert trained(result) == {"btl-fbank_no_cmvn", "emofsl-fbank_no_cmvn"}  # not those that never adapt
     assert "emofsl-fbank_no_cmvn: trained again (adapt.epochs from 20 to 7)" in result.stdout
     assert "2 finished trainings are replaced, each when its new one has finished" in result.stdout
+
+
+def test_lost_files_are_made_again_and_dropped_ones_are_not(own):
+    keep_rows(own.recipe, "source_only", "btl", "support_only")
+    btl, source, support = (
+        own.exp / f"{row}-fbank_no_cmvn" / "seed1" for row in ("btl", "source_only", "support_only")
+    )
+    (support / "model.safetensors").unlink()
+    (btl / "predictions.tsv").unlink()
+    result = own.run("--stage", "train", "--nj", "1", "--keep_weights", "none")
+    assert result.returncode == 0, result.stderr
+    assert trained(result) == {"support_only-fbank_no_cmvn"}
+    assert "support_only-fbank_no_cmvn seed 1: model.safetensors missing or cut short; trained again" in result.stdout
+    assert "btl-fbank_no_cmvn seed 1: predictions.tsv missing or cut short; scored again" in result.stdout
+    assert "of weights, as --keep_weights none" in result.stdout
+    assert not list(own.exp.glob("*/seed1/*.safetensors"))
+    with pytest.raises(ConfigError, match="conf.yaml, model.safetensors, predict.safetensors missing") as caught:
+        (btl / "conf.yaml").unlink()
+        Model.open(btl)
+    assert "--keep_weights all" in str(caught.value)
+    idle = own.run("--stage", "train", "--nj", "1")
+    assert trained(idle) == set() and "rows: up to date" in idle.stdout
+    again = own.run("--stage", "train", "--nj", "1", "--keep_weights", "all", "--rows", "btl")
+    assert trained(again) == {"btl-fbank_no_cmvn", "source_only-fbank_no_cmvn"}
+    assert (source / "model.safetensors").exists() and not (support / "model.safetensors").exists()
 
 
 def test_a_row_keeps_what_it_sets_itself(finished):
