@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,6 +41,9 @@ exec "$(dirname "$0")/../../run.sh" --recipe "$(dirname "$0")" "$@"
 """
 
 SHARED = "../../../conf"
+
+COMMON = "common"
+"""Label map of the emotions that both corpora have, where these are not the four."""
 
 MATRIX_OPTIONS = ("train", "test", "methods", "features", "tasks")
 """Lists that only a matrix has."""
@@ -73,7 +75,7 @@ def main(argv: Sequence[str]) -> None:
             raise ConfigError(f"METHOD: {unknown(method, known)}")
     settings = _settings(args.root, args.source, args.target)
     with replacing_folder(folder, None) as part:
-        _write(part, settings, args.few_shot_methods or known)
+        _write(part, settings, args.few_shot_methods or known, args.root / "conf" / "rows")
         _write_script(part)
     print(f"wrote {folder}; look at its conf/, then type: egs/{args.name}/run.sh")
 
@@ -140,20 +142,22 @@ def _write_script(folder: Path) -> None:
     script.chmod(0o755)
 
 
-def _write(folder: Path, settings: dict[str, Any], methods: Sequence[str]) -> None:
-    """Write a recipe's conf/."""
+def _write(folder: Path, settings: dict[str, Any], methods: Sequence[str], shared: Path) -> None:
+    """Write a recipe's conf/; `shared` holds the tables of methods."""
     conf = folder / "conf"
     conf.mkdir(parents=True)
     _dump(conf / "recipe.yaml", settings["recipe"])
-    if settings["corpora"]:
+    if settings["labels"]:
         text = "class: the emotions that count as it, as in `happy: [happy, excited]`; the others are dropped"
         (conf / "labels").mkdir()
-        _dump(
-            conf / "labels" / "four_class.yaml",
-            {"base": f"../{SHARED}/labels/four_class.yaml", "corpora": settings["corpora"]},
-            comment=text,
-        )
-    (conf / "runs.tsv").write_text("".join(f"base\t{SHARED}/rows/{method}.tsv\n" for method in methods))
+        name = settings["recipe"].get("labels", "four_class")
+        _dump(conf / "labels" / f"{name}.yaml", settings["labels"], comment=text)
+    text = "".join(f"base\t{SHARED}/rows/{method}.tsv\n" for method in methods)
+    if "labels" in settings["recipe"]:  # other classes than those that Eq. 2 of the paper is about
+        tables = [shared / f"{method}.tsv" for method in methods]
+        lines = [line for table in tables for line in table.read_text(encoding="utf-8").splitlines()]
+        text = "".join(f"{line}\n" for line in dict.fromkeys(lines) if "objective=emofsl" not in line)
+    (conf / "runs.tsv").write_text(text)
 
 
 def _dump(path: Path, values: dict[str, Any], comment: str | None = None) -> None:
@@ -169,18 +173,18 @@ def _settings(root: Path, source: str, target: str) -> dict[str, Any]:
         ProtocolError: if no few-shot protocol fits them.
     """
     label_map = load(root / "conf" / "labels" / "four_class.yaml", LabelMap)
-    corpora: dict[str, CorpusLabels] = dict(label_map.corpora)
-    utterances: dict[str, list[Utterance]] = {}
-    labels: dict[str, str] = {}
+    utterances = {}
     for name in (source, target):
         if not (root / "data" / name / "corpus.json").exists():
             raise DataError(f"data/{name}: no data directory; make it with python -m ser.bin.prepare_corpus")
-        corpus = read_data_dir(root / "data" / name)
-        if name not in corpora:
-            corpora[name] = _labels(name, corpus, label_map.classes)
-        own = LabelMap(classes=label_map.classes, corpora=corpora)
+        utterances[name] = read_data_dir(root / "data" / name)
+    own, is_four = _label_map(label_map, utterances)
+    labels: dict[str, str] = {}
+    for name, corpus in utterances.items():
         labels |= own.apply(name, corpus, read_json(root / "data" / name / "corpus.json")["release"])
         utterances[name] = [u for u in corpus if u.utt_id in labels]
+    content = {name: own.corpora[name].model_dump(exclude_defaults=True) for name in (source, target)
+               if not (is_four and name in label_map.corpora)}  # fmt: skip
     base = load(root / "conf" / "protocols" / "few_shot.yaml", FewShotProtocol,
                 [f"source={source}", f"target={target}"]).with_own_folds()  # fmt: skip
     return {
@@ -190,27 +194,42 @@ def _settings(root: Path, source: str, target: str) -> dict[str, Any]:
             "features": ["fbank_no_cmvn", "byol_s"],
             "source": source,
             "target": target,
+            **({} if is_four else {"labels": COMMON}),
             **_folds_and_shots(base, utterances, labels),
             "mini": {"features": ["fbank_no_cmvn"]},
         },
-        "corpora": {n: corpora[n].model_dump(exclude_defaults=True) for n in (source, target)
-                    if n not in label_map.corpora},
+        "labels": {"base": f"../{SHARED}/labels/four_class.yaml", "corpora": content} if is_four and content else (
+            {} if is_four else {"classes": own.classes, "corpora": content}),
     }  # fmt: skip
+
+
+def _label_map(shared: LabelMap, utterances: dict[str, list[Utterance]]) -> tuple[LabelMap, bool]:
+    """Map two corpora to the four classes or, where one lacks some of them, to the emotions that both have.
+
+    Returns:
+        The map, and whether it has the four classes.
+
+    Raises:
+        ProtocolError: if they have fewer than two emotions in common.
+    """
+    found = {name: {u.emotion for u in corpus} for name, corpus in utterances.items()}
+    if all(name in shared.corpora or found[name] >= set(shared.classes) for name in found):
+        new = {name: _labels(name, corpus, shared.classes) for name, corpus in utterances.items()
+               if name not in shared.corpora}  # fmt: skip
+        return LabelMap(classes=shared.classes, corpora={**shared.corpora, **new}), True
+    classes = sorted(set.intersection(*found.values()) - {"other", "unknown"})
+    if len(classes) < 2:
+        said = "; ".join(f"{name} has {', '.join(sorted(words))}" for name, words in found.items())
+        raise ProtocolError(f"fewer than two emotions in common ({said}); choose another corpus, or call the same "
+                            "emotion by the same word: prepare_corpus table ... --map joy=happy")  # fmt: skip
+    own = {name: _labels(name, corpus, classes) for name, corpus in utterances.items()}
+    return LabelMap(classes=classes, corpora=own), False
 
 
 def _labels(name: str, corpus: Sequence[Utterance], classes: Sequence[str]) -> CorpusLabels:
     """Map each class to the emotion of its name, and drop the others."""
-    found = Counter(u.emotion for u in corpus)
-    if missing := [c for c in classes if not found[c]]:
-        raise ProtocolError(
-            f"data/{name}: no utterance is '{missing[0]}'; a few-shot recipe needs {', '.join(classes)}, each in "
-            "both corpora"
-        )
-    return CorpusLabels(
-        map={c: [c] for c in classes},
-        drop=sorted(set(found) - set(classes)),
-        expected={c: found[c] for c in classes},
-    )
+    found = {u.emotion for u in corpus}
+    return CorpusLabels(map={c: [c] for c in classes}, drop=sorted(found - set(classes)))
 
 
 def _folds_and_shots(
@@ -232,7 +251,7 @@ def _folds_and_shots(
             try:
                 protocol.splits(utterances, labels)
             except ProtocolError as error:
-                failure = failure or error
+                failure = error  # of the fewest folds and shots
             else:
                 return changed
     raise failure

@@ -13,7 +13,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from ser.corpora import das_ratings
 from ser.corpora.folds import Folds
@@ -264,7 +263,7 @@ def prepare(corpus: Corpus, release: Path, data_dir: Path, allow_partial: bool =
         "copy": copied,
         "made_from": mark,
         "dropped": parsed.dropped | {str(Path(p).relative_to(release)): r for p, r in unusable.items()},
-        "formats": _formats(usable.values()),
+        "formats": formats_of(usable.values()),
         **summary(utterances := [_with_audio(u, info) for u, info in usable.items()]),
     }
     with alone(data_dir):  # recipes share it, and the second finds what the first has written
@@ -331,7 +330,8 @@ def _with_audio(utterance: Utterance, info: AudioInfo) -> Utterance:
     return dataclasses.replace(utterance, duration=round(info.duration, 6), audio_hash=info.audio_hash)
 
 
-def _formats(infos: Any) -> dict[str, int]:
+def formats_of(infos: Iterable[AudioInfo]) -> dict[str, int]:
+    """Count files by rate and channels."""
     return dict(sorted(Counter(f"{i.rate_hz} Hz, {i.channels} channel(s)" for i in infos).items()))
 
 
@@ -353,7 +353,7 @@ def _report(
         row = expected.get(emotion, 0), found[emotion], good[emotion]
         print(f"  {emotion:<12}{row[0]:>9}{row[1]:>7}{row[2]:>8}{'' if len(set(row)) == 1 else '  <-'}")
     print(f"  {'total':<12}{sum(expected.values()):>9}{found.total():>7}{good.total():>8}")
-    for name, n in _formats(usable.values()).items():
+    for name, n in formats_of(usable.values()).items():
         print(f"  {n} x {name}")
     for reason, n in sorted(Counter(parsed.dropped.values()).items()):
         print(f"  left out: {n} x {reason}")

@@ -27,14 +27,14 @@ class CorpusLabels(ConfigModel):
         by: which labels are mapped: the corpus' own, the acted emotion (MSP-IMPROV's scenario letter), or the emotion
             that listeners heard (CREMA-D's votes).
         expected: class -> utterances in the full release; `angry+sad` where only a sum is known; empty for a corpus
-            whose counts are not known.
+            whose counts are not known, and for one of your own.
     """
 
     map: dict[str, list[str]]
     drop: list[str] = []
     absent: list[str] = []
     by: Literal["emotion", "emotion_acted", "emotion_rated"] = "emotion"
-    expected: dict[str, int]
+    expected: dict[str, int] = {}
 
     @model_validator(mode="after")
     def _known_words(self) -> CorpusLabels:

@@ -30,11 +30,14 @@ def root(tmp_path, monkeypatch) -> Path:
         "mine": corpus("mine", 6, 4, SIX),
         "yours": corpus("yours", 4, 2, ("angry", "sad", "bored")),
         "tiny": corpus("tiny", 2, 3, ("angry", "sad", "bored")),
+        "pair": corpus("pair", 2, 8, ("angry", "sad", "bored")),
+        "other": corpus("other", 4, 3, ("angry", "calm")),
     }
     for name in corpora:
         (tmp_path / "data" / name).mkdir(parents=True)
         (tmp_path / "data" / name / "corpus.json").write_text(json.dumps({"release": "subset"}))
-    monkeypatch.setattr(new_matrix, "read_data_dir", lambda folder: corpora[folder.name])
+    for module in (new_matrix, new_recipe):
+        monkeypatch.setattr(module, "read_data_dir", lambda folder: corpora[folder.name])
     return tmp_path
 
 
@@ -95,6 +98,34 @@ def test_some_methods_keep_the_references(root):
                            ("source", "none", "corpus", "speaker", "coral", "subspace"))}  # fmt: skip
     conf = root / "egs" / "fresh" / "conf"
     assert len(Table(conf / "runs.tsv", conf, ["four_class"], ["byol_s"], False, (), False).rows()) == len(labels)
+
+
+@pytest.mark.parametrize(("target", "n_folds", "shots"), [("yours", 4, [5]), ("pair", 2, [5])])
+def test_a_few_shot_recipe_of_three_classes_and_of_two_speakers(root, target, n_folds, shots):
+    """Classes are those that both corpora have; rows of the loss about four classes are left out."""
+    new_recipe.main(["fresh", "emodb", target, "--root", str(root)])
+    conf = root / "egs" / "fresh" / "conf"
+    recipe = yaml.safe_load((conf / "recipe.yaml").read_text())
+    assert recipe["labels"] == "common" and recipe["shots"] == shots
+    assert recipe["folds"] == {target: {"rule": "stratified_speakers", "folds": n_folds}}
+    labels = LabelMap(**yaml.safe_load((conf / "labels" / "common.yaml").read_text()))
+    assert labels.classes == ["angry", "bored", "sad"]
+    assert labels.corpora["emodb"].drop == ["disgusted", "fearful", "happy", "neutral"]
+    settings = read_settings(conf / "recipe.yaml")
+    rows = Table(conf / "runs.tsv", conf, list(settings.protocol.label_maps), ["byol_s"], False, (), False).rows()
+    assert {"btl", "fstl", "support_only"} <= {row.label for row in rows}
+    assert not [row.label for row in rows if row.values.get("objective") == "emofsl"]
+
+
+def test_corpora_with_one_emotion_in_common_are_told_why(root):
+    said = "fewer than two emotions in common .yours has angry, bored, sad; other has angry, calm.; .*--map joy=happy"
+    with pytest.raises(ProtocolError, match=said):
+        new_recipe.main(["fresh", "yours", "other", "--root", str(root)])
+
+
+def test_the_reason_is_that_of_the_last_rule(root):
+    with pytest.raises(ProtocolError, match="5 support utterances asked for, class 'angry' of 'tiny' has 3 outside"):
+        new_recipe.main(["fresh", "emodb", "tiny", "--root", str(root)])
 
 
 @pytest.mark.parametrize(
