@@ -17,7 +17,7 @@ AUDIO is what libsndfile reads, at any rate, mono or not. A line holds:
   probabilities   of each class, the mean over the row's models (of the most shots), each calibrated on dev
   calibrated      false where the row has no dev utterances, or all of them are right
   arousal, valence    where the model has them: probability of high or positive, or a rating on the corpora's scale
-  distance        from the training data, 1 where it counts as far
+  distance        from the nearest corpus that was trained on or adapted to, 1 where it counts as far
   warnings        too_short, silent, clipped, far_from_training_data
   error           instead of all but utt and path, for a file that cannot be used
 Rows with statistics of speakers (normalization: speaker) need --utt2spk FILE, a data directory or --one_speaker,
@@ -66,6 +66,9 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--hop", type=float, metavar="S", help="seconds between windows (default: half a window)")
     parser.add_argument("--scores", action="store_true", help="also print the raw scores")
     parser.add_argument(
+        "--top", type=int, metavar="N", help="print only the N largest probabilities, the largest first"
+    )
+    parser.add_argument(
         "--together",
         action="store_true",
         help="read all audio first and score it at once, with the last digits of stage 5",
@@ -74,6 +77,8 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--nj", type=int, default=1, metavar="N", help="processes that compute features (default: 1)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu")
     args = parser.parse_args(argv)
+    if args.top is not None and args.top < 1:
+        raise ConfigError(f"--top {args.top}: a number of at least 1 is needed")
     if args.nj < 1 or not (args.audio or args.wav_scp):
         raise ConfigError("predict needs AUDIO or --wav_scp FILE, and --nj of at least 1; see --help")
     try:
@@ -105,6 +110,9 @@ def predict(args: argparse.Namespace) -> int:
     for line in predictor.lines(
         audio, _windows(args, model.about["seconds"]), _speakers(args, model, audio), args.nj
     ):
+        if args.top and "probabilities" in line:
+            largest = sorted(line["probabilities"].items(), key=lambda pair: -pair[1])
+            line["probabilities"] = dict(largest[: args.top])
         print(json.dumps(line), flush=True)
         if "error" in line:
             counts["error"] += 1
@@ -159,9 +167,10 @@ def _summarize(counts: Counter[str], n_files: int) -> None:
     told = ", ".join(f"{n} {name}" for name, n in sorted(labels.items(), key=lambda pair: -pair[1]))
     print(f"{n_files} files: {counts['predicted']} lines predicted ({told or 'none'}), {counts['error']} errors",
           file=sys.stderr)  # fmt: skip
-    for name, n in sorted(counts.items()):
-        if name.startswith("warning "):
-            print(f"  {n} lines with {name.removeprefix('warning ')}", file=sys.stderr)
+    warned = {name.removeprefix("warning "): n for name, n in sorted(counts.items()) if name.startswith("warning ")}
+    if warned:
+        said = ", ".join(f"{n} {word}" for word, n in warned.items())
+        print(f"  warnings: {said} (of {counts['predicted']} lines)", file=sys.stderr)
     if len(labels) == 1 and counts["predicted"] > 9:
         print(f"warning: all {counts['predicted']} are predicted {next(iter(labels))}: does the audio fit the model?",
               file=sys.stderr)  # fmt: skip

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 FILES = ("conf.yaml", "model.safetensors", "predict.safetensors")
 """That have to be there next to `model.json`."""
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when an older folder can no longer be read."""
 
 ENCODER = "encoder.safetensors"
@@ -312,12 +312,14 @@ class Model:
         return known
 
     def distances(self, data: RunData) -> np.ndarray:
-        """Tell how far new utterances are from the training data, as a share of what counts as far, (n,)."""
-        split = next(split for split in data.splits if split.name == self.about["far"]["split"])
+        """Compute how far new utterances are from the nearest corpus seen, as a share of what counts as far, (n,)."""
+        far = self.about["far"]
+        split = next(split for split in data.splits if split.name == far["split"])
         utts = [utt for utt in data.utts if re.fullmatch(r".*-new-\d+", utt)]
-        return (
-            distances(vectors(self.method, self.config, data, split, utts), self.tensors["center"])
-            / self.about["far"]["threshold"]
+        x = vectors(self.method, self.config, data, split, utts)
+        return np.min(
+            [distances(x, self.tensors[f"center.{corpus}"]) / limit for corpus, limit in far["thresholds"].items()],
+            axis=0,
         )
 
     def rating(self, prediction: Prediction) -> dict[str, np.ndarray]:

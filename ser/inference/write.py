@@ -19,12 +19,12 @@ from ser.config import ConfigModel
 from ser.inference.model import FORMAT, LISTS, vectors, without_scores
 from ser.methods.base import Prediction, State, adaptation_of, answer
 from ser.metrics.calibration import fit_temperature, logits_of
-from ser.metrics.novelty import PERCENTILE, distances, fit_center
+from ser.metrics.novelty import MIN_DEVIATION, PERCENTILE, distances, fit_center, held_out_distances
 from ser.splits.lists import Split
 from ser.system.devices import Device
 from ser.system.files import fingerprint, write_json
 from ser.training.checkpoint import write_tensors
-from ser.training.run_data import RunData
+from ser.training.run_data import RunData, by_corpus
 
 MOST_ENCODED = 500
 """Training utterances whose center is taken where an encoder has to hear each of them."""
@@ -83,8 +83,8 @@ def write_model(
         dev = {split.name: held_out_dev(method, config, split) for split in data.splits}
         info["temperatures"], info["n_dev"] = _temperatures(method, config, data, state, dev, device)
         info["dev_corpora"] = sorted({utt.split("-")[0] for held_out in dev.values() for utt in held_out})
-        center, info["far"] = _distances(method, config, data, dev)
-        tensors["center"] = center
+        centers, info["far"] = _distances(method, config, data, dev)
+        tensors |= centers
         fits, info["attributes"] = _attributes(method, config, data, state, device)
         tensors |= fits
     write_tensors(folder / "predict.safetensors", tensors)
@@ -248,20 +248,30 @@ def _temperatures(
 
 def _distances(
     method: ModuleType, config: ConfigModel, data: RunData, dev: Mapping[str, Mapping[str, str]]
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Fit the center of what the first model is trained on, and the distance beyond which audio counts as far."""
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Fit the center of what the first model has seen of each corpus, and the distance beyond which audio is far.
+
+    That of a corpus is taken on its dev utterances or, where it has none, on each speaker against the others.
+    """
     name, seen = next(iter(training_data(method, config, data.splits).items()))
     split = next(split for split in data.splits if split.name == name)
-    if data.encoder is not None:
-        seen = seen[:: -(-len(seen) // MOST_ENCODED)]
-    center = fit_center(vectors(method, config, data, split, seen))
-    held_out = list(dev[split.name]) or seen
-    found = distances(vectors(method, config, data, split, held_out), center)
-    return center, {
-        "split": split.name,
-        "threshold": float(np.percentile(found, PERCENTILE)),
-        "from": "the dev utterances" if dev[split.name] else "the training utterances themselves",
-    }
+    if any(word.startswith("unlabelled") for word in method.target_data(config)):
+        seen = list(dict.fromkeys([*seen, *split.adapt]))
+    speaker_of = dict(zip(data.utts, data.speakers, strict=True))
+    centers, thresholds, held_out = {}, {}, {}
+    for corpus, utts in by_corpus(seen).items():
+        own_dev = by_corpus(dev[split.name]).get(corpus, [])
+        if data.encoder is not None:
+            utts = utts[:: -(-len(utts) // MOST_ENCODED)]
+        x = vectors(method, config, data, split, utts)
+        centers[f"center.{corpus}"] = center = fit_center(x)
+        if own_dev:
+            found = distances(vectors(method, config, data, split, own_dev), center)
+        else:
+            found = held_out_distances(x, [speaker_of[utt] for utt in utts])
+        thresholds[corpus] = max(float(np.percentile(found, PERCENTILE)), MIN_DEVIATION)
+        held_out[corpus] = "dev utterances" if own_dev else "each speaker against the others"
+    return centers, {"split": split.name, "thresholds": thresholds, "held_out": held_out}
 
 
 def _attributes(

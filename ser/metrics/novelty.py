@@ -7,6 +7,8 @@ dimension counts as 10 deviations at most: in one that never moved in training a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 MIN_DEVIATION = 1e-5
@@ -33,3 +35,16 @@ def distances(vectors: np.ndarray, center: np.ndarray) -> np.ndarray:
     """
     deviations = ((vectors - center[0]) / center[1]).clip(-MOST_DEVIATIONS, MOST_DEVIATIONS)
     return np.sqrt(np.square(deviations).mean(1))
+
+
+def held_out_distances(vectors: np.ndarray, groups: Sequence[str]) -> np.ndarray:
+    """Compute d of each vector from those of all other groups, (n, D) to (n,); of a single group from its own.
+
+    A threshold from these is right for new speakers, as speakers differ more than the utterances of one.
+    """
+    names = np.array(groups)
+    found = np.empty(len(vectors))
+    for name in dict.fromkeys(groups):
+        own = names == name
+        found[own] = distances(vectors[own], fit_center(vectors if own.all() else vectors[~own]))
+    return found

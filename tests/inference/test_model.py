@@ -18,7 +18,7 @@ from ser.errors import ConfigError
 from ser.features.config import FeatureConfig
 from ser.inference import write
 from ser.inference.model import Model, NewUtterance
-from ser.inference.write import held_out_dev, training_data, write_model
+from ser.inference.write import held_out_dev, write_model
 from ser.methods.base import Job, Prediction
 from ser.training.checkpoint import write_tensors
 from ser.training.run_data import RunData
@@ -304,7 +304,7 @@ def test_temperature_is_that_of_the_dev_utterances_under_all_models(tmp_path):
 def test_a_row_without_dev_utterances_is_not_calibrated(tmp_path):
     about = ROWS["linear_svc labelled"](tmp_path).write(tmp_path / "row")
     assert about["temperatures"] == {}
-    assert about["far"]["from"] == "the training utterances themselves"
+    assert set(about["far"]["held_out"].values()) == {"each speaker against the others"}
 
 
 @pytest.mark.parametrize("shift, fitted", [(0, []), (1, []), (None, ["0"])])
@@ -321,19 +321,34 @@ def test_dev_utterances_that_are_all_right_or_all_wrong_calibrate_nothing(shift,
     assert (list(found), n) == (fitted, 6)
 
 
-def test_distance_is_1_at_the_percentile_of_dev(tmp_path):
+def standardized_distances(x: np.ndarray, of: np.ndarray) -> np.ndarray:
+    z = (x - of.mean(0)) / of.std(0)
+    return np.sqrt((np.minimum(np.abs(z), 10) ** 2).mean(1))
+
+
+def test_distance_is_1_at_the_percentile_of_held_out_data_of_the_nearest_corpus(tmp_path):
+    """Of the source its dev utterances, of the target each speaker of the support sets against the others."""
     row = ROWS["emofsl source"](tmp_path)
-    row.write(tmp_path / "row")
+    about = row.write(tmp_path / "row")
     model = Model.open(tmp_path / "row")
     split = row.data.splits[0]
-    data = model.run_data(features_of(row.data, split.dev), None, model.chosen(None, None, None, None))
-    x, seen = row.data.x, row.data.rows(training_data(row.module, row.config, [split])[split.name])
-    assert 32 < len(seen) <= 32 + 16  # of 2 shots of 4 classes in 2 draws, which overlap
-    source = x[row.data.rows(split.train)]
-    x = (x - source.mean(0)) / source.std(0)
-    z = (x[row.data.rows(split.dev)] - x[seen].mean(0)) / x[seen].std(0)
-    expected = np.sqrt((np.minimum(np.abs(z), 10) ** 2).mean(1))
-    assert model.distances(data) == pytest.approx(expected / np.percentile(expected, 99), rel=1e-4)
+    source, target = ({u.split("-")[0] for u in utts}.pop() for utts in (split.train, split.adapt))
+    held_out = {source: "dev utterances", target: "each speaker against the others"}
+    assert about["far"]["held_out"] == held_out
+    rows = row.data.rows
+    supports = list({utt: 0 for support in split.support.values() for utt in support})
+    x = row.data.x - row.data.x[rows(split.train)].mean(0)
+    x = x / row.data.x[rows(split.train)].std(0)
+    s, dev, t = x[rows(split.train)], x[rows(split.dev)], x[rows(supports)]
+    speakers = np.array([utt.rpartition("-")[0] for utt in supports])
+    left_out = [standardized_distances(t[speakers == name], t[speakers != name]) for name in dict.fromkeys(speakers)]
+    limits = [np.percentile(standardized_distances(dev, s), 99), np.percentile(np.concatenate(left_out), 99)]
+    assert [about["far"]["thresholds"][c] for c in (source, target)] == pytest.approx(limits, rel=1e-4)
+    for utts in (split.dev, split.test):
+        data = model.run_data(features_of(row.data, utts), None, model.chosen(None, None, None, None))
+        x_new = x[rows(utts)]
+        expected = [standardized_distances(x_new, seen) / limit for seen, limit in zip((s, t), limits, strict=True)]
+        assert model.distances(data) == pytest.approx(np.minimum(*expected), rel=1e-3)
 
 
 def test_rating_is_the_least_squares_line_of_the_training_utterances(tmp_path):
@@ -430,7 +445,7 @@ def test_folders_that_cannot_be_read(tmp_path):
     path = tmp_path / "row" / "model.json"
     about = json.loads(path.read_text())
     for key, value, message in (
-        ("format", 2, "format 2, and this version reads 1"),
+        ("format", 1, "format 1, and this version reads 2"),
         ("method", "os.system", "method: unknown 'os.system'"),
     ):
         path.write_text(json.dumps(about | {key: value}))
@@ -466,4 +481,4 @@ def test_a_checkpoint_has_to_be_that_of_the_training(tmp_path, monkeypatch):
 def test_seconds_and_thresholds_are_finite(tmp_path):
     for name in ("difl", "superb", "emofsl speaker"):
         about = ROWS[name](tmp_path).write(tmp_path / name)
-        assert all(math.isfinite(x) for x in (*about["seconds"].values(), about["far"]["threshold"]))
+        assert all(math.isfinite(x) for x in (*about["seconds"].values(), *about["far"]["thresholds"].values()))

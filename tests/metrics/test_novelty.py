@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ser.metrics.novelty import distances, fit_center
+from ser.metrics.novelty import distances, fit_center, held_out_distances
 
 TRAIN = np.array([[0.0, 10.0], [2.0, 10.0], [4.0, 40.0], [6.0, 60.0]])
 
@@ -30,3 +30,10 @@ def test_a_dimension_that_never_moved_counts_as_10_deviations_at_most():
     center = fit_center(np.array([[0.0, 5.0], [2.0, 5.0]]))
     (found,) = distances(np.array([[1.0, 6.0]]), center).tolist()
     assert found == pytest.approx((100 / 2) ** 0.5)
+
+
+def test_held_out_distances_leave_a_group_out():
+    x = np.array([[0.0], [2.0], [10.0], [12.0]])
+    found = held_out_distances(x, ["a", "a", "b", "b"])
+    assert found.tolist() == [10.0, 9.0, 9.0, 10.0]  # from mean 11 or 1, deviation 1, at most 10 deviations
+    assert held_out_distances(x[:2], ["a", "a"]).tolist() == [1.0, 1.0]  # a single group from itself
