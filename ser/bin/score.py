@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.errors import SerError, run_cli
@@ -39,6 +40,7 @@ def main(argv: Sequence[str]) -> None:
         if row.reads not in data:
             data = {row.reads: recipe.run_data(row, scoring=True)}
         _score(recipe, row, seed, data[row.reads], args.device)
+    _join_scores(recipe, [(row, seed) for row, seed in trained if row.name in {one.name for one, _ in stale}])
     print(f"scored {len(stale)} of {len(runs)} runs" if stale else "scores: up to date")
     if recipe.keep_weights in ("best", "none"):
         drop_weights(recipe, trained)
@@ -62,6 +64,21 @@ def _score(recipe: Recipe, row: Row, seed: int, data: object, device: str) -> No
     write_json(folder / METRICS, scored.result)
     kept.record(folder, [path.name for path in folder.iterdir() if path.name[0] != "." and path.name != kept.RECORD])
     print(scored.summary, flush=True)
+
+
+def _join_scores(recipe: Recipe, runs: Sequence[tuple[Row, int]]) -> None:
+    """Write the scores of all seeds of each row into one file, in the order of the seeds."""
+    if not runs:
+        return
+    from ser.scoring.tidy import join_scores
+
+    folders: dict[Path, list[Path]] = {}
+    for row, seed in runs:
+        if recipe.is_scored(row, seed):
+            folder = recipe.run_dir(row, seed)
+            folders.setdefault(folder.parent, []).append(folder)
+    for folder, of_row in folders.items():
+        join_scores(folder, of_row)
 
 
 def drop_weights(recipe: Recipe, runs: Sequence[tuple[Row, int]]) -> None:

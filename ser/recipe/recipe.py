@@ -32,7 +32,14 @@ SIMILARITY = "similarity.npz"
 METRICS = "metrics.json"
 """File in a run's folder: its scores; it is written last."""
 
-SCORE_CODE = ("metrics", "scoring/probing.py", "scoring/score.py", "scoring/runs.py", "inference/write.py")
+SCORE_CODE = (
+    "metrics",
+    "scoring/probing.py",
+    "scoring/score.py",
+    "scoring/runs.py",
+    "scoring/tidy.py",
+    "inference/write.py",
+)
 """Code that decides scores from predictions, and what stands beside them for the use of a model."""
 
 

@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 Run = tuple[Row, int]
 """A row and a seed."""
 
-RUN_FILES = ("model.safetensors", "history.tsv", "conf.yaml", "predictions.tsv", "metrics.json", "README.md")
+RUN_FILES = (
+    "model.safetensors",
+    "history.tsv",
+    "conf.yaml",
+    "predictions.tsv",
+    "scores.tsv",
+    "metrics.json",
+    "README.md",
+)
 """Of those that stages 4 and 5 write into a run's folder."""
 
 SCRATCH = Kind("unfinished training", "", lambda _: True, lambda _: ["*.safetensors", "*.unfinished", "*.ser-part"])

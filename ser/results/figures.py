@@ -45,10 +45,11 @@ def draw(record: Json, folder: Path) -> None:
         condition = condition_of(table)
         name = condition.key.replace(": ", "-").replace(", ", "-")
         for row in table["rows"]:
-            if "published_as" in row and "confusion" in row and row["label"] not in with_latent:
+            is_run = row["kind"] not in ("reference", "cited")
+            if is_run and "confusion" in row and row["label"] not in with_latent:
                 title = f"{row['label']}, {row['feature']}, {condition}\nUAR {percent(row['uar'])} %"
                 path = folder / f"{row['label']}-{row['feature']}-{name}.png"
-                confusion_figure(path, np.array(row["confusion"]), table["classes"], title)
+                confusion_figure(path, np.array(row["confusion"]), table["classes"], title, table.get("n_true"))
     for plane in record["planes"]:
         title = ", ".join((plane["label"], plane["feature"], plane["task"]))
         plane_figure(folder / f"plane-{_name(plane, 'task')}.png", plane, title)
@@ -118,7 +119,9 @@ def curves(record: Json) -> dict[str, list[Curve]]:
     }
 
 
-def confusion_figure(path: Path, shares: np.ndarray, classes: Sequence[str], title: str) -> None:
+def confusion_figure(
+    path: Path, shares: np.ndarray, classes: Sequence[str], title: str, n_true: Mapping[str, int] | None = None
+) -> None:
     """Draw a confusion matrix colored by share, per cent in its cells, rows true (as Yue 2023, Figs. 3 and 4).
 
     Args:
@@ -126,6 +129,7 @@ def confusion_figure(path: Path, shares: np.ndarray, classes: Sequence[str], tit
         shares: shares of each true class, (C, C), rows add up to 1.
         classes: names of rows and columns.
         title: above the matrix.
+        n_true: class -> test utterances, next to the names of rows.
     """
     size = 0.6 + 0.75 * max(4, len(classes))  # names of classes are next to each other
     figure = _figure(size, size - 0.1)
@@ -135,7 +139,8 @@ def confusion_figure(path: Path, shares: np.ndarray, classes: Sequence[str], tit
     axes.invert_yaxis()
     middles = np.arange(len(classes)) + 0.5
     axes.set_xticks(middles, classes)
-    axes.set_yticks(middles, classes, rotation=90, va="center")
+    names = [f"{name} ({n_true[name]})" if n_true else name for name in classes]
+    axes.set_yticks(middles, names, rotation=90, va="center")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_xlabel("predicted")
@@ -205,12 +210,11 @@ def uar_by_shots_figure(path: Path, curves: Sequence[Curve], title: str) -> None
         axes.axhspan(100 * low, 100 * high, color="0.35", alpha=0.1, linewidth=0)
     for i, curve in enumerate(rising):
         style = {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)]}
-        aside = 0.12 * step * (i - (len(rising) - 1) / 2)  # whiskers of rows that are alike would hide each other
         uar = np.array([curve.uar[k] for k in shots])
         low, high = np.array([curve.interval[k] for k in shots]).T
-        axes.errorbar(np.array(shots) + aside, 100 * uar, 100 * np.stack([uar - low, high - uar]), **style,
+        axes.errorbar(np.array(shots), 100 * uar, 100 * np.stack([uar - low, high - uar]), **style,
                       markersize=4, linewidth=1.2, elinewidth=0.9, capsize=2, label=curve.label)  # fmt: skip
-        axes.plot([k + aside - 0.045 * step for k in curve.published], [100 * v for v in curve.published.values()],
+        axes.plot(list(curve.published), [100 * v for v in curve.published.values()],
                   **style, linestyle="", markerfacecolor="white", markersize=4.5, zorder=3)  # fmt: skip
     axes.set_xticks(shots)
     axes.set_xlim(shots[0] - 0.5 * step, shots[-1] + 0.5 * step)

@@ -38,6 +38,7 @@ def score_run(recipe: Recipe, row: Row, seed: int, data: RunData, state: State, 
     import numpy as np
 
     from ser.scoring.score import by_condition, fits, metrics, predictions_table
+    from ser.scoring.tidy import SCORES, scores_table, write_scores
 
     folder = recipe.run_dir(row, seed)
     (folder / METRICS).unlink(missing_ok=True)
@@ -49,6 +50,7 @@ def score_run(recipe: Recipe, row: Row, seed: int, data: RunData, state: State, 
         with replacing(folder / SIMILARITY) as path, open(path, "wb") as file:
             np.savez(file, **curves)
     speaker_of = dict(zip(data.utts, data.speakers, strict=True))
+    write_scores(folder / SCORES, scores_table(table, data.classes, speaker_of, seed))
     domains = {}
     if hasattr(row.method, "embeddings"):
         domains["domains"] = _probe(row, seed, data, state, device, folder)
