@@ -18,6 +18,7 @@ from ser.recipe.rows import Row
 from ser.recipe.train import write_settings
 from ser.scoring.runs import score_run
 from ser.system.files import read_json, write_json
+from ser.system.progress import progress
 
 
 def main(argv: Sequence[str]) -> None:
@@ -36,7 +37,8 @@ def main(argv: Sequence[str]) -> None:
         if missing := recipe.lost(row, seed, of_training=False):
             print(f"{row.name} seed {seed}: {', '.join(missing)} missing or cut short; scored again")
     data = {}
-    for row, seed in sorted(stale, key=lambda run: run[0].reads):  # so that features and lists are read once
+    by_data = sorted(stale, key=lambda run: run[0].reads)  # so that features and lists are read once
+    for row, seed in progress(by_data, "scoring", len(stale)):
         if row.reads not in data:
             data = {row.reads: recipe.run_data(row, scoring=True)}
         _score(recipe, row, seed, data[row.reads], args.device)

@@ -22,6 +22,7 @@ from ser.data.data_dir import check_unchanged, made_from, prepared, summary, wri
 from ser.errors import DataError
 from ser.system.files import alone, fingerprint, hash_file, read_json
 from ser.system.folders import check_free, check_place
+from ser.system.progress import progress
 from ser.types import Utterance
 
 
@@ -318,7 +319,7 @@ def _check_audio(utterances: list[Utterance], aiff_inside: bool) -> tuple[dict[U
     """Hold every header against its file: usable ones with what they say, unusable paths with the reason."""
     usable: dict[Utterance, AudioInfo] = {}
     unusable: dict[str, str] = {}
-    for utterance in utterances:
+    for utterance in progress(utterances, "audio", len(utterances)):
         try:
             usable[utterance] = probe(Path(utterance.wav), aiff_inside)
         except DataError as reason:

@@ -26,6 +26,7 @@ from ser.data.data_dir import check_unchanged, made_from, prepared, summary, wri
 from ser.errors import DataError
 from ser.system.files import alone, fingerprint, hash_file
 from ser.system.folders import check_free, check_place
+from ser.system.progress import progress
 from ser.types import Utterance, escape, ids
 
 ALL_OR_NONE = ("gender", "session")
@@ -246,7 +247,7 @@ def _audio(
     infos: dict[int, AudioInfo] = {}
     unusable: dict[int, str] = {}
     first: dict[str, dict[tuple[float | None, float | None], int]] = {}
-    for number, u in utterances.items():
+    for number, u in progress(utterances.items(), "audio", len(utterances)):
         try:
             info = probe(Path(u.wav))
         except DataError as reason:

@@ -8,13 +8,15 @@ stays in one process, so nobody waits for anybody. Families that fine-tune their
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ser.errors import ConfigError
+from ser.recipe import kept
 from ser.recipe.recipe import Recipe
 from ser.recipe.rows import Row
 from ser.system.files import remove, write_text
+from ser.system.progress import duration
 
 
 def write_jobs(path: Path, jobs: Sequence[Sequence[str]]) -> None:
@@ -63,7 +65,8 @@ def plan_training(recipe: Recipe) -> None:
     for kind, chosen in (("train", False), ("finetune", True)):
         listed = [family for family, long in zip(by_size, is_long, strict=True) if long == chosen]
         write_jobs(recipe.exp / f"jobs_{kind}.tsv", listed)
-    print(f"{len(todo)} runs to do, {n_all - len(todo)} done before" if todo else "rows: up to date")
+    said = f"{len(todo)} runs to do, {n_all - len(todo)} done before{_expected(recipe, todo)}"
+    print(said if todo else "rows: up to date")
     for name, reason in {row.feature: row.needs for row in recipe.rows if row.needs}.items():
         print(f"{name}: its rows are left out: {reason}")
     if asked := [row.label for row in recipe.rows if recipe.left_out(row) and not row.needs]:
@@ -95,6 +98,24 @@ def _unfinished(recipe: Recipe) -> tuple[set[tuple[str, int]], int]:
         print(f"{sum(map(len, replaced.values()))} finished trainings are replaced, each when its new one has "
               "finished; to keep them and train next to them, use --set instead of an edited file")  # fmt: skip
     return todo, len(runs)
+
+
+def _expected(recipe: Recipe, todo: Collection[tuple[str, int]]) -> str:
+    """Say how long runs will take: as long as they, another seed, or the rows whose variants they are took before."""
+    n_known, total = 0, 0.0
+    for name, seed in todo:
+        row = recipe.row(name)
+        alike = [row, *([recipe.row(row.variant_of)] if row.variant_of else [])]
+        places = [(one, other) for one in alike for other in (seed, *one.seeds)]
+        taken = next(
+            (s for one, other in places if (s := kept.seconds(recipe.run_dir(one, other))) is not None), None
+        )
+        if taken is not None:
+            n_known, total = n_known + 1, total + taken
+    if not n_known:
+        return ""
+    of_them = "" if n_known == len(todo) else f" for {n_known} of them"
+    return f"; about {duration(total)} of computing{of_them}, as before, over all processes"
 
 
 def _ancestors(recipe: Recipe, row: Row) -> list[Row]:

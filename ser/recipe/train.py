@@ -6,7 +6,8 @@ import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from ser.system.devices import is_leader, wait_for_all
 from ser.system.environment import is_environment
 from ser.system.files import fingerprint, replacing, write_text
 from ser.system.folders import Kind, remove_folder
+from ser.system.progress import progress
 
 if TYPE_CHECKING:
     from ser.methods.base import History, State
@@ -57,19 +59,25 @@ def train_part(recipe: Recipe, jobs: Path | None, part: str, device: str) -> Non
         import torch
 
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    todo = _together(runs)
-    while todo:
-        runs = todo.pop(0)
+    what = f"training (part {number} of {n_parts})" if n_parts > 1 else "training"
+    todo = deque(_together(runs))
+    for group in progress(_popped(todo), what, len(runs), size=len):
         try:
-            _train(recipe, runs, device, data)
+            _train(recipe, group, device, data)
         except SerError as error:
-            if len(runs) > 1:  # one of them spoils the others, who go on without it
-                todo = [[run] for run in runs] + todo
+            if len(group) > 1:  # one of them spoils the others, who go on without it
+                todo.extendleft([run] for run in reversed(group))
                 continue
-            sys.stdout.write(f"{runs[0][0].name} seed {runs[0][1]}: failed: {error}\n")  # in one piece
+            sys.stdout.write(f"{group[0][0].name} seed {group[0][1]}: failed: {error}\n")  # in one piece
             failed.append(error)
     if failed:
         raise failed[0]
+
+
+def _popped(todo: deque[list[Run]]) -> Iterator[list[Run]]:
+    """Take groups off until there are none; more may be added meanwhile."""
+    while todo:
+        yield todo.popleft()
 
 
 def _together(runs: Sequence[Run]) -> list[list[Run]]:
@@ -99,7 +107,7 @@ def _train(recipe: Recipe, runs: Sequence[Run], device: str, data_of: dict[str, 
         results = [_train_alone(recipe, row, seed, device, data)]
     if is_leader():
         for (row, seed), (state, history) in zip(runs, results, strict=True):
-            _write(recipe, row, seed, state, history)
+            _write(recipe, row, seed, state, history, (time.monotonic() - started) / len(runs))
     wait_for_all()
     names = [f"{row.name} seed {seed}" for row, seed in runs]
     said = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
@@ -145,7 +153,7 @@ def _check_weights(row: Row, state: State) -> None:
             )
 
 
-def _write(recipe: Recipe, row: Row, seed: int, state: State, history: History) -> None:
+def _write(recipe: Recipe, row: Row, seed: int, state: State, history: History, seconds: float) -> None:
     """Write the folder of a trained row, its mark last."""
     import pandas as pd
 
@@ -161,7 +169,7 @@ def _write(recipe: Recipe, row: Row, seed: int, state: State, history: History) 
     with replacing(folder / "history.tsv") as path:
         pd.DataFrame(history).to_csv(path, sep="\t", index=False, lineterminator="\n")
     write_settings(recipe, row, seed)
-    kept.record(folder, kept.TRAINED)
+    kept.record(folder, kept.TRAINED, seconds)
     recipe.train_done(row, seed).mark()
     for old in folder.glob(f"scratch-{10 * '[0-9a-f]'}"):
         with contextlib.suppress(DataError):  # somebody has put something there
