@@ -12,7 +12,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ser.errors import ConfigError
-from ser.recipe import kept
 from ser.recipe.recipe import Recipe
 from ser.recipe.rows import Row
 from ser.system.files import remove, write_text
@@ -107,11 +106,9 @@ def _expected(recipe: Recipe, todo: Collection[tuple[str, int]]) -> str:
         row = recipe.row(name)
         alike = [row, *([recipe.row(row.variant_of)] if row.variant_of else [])]
         places = [(one, other) for one in alike for other in (seed, *one.seeds)]
-        taken = next(
-            (s for one, other in places if (s := kept.seconds(recipe.run_dir(one, other))) is not None), None
-        )
-        if taken is not None:
-            n_known, total = n_known + 1, total + taken
+        files = (recipe.seconds_file(*place) for place in places)
+        if (file := next((file for file in files if file.exists()), None)) is not None:
+            n_known, total = n_known + 1, total + float(file.read_text())
     if not n_known:
         return ""
     of_them = "" if n_known == len(todo) else f" for {n_known} of them"

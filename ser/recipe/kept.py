@@ -27,18 +27,12 @@ def _record(folder: Path) -> dict[str, Any]:
     return read_json(path) if path.exists() else {"sizes": {}, "dropped": []}
 
 
-def record(folder: Path, names: Iterable[str], seconds: float | None = None) -> None:
-    """Record files that were just written, as far as there are such, and how long their training took."""
+def record(folder: Path, names: Iterable[str]) -> None:
+    """Record files that were just written, as far as there are such."""
     sizes = {name: (folder / name).stat().st_size for name in names if (folder / name).is_file()}
     old = _record(folder)
     dropped = [name for name in old["dropped"] if name not in sizes]
-    new = {"sizes": {**old["sizes"], **sizes}, "dropped": dropped}
-    write_json(folder / RECORD, {**old, **new, **({} if seconds is None else {"seconds": round(seconds, 1)})})
-
-
-def seconds(folder: Path) -> float | None:
-    """Give the seconds that a training took, where that is known."""
-    return _record(folder).get("seconds")
+    write_json(folder / RECORD, {"sizes": {**old["sizes"], **sizes}, "dropped": dropped})
 
 
 def lost(folder: Path, of_training: bool) -> list[str]:

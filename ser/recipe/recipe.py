@@ -135,6 +135,10 @@ class Recipe:
         """Folder of one row and seed."""
         return self.exp / row.name / f"seed{seed}"
 
+    def seconds_file(self, row: Row, seed: int) -> Path:
+        """The file that says how long a run's training took; it decides nothing."""
+        return self.exp / "log" / "seconds" / row.name / f"seed{seed}"
+
     def row(self, name: str) -> Row:
         """Find a row by its full name."""
         return next(row for row in self.rows if row.name == name)

@@ -107,7 +107,8 @@ def _train(recipe: Recipe, runs: Sequence[Run], device: str, data_of: dict[str, 
         results = [_train_alone(recipe, row, seed, device, data)]
     if is_leader():
         for (row, seed), (state, history) in zip(runs, results, strict=True):
-            _write(recipe, row, seed, state, history, (time.monotonic() - started) / len(runs))
+            _write(recipe, row, seed, state, history)
+            write_text(recipe.seconds_file(row, seed), f"{(time.monotonic() - started) / len(runs):.1f}\n")
     wait_for_all()
     names = [f"{row.name} seed {seed}" for row, seed in runs]
     said = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
@@ -153,7 +154,7 @@ def _check_weights(row: Row, state: State) -> None:
             )
 
 
-def _write(recipe: Recipe, row: Row, seed: int, state: State, history: History, seconds: float) -> None:
+def _write(recipe: Recipe, row: Row, seed: int, state: State, history: History) -> None:
     """Write the folder of a trained row, its mark last."""
     import pandas as pd
 
@@ -169,7 +170,7 @@ def _write(recipe: Recipe, row: Row, seed: int, state: State, history: History, 
     with replacing(folder / "history.tsv") as path:
         pd.DataFrame(history).to_csv(path, sep="\t", index=False, lineterminator="\n")
     write_settings(recipe, row, seed)
-    kept.record(folder, kept.TRAINED, seconds)
+    kept.record(folder, kept.TRAINED)
     recipe.train_done(row, seed).mark()
     for old in folder.glob(f"scratch-{10 * '[0-9a-f]'}"):
         with contextlib.suppress(DataError):  # somebody has put something there
