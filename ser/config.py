@@ -8,6 +8,7 @@ that it configures.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -173,14 +174,23 @@ def _read_chain(path: Path, mini: bool, seen: tuple[Path, ...]) -> tuple[dict[st
     values: dict[str, Any] = {}
     origin: Origin = {}
     if base is not None:
-        base_path = (path.parent / base).resolve()
-        if base_path in seen:
+        base_path = beside(path, base)
+        if base_path.resolve() in seen:
             raise ConfigError(f"{path}: base: '{base}' leads back to itself")
         values, origin = _read_chain(base_path, mini, (*seen, path.resolve()))
     _merge(values, origin, own, str(path))
     if mini:
         _merge(values, origin, small, str(path))
     return values, origin
+
+
+def beside(path: Path, name: str) -> Path:
+    """Find a file that another one names, relative to its folder.
+
+    A folder that is a symbolic link counts as standing where the link is or, if there is no such file, where it leads.
+    """
+    here = Path(os.path.abspath(path.parent / name))
+    return here if here.exists() else (path.parent / name).resolve()
 
 
 def _mapping(value: Any, where: str) -> dict[str, Any]:
@@ -240,7 +250,9 @@ def find(kind: str, name: str, near: Path) -> Path:
     Raises:
         ConfigError: naming what there is.
     """
-    folders = [parent / "conf" / kind for parent in (near.resolve(), *near.resolve().parents)]
+    places = [Path(os.path.abspath(near)), near.resolve()]  # which differ in a folder that is a symbolic link
+    parents = dict.fromkeys(parent for place in places for parent in (place, *place.parents))
+    folders = [parent / "conf" / kind for parent in parents]
     for folder in folders:
         if (folder / f"{name}.yaml").is_file():
             return folder / f"{name}.yaml"

@@ -285,3 +285,19 @@ def test_recipes_own_file_comes_before_the_shared_one(tmp_path):
     assert find("labels", "six", recipe / "conf") == own
     with pytest.raises(ConfigError, match="^conf/labels: unknown 'fourr'; did you mean 'four'[?] known: four, six$"):
         find("labels", "fourr", recipe)
+
+
+def test_a_folder_that_is_a_link_stands_where_the_link_is(tmp_path):
+    """A recipe outside the checkout, linked into egs/: its bases and the shared files are those of the checkout."""
+    own, linked = tmp_path / "elsewhere" / "mine" / "conf", tmp_path / "root" / "egs" / "mine"
+    for folder in (own, tmp_path / "root" / "conf" / "methods", linked.parent):
+        folder.mkdir(parents=True)
+    (tmp_path / "root" / "conf" / "methods" / "m.yaml").write_text("a: 1\nb: 2\n")
+    (own / "m.yaml").write_text("base: ../../../conf/methods/m.yaml\nb: 3\n")
+    linked.symlink_to(own.parent)
+    assert read(linked / "conf" / "m.yaml")[0] == {"a": 1, "b": 3}
+    assert find("methods", "m", linked / "conf").read_text() == "a: 1\nb: 2\n"
+    (own / "n.yaml").write_text("base: m.yaml\n")
+    (own / "m.yaml").write_text("base: n.yaml\n")
+    with pytest.raises(ConfigError, match="leads back to itself"):
+        read(linked / "conf" / "m.yaml")

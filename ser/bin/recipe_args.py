@@ -24,9 +24,8 @@ def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mini", choices=("true", "false"), default="false")
     parser.add_argument("--finetune", choices=("true", "false"), default="false",
                         help="also train the systems that train the encoder itself")  # fmt: skip
-    parser.add_argument("--simulate_mistake", default="", metavar="NAME", help="see ser/mistakes/simulate.py")
-    parser.add_argument("--arm", choices=("", "honest", "mistaken"), default="",
-                        help="the mistake, or the honest runs that it is compared with")  # fmt: skip
+    for name in ("simulate_mistake", "arm"):  # by run.sh only
+        parser.add_argument(f"--{name}", default="", help=argparse.SUPPRESS)
 
 
 def recipe_of(args: argparse.Namespace) -> Recipe:

@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ser import methods
-from ser.config import ConfigModel, Origin, build, find, load, read, split_override
+from ser.config import ConfigModel, Origin, beside, build, find, load, read, split_override
 from ser.errors import ConfigError, unknown
 from ser.features.config import JOINED, FeatureConfig, side_by_side
 from ser.methods.base import adaptation_of
@@ -169,7 +169,7 @@ class Table:
             raise ConfigError(f"{path}: no such table of rows") from None
         first, base = 1, {}
         while lines and lines[0][0] == "base" and len(lines[0]) == 2:
-            base |= {row.name: row for row in self._read_rows(path.parent / lines.pop(0)[1])}
+            base |= {row.name: row for row in self._read_rows(beside(path, lines.pop(0)[1]))}
             first += 1
         columns = lines[0] if lines[:1] == [[*COLUMNS, "tasks"]] else COLUMNS
         if (lines or first == 1) and lines[:1] != [columns]:

@@ -396,7 +396,7 @@ def _with_sd(probe: Json) -> str:
 def pipes(rows: Sequence[Sequence[str]], n_texts: int) -> str:
     """Lay out a Markdown table whose first row is its header and whose first columns hold text."""
     lines = [rows[0], ["---"] * n_texts + ["---:"] * (len(rows[0]) - n_texts), *rows[1:]]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
 
 
 def wrapped(text: str) -> str:

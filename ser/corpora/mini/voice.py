@@ -7,6 +7,7 @@ files a miniature corpus holds (`ser.corpora.mini.maker`), and any claim to natu
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ import soundfile
 from scipy import fft, signal
 
 from ser.corpora.miniature import Conditions, Prompt, Ratings
-from ser.system.files import fingerprint
+from ser.system.files import fingerprint, naming
 
 SYNTHESIS_RATE_HZ = 16_000  # one for all corpora, so that a native rate alone is no shift
 SPEECH_LEVEL_DBFS = -26.0  # RMS of a neutral utterance over its syllables
@@ -309,5 +310,8 @@ def synthesize(
 def write_wav(path: Path, samples: np.ndarray, rate_hz: int, n_channels: int) -> None:
     """Write 16-bit PCM; a second channel is the first at half its level."""
     channels = samples[:, None] * 0.5 ** np.arange(n_channels)  # (n, n_channels)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, channels, rate_hz, subtype="PCM_16")
+    written = io.BytesIO()
+    soundfile.write(written, channels, rate_hz, subtype="PCM_16", format="WAV")
+    with naming(path):  # libsndfile does not say that the disk is full
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(written.getvalue())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import shutil
 from collections import Counter
@@ -582,3 +583,9 @@ def test_command_line(few, tmp_path, capsys):
     assert (summary["seed"], summary["shift"]) == (2, 0.0)
     assert capsys.readouterr().out == f"emodb: {tmp_path / 'EMO-DB'}\n"
     assert not (tmp_path / "RAVDESS").exists()
+
+
+def test_a_full_disk_is_told_with_the_file():
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        voice.write_wav(Path("/dev/full"), np.zeros(9), 16000, 1)
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, "/dev/full")
