@@ -187,7 +187,7 @@ def _read_chain(path: Path, mini: bool, seen: tuple[Path, ...]) -> tuple[dict[st
 def beside(path: Path, name: str) -> Path:
     """Find a file that another one names, relative to its folder.
 
-    A folder that is a symbolic link counts as standing where the link is or, if there is no such file, where it leads.
+    A folder that is a symbolic link stands where the link is or, if there is no such file, where it leads.
     """
     here = Path(os.path.abspath(path.parent / name))
     return here if here.exists() else (path.parent / name).resolve()
