@@ -1,3 +1,3 @@
 #!/usr/bin/env bash
 set -euo pipefail
-exec "$(CDPATH= cd "$(dirname "$0")/../.." && pwd)/run.sh" --recipe "$(dirname "$0")" "$@"
+exec "$(CDPATH='' cd "$(dirname "$0")/../.." && pwd)/run.sh" --recipe "$(dirname "$0")" "$@"

@@ -37,7 +37,7 @@ from ser.types import Utterance
 
 RUN_SH = """#!/usr/bin/env bash
 set -euo pipefail
-exec "$(CDPATH= cd "$(dirname "$0")/../.." && pwd)/run.sh" --recipe "$(dirname "$0")" "$@"
+exec "$(CDPATH='' cd "$(dirname "$0")/../.." && pwd)/run.sh" --recipe "$(dirname "$0")" "$@"
 """
 
 SHARED = "../../../conf"
