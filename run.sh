@@ -13,16 +13,13 @@
 #   --db_root DIR         folder that holds the releases under their usual names; conf/db.sh names them one by one
 #   --mini true           synthetic miniature corpora; real data and results are not touched
 #   --features "A B"      names from conf/features, instead of the recipe's
-#   --rows "A B"          systems of the table, with those that they start from or are tested against; all by default
-#   --tasks "A B"         tasks of the recipe; all by default
-#   --seeds "1 2"         seeds; all by default
-#   --keep_weights MODE   none or best (of each system's seeds) drops weights once they are scored; all trains dropped
-#                         ones again; by default all are kept
+#   --rows "A B"          systems of the table, with those that they start from or are tested against
+#   --tasks T, --seeds S  tasks of the recipe, seeds of the systems
+#   --keep_weights MODE   none or best (seed) drops weights once they are scored; all trains dropped ones again
 #   --finetune true       also train the systems that fine-tune their encoder: hours on a GPU, days without
 #   --simulate_mistake M  measure a mistake: speaker_leak, test_selection, best_seed or global_norm, made on purpose
 #                         in copies of the runs; MISTAKES.md is written, RESULTS.md is not
-#   --set KEY=VALUE       train variants with another setting, as in --set loss.alpha=0.8, next to the systems of the
-#                         table, in exp/variants/; may be repeated
+#   --set KEY=VALUE       train variants with a setting, as in --set loss.alpha=0.8, in exp/variants/; may be repeated
 #   --allow_partial true  use the usable files of a corpus; every table is flagged
 #   --nj N                processes, or parts on a cluster (default: all cores)
 #   --device NAME         auto (a GPU if there is one), cpu or cuda
@@ -71,8 +68,8 @@ stage=$(stage_number stage "$stage")
 stop_stage=$(stage_number stop_stage "$stop_stage")
 [ "$stage" -le "$stop_stage" ] || usage_error "option '--stop_stage': found '$stop_stage', before --stage '$stage'"
 case $device in auto | cpu | cuda) ;; *) usage_error "option '--device': found '$device', allowed are auto, cpu and cuda" ;; esac
-case $keep_weights in '' | all | best | none) ;; *) usage_error "option '--keep_weights': found '$keep_weights', allowed are all, best and none" ;; esac
 case $nj in '' | *[!0-9]* | 0) usage_error "option '--nj': found '$nj', a number of at least 1 is needed" ;; esac
+[[ " all best none " = *" ${keep_weights:-all} "* ]] || usage_error "option '--keep_weights': found '$keep_weights', allowed are all, best and none"
 [[ " $mistakes " = *" ${simulate_mistake:-best_seed} "* ]] ||
   usage_error "option '--simulate_mistake': found '$simulate_mistake', allowed are ${mistakes// /, }"
 if [ -n "$simulate_mistake" ] && [ -z "$arm" ]; then # the rows as they should be, then with the mistake
@@ -93,8 +90,7 @@ fi
 if [ -n "$features$set$rows$tasks$seeds" ]; then results=$exp/RESULTS.md; fi
 take_lock "$exp"
 recipe_options=(--recipe "$folder" --data "$data" --dump "$dump" --splits "$splits" --exp "$exp" --features "$features"
-  --mini "$mini" --finetune "$finetune" --rows "$rows" --tasks "$tasks" --seeds "$seeds"
-  --keep_weights "$keep_weights")
+  --mini "$mini" --finetune "$finetune" --rows "$rows" --tasks "$tasks" --seeds "$seeds" --keep_weights "$keep_weights")
 for override in $set; do recipe_options+=(--set "$override"); done
 if [ -n "$arm" ]; then
   recipe_options+=(--simulate_mistake "$simulate_mistake" --arm "$arm")

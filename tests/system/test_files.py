@@ -135,7 +135,7 @@ def test_done_holds_for_exactly_its_inputs_and_names_those_that_changed(tmp_path
 def test_differences_have_both_values_of_settings(tmp_path):
     Done(tmp_path, {"config": {"lr": 0.1, "adapt": {"epochs": 50, "by": None}}, "code": "a"}).mark()
     other = Done(tmp_path, {"config": {"lr": 0.1, "adapt": {"epochs": 2, "by": "step"}}, "code": "b"})
-    assert other.differences() == ["code", "adapt.epochs from 50 to 2", 'adapt.by from null to "step"']
+    assert other.differences() == ["code", 'adapt.by from null to "step"', "adapt.epochs from 50 to 2"]
     assert Done(tmp_path, {"config": {"lr": 0.1}, "code": "a"}).differences() == ["config"]  # other settings
 
 
