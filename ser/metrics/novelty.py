@@ -1,8 +1,8 @@
 """How far an utterance is from those that a model was trained on: what is odd about it, in typical deviations.
 
 With z_j = (v_j - m_j) / s_j, at most 10 in size, d(v)^2 is the mean over the dimensions of the square of z outside
-the principal axes of the training utterances. Along these they differ most, by speaker, emotion and room; a new speaker
-may well be far out there, while music is odd everywhere else.
+the principal axes of the training utterances. Along these they differ most, by speaker, emotion and room; a new
+speaker may well be far out there, while music is odd everywhere else.
 """
 
 from __future__ import annotations
