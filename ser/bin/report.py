@@ -17,6 +17,7 @@ from pathlib import Path
 from ser.errors import run_cli
 from ser.mistakes import render as mistakes
 from ser.report.collect import find_results, systems_of
+from ser.report.compare import in_order
 from ser.report.markdown import EMPTY, markdown
 from ser.report.page import page
 from ser.results.export import SUFFIX, Format, write_tables
@@ -51,12 +52,15 @@ def main(argv: Sequence[str]) -> None:
     old = ", ".join(recipe.name for recipe in found if recipe.is_old)
     if old:
         print(f"left out, because RESULTS.json is missing (run stage 6 again): {old}")
-    print(f"{sum(bool(recipe.record) for recipe in found)} recipes, {len(systems)} systems: wrote {text} and {html}")
+    n_own = sum(recipe.is_own for recipe in found)
+    own = f", {n_own} runs of this machine" if n_own else ""
+    n_recipes = sum(bool(recipe.record) for recipe in found) - n_own
+    print(f"{n_recipes} recipes{own}, {len(in_order(systems))} systems: wrote {text} and {html}")
 
 
 def export_recipes(egs: Path, mini: bool, form: Format) -> None:
     """Write the tables of every recipe below its exp/."""
-    for recipe in find_results(egs, mini):
+    for recipe in (recipe for recipe in find_results(egs, mini) if not recipe.is_own):
         if recipe.record:
             folder = egs / recipe.name / ("exp_mini" if mini else "exp") / "tables"
             print(f"wrote {len(write_tables(recipe.record, folder, form))} tables into {folder}")

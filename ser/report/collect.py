@@ -31,11 +31,15 @@ class Found:
         name: of the recipe.
         record: its RESULTS.json, None where there is none.
         is_old: whether there is a RESULTS.md without RESULTS.json.
+        page: its RESULTS.md, below the folder of the recipes.
+        is_own: whether it was run here, next to results that are published with this repository.
     """
 
     name: str
     record: Mapping[str, Any] | None
     is_old: bool = False
+    page: str = ""
+    is_own: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,8 +66,8 @@ class System:
 
     @property
     def is_shown_first(self) -> bool:
-        """Whether it is one of the rows that one came to read."""
-        return self.row["kind"] in KINDS
+        """Whether it is one of the rows that one came to read, or better than those with the same rights."""
+        return self.row["kind"] in KINDS or bool(self.row.get("is_best") or self.row.get("is_best_of_all"))
 
     @property
     def uar(self) -> float | None:
@@ -117,8 +121,8 @@ class System:
 
     @property
     def anchor(self) -> str:
-        """Id of its table's place in the page."""
-        return anchor(self.recipe["recipe"], str(self.tested))
+        """Id of its row's place in the page."""
+        return anchor(self.recipe["recipe"], str(self.tested), self.label, self.feature)
 
 
 def title_of(record: Mapping[str, Any], corpus: str) -> str:
@@ -137,7 +141,7 @@ def anchor(*parts: str) -> str:
 
 
 def find_results(egs: Path, mini: bool = False) -> list[Found]:
-    """Read the numbers of every recipe; those of a variant are used if the recipe as committed has none.
+    """Read the numbers of every recipe: those published with this repository, and those of runs on this machine.
 
     Args:
         egs: folder of the recipes.
@@ -149,11 +153,28 @@ def find_results(egs: Path, mini: bool = False) -> list[Found]:
     found = []
     for script in sorted(egs.glob("*/run.sh")):
         folder = script.parent
-        places = [folder / "exp_mini"] if mini else [folder, folder / "exp"]
-        path = next((place / "RESULTS.json" for place in places if (place / "RESULTS.json").exists()), None)
-        is_old = path is None and (places[0] / "RESULTS.md").exists()
-        found.append(Found(folder.name, None if path is None else read_record(path), is_old))
+        first, *others = [folder / "exp_mini"] if mini else [folder, folder / "exp"]
+        name, numbers = folder.name, first / "RESULTS.json"
+        record = read_record(numbers) if numbers.exists() else None
+        is_old = record is None and (first / "RESULTS.md").exists()
+        found.append(Found(name, record, is_old, f"{first.relative_to(egs)}/RESULTS.md"))
+        variants = sorted((others or [first])[0].glob("variants/*/RESULTS.json"))
+        for path in [*(place / "RESULTS.json" for place in others), *variants]:
+            if path.exists() and (own := _own(path, record)) is not None:
+                found.append(
+                    Found(own["recipe"], own, page=f"{path.parent.relative_to(egs)}/RESULTS.md", is_own=True)
+                )
     return found
+
+
+def _own(path: Path, published: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Read the numbers of a run on this machine under a name of its own; None if they are the published ones."""
+    record = read_record(path)
+    if published is not None and record["made_from"] == published["made_from"]:
+        return None
+    date = f", {record['environment']['date']}" if record["environment"] else ""
+    options = f", {record['variant'].strip()}" if record["variant"] else ""
+    return {**record, "recipe": f"{record['recipe']} (this machine{date}{options})"}
 
 
 def systems_of(records: Sequence[Mapping[str, Any]]) -> list[System]:

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ser.report.collect import REGIMES, System
 
-ANY = "any"
-
 
 @dataclasses.dataclass(frozen=True)
 class Group:
@@ -81,23 +79,22 @@ class Matrix:
 
 
 def choices(systems: Sequence[System]) -> dict[str, str]:
-    """List what a matrix may be about: the best of a regime, or of a method; key -> name."""
+    """List what a matrix may be about: the best of a regime, or of a method in a regime; key -> name.
+
+    Systems that have seen different data of the target never share a matrix.
+    """
     regimes = {f"regime:{key}": f"best: {name}" for key, name in REGIMES.items()}
     methods = sorted({system.row["method"] for system in systems if "method" in system.row})
-    return (
-        {ANY: "best without labels of the tested corpus beyond k shots"}
-        | regimes
-        | {f"method:{name}": f"method: {name}" for name in methods}
-    )
+    by_method = {f"method:{name}, {regime}": f"{name}, {REGIMES[regime]}" for name in methods for regime in REGIMES}
+    return regimes | by_method
 
 
 def _test_of(choice: str) -> Callable[[System], bool]:
     kind, _, name = choice.partition(":")
     if kind == "regime":
         return lambda system: system.regime == name
-    if kind == "method":
-        return lambda system: system.row.get("method") == name
-    return lambda system: system.regime != "labelled"
+    method, _, regime = name.partition(", ")
+    return lambda system: system.row.get("method") == method and system.regime == regime
 
 
 def matrices(systems: Sequence[System]) -> list[Matrix]:
@@ -134,3 +131,8 @@ def _cell(systems: Sequence[System]) -> Cell:
         return Cell(None, needs, max(printed, default=None))
     clean = [system for system in scored if not system.row.get("stamps")]
     return Cell(max(clean or scored, key=lambda system: system.uar), is_stamped=not clean)
+
+
+def in_order(systems: Sequence[System]) -> list[System]:
+    """Put what may be compared side by side, the best first."""
+    return [system for group in groups(systems) for system in group.systems]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 from ser.report import words
-from ser.report.collect import Found, System
-from ser.report.compare import ANY, Group, Matrix, groups, matrices
+from ser.report.collect import REGIMES, Found, System
+from ser.report.compare import Group, Matrix, choices, groups, matrices
 from ser.results import measures
 from ser.results.measures import SUMMARY, cells_of, columns_of, percent
 from ser.results.render import pipes, wrapped
@@ -36,11 +37,12 @@ def markdown(found: Sequence[Found], systems: Sequence[System]) -> str:
         _recipes(found),
         *_stale(found),
         "## Source and target",
-        "Best UAR without labels of the tested corpus beyond k shots; the best is chosen by the scores themselves. "
-        "A number in brackets is published. *: flagged systems only.",
+        "Best UAR of the systems that have seen the same of the tested corpus; the best is chosen by the scores "
+        "themselves. A number in brackets is published. *: flagged systems only.",
     ]
-    for matrix in (matrix for matrix in matrices(systems) if matrix.choice == ANY):
-        parts += [f"### {', '.join(matrix.classes)}", _matrix(matrix)]
+    shown = [f"regime:{regime}" for regime in REGIMES if regime != "labelled"]
+    for matrix in (matrix for matrix in matrices(systems) if matrix.choice in shown):
+        parts += [f"### {', '.join(matrix.classes)}: {choices(systems)[matrix.choice]}", _matrix(matrix)]
     for group in groups([system for system in systems if system.is_shown_first]):
         parts += [f"## {_heading(group)}", _table(group)]
     terms = words.definitions([recipe.record for recipe in found if recipe.record], "tables")
@@ -60,8 +62,9 @@ def _recipes(found: Sequence[Found]) -> str:
     for recipe in found:
         if (record := recipe.record) is not None:
             state = f"needs {record['needs']}" if record["needs"] else f"run on {record['environment']['date']}"
+            state += "; this machine" if recipe.is_own else ""
             paper = f"{record['paper']}, {record['kind']}" if record["paper"] else record["kind"]
-            name = f"[{recipe.name}]({recipe.name}/RESULTS.md)"
+            name = f"[{recipe.name}]({quote(recipe.page or f'{recipe.name}/RESULTS.md')})"
             rows.append([name, paper, record["title"], state, f"`{record['command']}`"])
     return pipes(rows, len(rows[0]))
 

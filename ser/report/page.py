@@ -11,7 +11,7 @@ from markupsafe import Markup
 from ser.report import charts, words
 from ser.report.charts import N_LEVELS, Series
 from ser.report.collect import REGIMES, Found, System, anchor, title_of
-from ser.report.compare import choices, groups, matrices
+from ser.report.compare import choices, in_order, matrices
 from ser.results import measures
 from ser.results.measures import REPORT, cells_of, columns_of, number, percent, signed, span
 from ser.results.record import condition_of
@@ -56,8 +56,8 @@ def page(found: Sequence[Found], systems: Sequence[System]) -> str:
         script=Markup(_asset(environment, "script.js")),
         found=found,
         records=records,
-        systems=_in_order(systems),
-        shown_first=sum(system.is_shown_first for system in systems),
+        systems=in_order(systems),
+        shown_first=sum(system.is_shown_first for system in in_order(systems)),
         recipes=[(record, _recipe(record)) for record in records],
         regimes=REGIMES,
         features=sorted({system.feature for system in systems} - {"-"}),
@@ -74,11 +74,6 @@ def page(found: Sequence[Found], systems: Sequence[System]) -> str:
 def _asset(environment: jinja2.Environment, name: str) -> str:
     """Read a file of the package that goes into the page as it is."""
     return environment.loader.get_source(environment, name)[0]
-
-
-def _in_order(systems: Sequence[System]) -> list[System]:
-    """Put what may be compared side by side, the best first."""
-    return [system for group in groups(systems) for system in group.systems]
 
 
 def heat(share: float) -> str:
@@ -135,7 +130,7 @@ def _commands(record: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _table(record: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
-    systems = [System(record, table, row) for row in table["rows"] if row["kind"] != "variant"]
+    systems = [System(record, table, row) for row in table["rows"]]
     matrices, printed = [], []
     for row in table["rows"]:
         name = f"{row['label']}, {row['feature']}".removesuffix(", -")

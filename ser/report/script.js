@@ -23,7 +23,7 @@
     let shown = 0;
     for (const row of rows) {
       const { recipe, regime, feature, variant } = row.dataset;
-      const fits = (fields.all.checked || variant === undefined)
+      const fits = (fields.all.checked || words.length > 0 || variant === undefined)
         && (!fields.recipe.value || recipe === fields.recipe.value)
         && (!fields.regime.value || regime === fields.regime.value)
         && (!fields.feature.value || feature === fields.feature.value)

@@ -12,7 +12,7 @@ import pytest
 from ser.errors import DataError
 from ser.report import charts, words
 from ser.report.collect import anchor, find_results, systems_of
-from ser.report.compare import ANY, choices, groups, matrices
+from ser.report.compare import choices, groups, matrices
 from ser.report.markdown import EMPTY, markdown
 from ser.report.page import heat, page
 from ser.results.figures import COLORS
@@ -45,12 +45,23 @@ def test_reads_recipes_alone_and_tells_which_have_no_numbers(tmp_path):
     assert "run stage 6 again): `old2b`" in markdown(found, systems_of([found[0].record]))
 
 
-def test_a_variant_stands_in_only_where_a_recipe_has_nothing(tmp_path):
-    own, other = record("a2b", [table("b", [row("dann", 0.6)])]), record("a2b", [], variant="--set x=1")
-    write(tmp_path, other, place="exp")
-    assert find_results(tmp_path)[0].record["variant"] == "--set x=1"
-    write(tmp_path, own)
-    assert find_results(tmp_path)[0].record["variant"] is None
+def test_runs_of_this_machine_stand_next_to_what_is_published(tmp_path):
+    """Unless they are the same; variants of settings are found, too."""
+    published = record("a2b", [table("b", [row("dann", 0.6)])], made_from="1")
+    mine = record("a2b", [table("b", [row("dann", 0.65)])], made_from="2", environment={"date": "2026-01-02"})
+    variant = record("a2b", [table("b", [row("dann x=1", 0.5)])], made_from="3", variant=" --set x=1")
+    write(tmp_path, published)
+    write(tmp_path, published, place="exp")
+    assert [one.name for one in find_results(tmp_path)] == ["a2b"]
+    write(tmp_path, mine, place="exp")
+    write(tmp_path, variant, place="exp/variants/x=1")
+    found = find_results(tmp_path)
+    names = ["a2b", "a2b (this machine, 2026-01-02)", "a2b (this machine, 2026-01-01, --set x=1)"]
+    assert [(one.name, one.is_own) for one in found] == list(zip(names, [False, True, True], strict=True))
+    systems = systems_of([one.record for one in found])
+    assert len({system.anchor for system in systems}) == 3
+    text = markdown(found, systems)
+    assert "[a2b](a2b/RESULTS.md)" in text and "(a2b/exp/variants/x%3D1/RESULTS.md)" in text
     assert find_results(tmp_path, mini=True)[0].record is None
 
 
@@ -124,7 +135,7 @@ def test_the_matrix_has_the_best_of_each_pair_and_says_what_is_missing():
     three = record("c2b", [table("b", [row("alone", 0.8, sources=["c"], stamps=["SPEAKER-DEPENDENT"])])])
     systems = systems_of([one, two, three])
     found = {matrix.choice: matrix for matrix in matrices(systems)}
-    best = found[ANY]
+    best = found["regime:none"]
     assert (best.sources, best.targets) == (["A", "C"], ["B", "C"])
     assert best.cells["A", "B"].best.label == "high"
     assert not best.cells["A", "B"].is_stamped
@@ -359,6 +370,6 @@ def test_the_report_needs_neither_torch_nor_figures():
 def test_the_committed_page_is_made_from_the_committed_numbers():
     """Run `./run.sh --report` again and commit what it writes."""
     found = find_results(ROOT / "egs")
-    committed = [one for one in found if one.record is None or not one.record["variant"]]
+    committed = [one for one in found if not one.is_own]
     text = markdown(committed, systems_of([one.record for one in committed if one.record]))
     assert (ROOT / "egs" / "RESULTS.md").read_text() == text
