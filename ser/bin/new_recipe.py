@@ -29,6 +29,8 @@ from ser import methods
 from ser.config import find, load
 from ser.data.data_dir import read_data_dir
 from ser.errors import ConfigError, DataError, ProtocolError, run_cli, unknown
+from ser.methods.base import answer
+from ser.recipe.rows import Table
 from ser.splits.labels import CorpusLabels, LabelMap
 from ser.splits.protocols.few_shot import FewShotProtocol
 from ser.system.files import read_json
@@ -153,11 +155,17 @@ def _write(folder: Path, settings: dict[str, Any], methods: Sequence[str], share
         name = settings["recipe"].get("labels", "four_class")
         _dump(conf / "labels" / f"{name}.yaml", settings["labels"], comment=text)
     text = "".join(f"base\t{SHARED}/rows/{method}.tsv\n" for method in methods)
-    if "labels" in settings["recipe"]:  # other classes than those that Eq. 2 of the paper is about
-        tables = [shared / f"{method}.tsv" for method in methods]
-        lines = [line for table in tables for line in table.read_text(encoding="utf-8").splitlines()]
-        text = "".join(f"{line}\n" for line in dict.fromkeys(lines) if "objective=emofsl" not in line)
+    if "labels" in settings["recipe"]:
+        text = "".join(_rows_for(shared / f"{method}.tsv", settings["labels"]["classes"]) for method in methods)
     (conf / "runs.tsv").write_text(text)
+
+
+def _rows_for(table: Path, classes: Sequence[str]) -> str:
+    """Copy the lines of a table whose losses are not about other classes."""
+    rows = Table(table, table.parents[1], [""], ["fbank_no_cmvn"], False, (), False).rows()
+    others = {row.label for row in rows if answer(row.method, "needs_classes", row.config) not in (None, classes)}
+    lines = table.read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if line.split("\t")[0] not in others)
 
 
 def _dump(path: Path, values: dict[str, Any], comment: str | None = None) -> None:

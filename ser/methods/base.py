@@ -147,7 +147,7 @@ class Method(Protocol):
 
 
 class OptionalMembers(Protocol):
-    """What a method's module may have; `ANSWERS` holds what the first four answer where it lacks them."""
+    """What a method's module may have; `ANSWERS` holds what the first five answer where it lacks them."""
 
     def refuses_new_audio(self, config: ConfigModel) -> str | None:
         """Say why a row cannot score other audio than its test lists; None if it can."""
@@ -160,6 +160,9 @@ class OptionalMembers(Protocol):
 
     def needs_support(self, config: ConfigModel) -> bool:
         """Whether a row's prediction takes vectors of its support sets."""
+
+    def needs_classes(self, config: ConfigModel) -> Sequence[str] | None:
+        """List the classes that a row's loss is about, in the order of their indices; None if it takes any."""
 
     def train_together(
         self, runs: Sequence[tuple[ConfigModel, int]], data: RunData, device: Device
@@ -184,6 +187,7 @@ ANSWERS: Mapping[str, Any] = MappingProxyType(
         "rating": None,
         "chooses_on_dev": False,
         "needs_support": False,
+        "needs_classes": None,
     }
 )
 """Optional function of a configuration -> the answer of methods that lack it."""

@@ -12,7 +12,7 @@ computation; the methods share source weights, support sets and seeds. `emofsl_f
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Literal
 
@@ -158,6 +158,11 @@ def needs_support(config: Config) -> bool:
     return config.predictor == "nearest_mean" and config.objective != "source_only"
 
 
+def needs_classes(config: Config) -> Sequence[str] | None:
+    """List the classes of Eq. 2, where it is used."""
+    return CLASSES if "emofsl" in (config.objective, config.source.objective) else None
+
+
 # ---- 1. Source training (Sec. III; the paper names no settings) ----------------------------------------------
 
 
@@ -171,7 +176,7 @@ def train(config: Config, data: RunData, seed: int, init: State | None, job: Job
 
 def check(config: Config, data: RunData, init: State | None) -> None:
     """Raise ConfigError for classes that Eq. 2 does not know, or a row that lacks its source model."""
-    if "emofsl" in (config.objective, config.source.objective) and list(data.classes) != list(CLASSES):
+    if needs_classes(config) and list(data.classes) != list(CLASSES):
         raise ConfigError(f"emofsl: Eq. 2 is about {', '.join(CLASSES)}, found {', '.join(data.classes)}")
     if config.objective != "source_only" and init is None:
         raise ConfigError(f"emofsl: objective '{config.objective}' starts from a source model; set 'init'")

@@ -134,6 +134,11 @@ def chooses_on_dev(config: Config) -> bool:
     return emofsl.chooses_on_dev(config)
 
 
+def needs_classes(config: Config) -> Sequence[str] | None:
+    """List the classes of Eq. 2, where it is used."""
+    return emofsl.needs_classes(config)
+
+
 def refuses_new_audio(config: Config) -> str | None:
     """Tell why a row cannot score other audio than its test lists; None if it can."""
     if config.objective == "source_only":
