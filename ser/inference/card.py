@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ser.features.config import layer_text
 from ser.results.lines import Line
 from ser.results.render import wrapped
 from ser.results.scores import Scored
@@ -103,7 +104,9 @@ def feature_text(feature: Mapping[str, Any]) -> str:
     """Describe a feature in a line."""
     config = feature["config"]
     configs = (config.get("parts") or {"": config}).values()
-    return " and ".join(f"{of['upstream']}, layer {of['layer']}, pooling {of['pooling']}" for of in configs)
+    return " and ".join(
+        f"{of['upstream']}, {layer_text(of['layer'], of.get('layers'))}, pooling {of['pooling']}" for of in configs
+    )
 
 
 def _numbers(about: Mapping[str, Any], scored: Sequence[Scored | Line]) -> str:

@@ -60,6 +60,7 @@ class About(NamedTuple):
             `ser/adaptation/`; None where there is no such choice.
         takes_statistics: whether its standardization uses the statistics that `RunData` computes.
         trained_elsewhere: corpora whose labels it learned from before any recipe.
+        weighs_layers: whether it takes several layers of an encoder apart; others would see them side by side.
     """
 
     paper: str | None
@@ -73,6 +74,7 @@ class About(NamedTuple):
     adaptation: str | None = None
     takes_statistics: bool = False
     trained_elsewhere: Sequence[str] = ()
+    weighs_layers: bool = False
 
 
 @dataclass(frozen=True)

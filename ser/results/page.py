@@ -12,6 +12,7 @@ from typing import Any
 
 from ser.config import find, load
 from ser.errors import DataError
+from ser.features.config import layer_text
 from ser.recipe import provenance
 from ser.recipe.code import code_hash
 from ser.recipe.recipe import Recipe
@@ -298,7 +299,8 @@ def _vector(recipe: Recipe, feature: str) -> str:
     config = recipe.feature_config(feature)
     info = read_json(recipe.dump_dir(feature, recipe.corpora[0]) / "feats.json")
     ckpt = info["made_from"]["feature"]["ckpt_hash"]
-    return (f"feature `{feature}`: upstream {config.upstream}{_checkpoint(ckpt)}, layer {config.layer}, "
+    return (f"feature `{feature}`: upstream {config.upstream}{_checkpoint(ckpt)}, "
+            f"{layer_text(config.layer, config.layers)}, "
             f"{config.pooling} pooling, {config.precision}, {info['dim']} dimensions")  # fmt: skip
 
 

@@ -80,8 +80,15 @@ def test_a_checkpoint_that_is_not_set_or_not_there_is_named(monkeypatch):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("layers: 3", "unknown key 'layers'; did you mean 'layer'"),
         ("layer: first", "layer"),
+        ("layer: all", "layer: 'all' is written as 'layers: weighted'"),
+        ("layers: 3", r"layers: found 3; allowed are 'weighted' and a rising list such as \[4, 8, 12\]"),
+        ("layers: [4]", r"layers: found \[4\]; allowed are 'weighted' and a rising list"),
+        ("layers: [8, 4]", "allowed are 'weighted' and a rising list"),
+        ("layers: [-1, 4]", "allowed are 'weighted' and a rising list"),
+        ("layers: [0, 1]\npooling: none", "pooling: found 'none'; layers take only 'mean'"),
+        ("layers: [0, 1]\nlayer: 3", "layer: found 3 beside 'layers'; 'layer: null' takes that of a base away"),
+        ("storage: fp16", "storage: 'fp16' is for several 'layers'; other features are float32"),
         ("pooling: max", "pooling: Input should be 'mean', 'mean.std' or 'none', found 'max'"),
         ("precision: fp16", "precision: Input should be 'auto', 'fp32' or 'bf16', found 'fp16'"),
         ("hop_ms: 0", "hop_ms: Input should be greater than 0, found 0"),
