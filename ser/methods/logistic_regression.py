@@ -34,12 +34,14 @@ ABOUT = About(
 
 class Config(ConfigModel):
     """`inverse_penalty` is scikit-learn's C; without an adaptation (`normalization`) features are standardized by the
-    utterances that a model is trained on."""
+    utterances that a model is trained on. Of features side by side, `fusion: early` fits one model to all, and `late`
+    one model to each, whose log posteriors are averaged."""
 
     method: Literal["logistic_regression"]
     train_on: Literal["support", "labelled", "source"]
     normalization: Normalization | None = None
     inverse_penalty: float = Field(gt=0)
+    fusion: Literal["early", "late"] = "early"
 
 
 def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
@@ -77,7 +79,8 @@ def _adapted(config: Config, data: RunData, split: Split, utts: Sequence[str] | 
 
 def train(config: Config, data: RunData, seed: int, init: State | None, job: Job) -> tuple[State, History]:
     """Fit one model per training set, and one for all splits that show the same features; nothing is random."""
-    state: dict[str, np.ndarray] = {}
+    parts = list(data.blocks.values()) if config.fusion == "late" else [slice(None)]
+    state = {"sizes": np.array([part.stop - part.start for part in parts])} if config.fusion == "late" else {}
     history = []
     for k in _sizes(config, data):
         fits, known = [], {}
@@ -89,11 +92,24 @@ def train(config: Config, data: RunData, seed: int, init: State | None, job: Job
             shown = x if moments is None else moments
             key = (tuple(labelled.items()), hashlib.blake2b(np.ascontiguousarray(shown)).digest())
             if key not in known:
-                known[key] = _fit(x, data.targets(labelled), moments, config)
+                known[key] = _fit_parts(x, data.targets(labelled), moments, config, parts)
             fits.append(known[key])
         state |= {f"k{k}.{name}": np.stack([fit[name] for fit in fits]) for name in fits[0]}
         history.append({"k": k, "models": len(fits)})
     return state, history
+
+
+def _fit_parts(
+    x: np.ndarray, y: np.ndarray, moments: np.ndarray | None, config: Config, parts: Sequence[slice]
+) -> dict[str, np.ndarray]:
+    """Fit a model to each part of the dimensions: weights (C, D), and biases (C,), or (P, C) of late fusion."""
+    fits = [_fit(x[:, part], y, None if moments is None else moments[:, part], config) for part in parts]
+    if config.fusion == "early":
+        return fits[0]
+    return {
+        "weight": np.concatenate([fit["weight"] for fit in fits], axis=1),
+        "bias": np.stack([fit["bias"] for fit in fits]),
+    }
 
 
 def _fit(x: np.ndarray, y: np.ndarray, moments: np.ndarray | None, config: Config) -> dict[str, np.ndarray]:
@@ -115,8 +131,19 @@ def predict(config: Config, data: RunData, state: State, device: Device) -> list
     for k in _sizes(config, data):
         for i, (episode, _) in enumerate(_models(config, data, k)):
             split = data.splits[episode.split]
-            logits = x_of(episode.split) @ state[f"k{k}.weight"][i].T + state[f"k{k}.bias"][i]
-            predictions.append(
-                Prediction(split.name, k, episode.draw, list(split.test), probabilities(logits).astype(np.float32))
-            )
+            x, weight, bias = x_of(episode.split), state[f"k{k}.weight"][i], state[f"k{k}.bias"][i]
+            if config.fusion == "early":
+                scores = probabilities(x @ weight.T + bias)
+            else:
+                scores = _fused(x, weight, bias, state["sizes"])
+            predictions.append(Prediction(split.name, k, episode.draw, list(split.test), scores.astype(np.float32)))
     return predictions
+
+
+def _fused(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Average the log posteriors of several models, each of its own dimensions, and normalize: (n, C)."""
+    from scipy.special import log_softmax
+
+    ends = np.cumsum(sizes)[:-1]
+    parts = zip(np.split(x, ends, axis=1), np.split(weight, ends, axis=1), bias, strict=True)
+    return probabilities(np.mean([log_softmax(own_x @ own.T + b, axis=1) for own_x, own, b in parts], axis=0))

@@ -219,3 +219,19 @@ def test_parts_are_for_what_stands_side_by_side():
     for settings in ({"upstream": "shortcut", "parts": {"s": SHORTCUT}}, {"upstream": "side_by_side"}):
         with pytest.raises(ValueError, match="parts is for side_by_side"):
             FeatureConfig(**settings)
+
+
+def test_every_encoder_names_its_license_and_what_it_may_have_heard():
+    """In its own file, or in the one that its comment or its `base` names."""
+    files = {path.name: path.read_text() for path in (CONF).glob("*.yaml")}
+    checked = 0
+    for name, text in files.items():
+        config = load(CONF / name, FeatureConfig)
+        if not config.is_network or config.upstream.startswith(("fbank", "spectrogram")):
+            continue
+        named = [other for other in files if other in text]
+        texts = [text, *(files[other] for other in named)]
+        assert any("License: " in one for one in texts), name
+        assert any("Contamination: " in one for one in texts), name
+        checked += 1
+    assert checked >= 17
