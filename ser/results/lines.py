@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ser.adaptation.base import find
-from ser.results.published import Published
+from ser.results.published import NO_FEATURE, Published
 from ser.results.words import SPEAKER_DEPENDENT, SPEAKER_IS_EMOTION
 from ser.types import Condition
 
@@ -118,7 +118,7 @@ def published_lines(published: Published | None, claimed: Collection[str | None]
     """
     names = published.uar if published else ()
     return [
-        Line(name, "-", condition, published=name)
+        Line(name, NO_FEATURE, condition, published=name)
         for name in names
         if name not in claimed and published.uar_of(name, condition) is not None
     ]

@@ -58,6 +58,10 @@ class Page:
     missing: Sequence[str]
     protocol: Protocol
 
+    def is_printed(self, row: Row) -> bool:
+        """Check whether the paper printed values of a row's system with the row's settings."""
+        return bool(row.published) and self.published is not None and self.published.has_settings(row.feature)
+
     @property
     def target(self) -> str:
         """The tested corpus of a recipe with shots, else ""."""

@@ -126,7 +126,7 @@ def table_record(
             "n_true": {name: round(float(n)) for name, n in zip(classes, n_true, strict=True)},
         }
     rows = [row_record(entry, condition, published, about_rows) for entry in entries]
-    claimed = {row.get("published_as") for row in rows}
+    claimed = {row.get("published_as") for row in rows if published and published.has_settings(row["feature"])}
     for name in published.confusion if published else ():  # of systems that stand in no row
         theirs = published.confusion_of(name, condition)
         if theirs is not None and name not in claimed:
@@ -147,6 +147,7 @@ def row_record(
 ) -> Json:
     """Write down one line of a table; what it has nothing of is left out."""
     line = entry.line if _is_scored(entry) else entry
+    published = published if published and published.has_settings(line.feature) else None
     about = about_rows.get((line.label, line.feature))
     kind = about["kind"] if about else "reference" if _is_scored(entry) else "cited"
     record: Json = {"kind": kind, "label": line.label, "feature": line.feature, **(about or {})}
@@ -222,7 +223,7 @@ def fit_record(
         for rating in ratings:
             found = scored.get(rating, {}).get((line.label, line.feature))
             own = {} if found is None else {k: rounded(v) for k, v in values_of(measures.FIT_MEASURES, found).items()}
-            if published:
+            if published and published.has_settings(line.feature):
                 own["published_text"] = published.r2_of(line.published, condition, rating)
                 own["published_distances"] = published.distances_of(line.published, condition, rating)
             if own := _without_nothing(own):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ser.results import matrix_page, measures
+from ser.results.gains import gain_rows
 from ser.results.measures import (
     FEW,
     PAGE,
@@ -77,6 +78,8 @@ def markdown(record: Json) -> str:
         if len(tables) > 1 and not _is_of_shots(tables):  # the main results come first
             parts += [f"## {name}", "UAR [95 %].", overview(tables, bool(record["source"]))]
         parts += _of_task(record, name)
+    if gains := record.get("gains"):
+        parts += ["## Gains that the paper's text claims", "Points of UAR.", pipes(gain_rows(gains), 2)]
     for matrix in record.get("matrices", []):
         parts += _matrix(matrix, record)
     for table in record["tables"]:
@@ -280,7 +283,8 @@ def overview(tables: Sequence[Json], any_published: bool = False) -> str:
             cells.append("" if None in uars else percent(sum(uars) / len(uars)))
         if any_published:
             texts = ["-" if value is None else number(value) for value in theirs]
-            cells.append(" / ".join(texts) if set(texts) != {"-"} else "")
+            mean = f", mean {number(sum(theirs) / len(theirs))}" if are_corpora and None not in theirs else ""
+            cells.append(" / ".join(texts) + mean if set(texts) != {"-"} else "")
         rows.append(cells)
     return pipes(rows, 2)
 
@@ -309,7 +313,7 @@ def confusions(table: Json, confusion_source: str | None) -> list[str]:
         texts.append(_details(f"{row['label']}, {row['feature']}", text))
     alone = {row["published_as"]: row for row in of_paper if "published_confusion" in row}
     for name, row in alone.items():
-        if name not in {row["published_as"] for row in ours}:
+        if name not in {row["published_as"] for row in ours if "published_confusion" in row}:
             text = confusion_text(row["published_confusion"], table["classes"])
             texts.append(_details(f"{name}, published ({confusion_source})", text))
     return texts

@@ -13,6 +13,7 @@ from ser.recipe.recipe import SIMILARITY, Recipe
 from ser.recipe.rows import Row
 from ser.results import fits as fit_scores
 from ser.results import training
+from ser.results.gains import gain_records
 from ser.results.lines import Line, line_of, published_lines, reference_lines
 from ser.results.page import Page, head, hole, is_drawn, sources_of, stamps_of, target_data
 from ser.results.record import FORMAT, fit_record, probe_records, table_record
@@ -40,9 +41,12 @@ def record(recipe: Recipe, page: Page, made_from: str) -> Json:
 
         nothing = ("tables", "fits", "probes", "learning", "planes", "similarity", "latent")
         return about | {"matrices": matrices(recipe, page)} | {name: [] for name in nothing}
+    tables = _tables(recipe, page)
+    gains = gain_records(page.published, tables)
     return {
         **about,
-        "tables": _tables(recipe, page),
+        "tables": tables,
+        **({"gains": gains} if gains else {}),
         "fits": _fits(recipe, page),
         "probes": probe_records(_probed(recipe, page)),
         **_training(recipe, page),
@@ -65,7 +69,9 @@ def _tables(recipe: Recipe, page: Page) -> list[Json]:
         task = condition.task
         of_table = [line for line in lines[task] if line.is_everywhere or line.condition == condition]
         references = reference_lines(of_table[0], classes, majority[task]) if of_table else []
-        cited = published_lines(page.published, {row.published for row in recipe.rows}, condition)
+        cited = published_lines(
+            page.published, {row.published for row in recipe.rows if page.is_printed(row)}, condition
+        )
         lines_of = [*references, *of_table, *holes[task], *cited]
         entries = with_standings(score_lines(lines_of, SEED, classes), SEED)
         about_rows = _about_rows(recipe, page, condition)
@@ -94,7 +100,7 @@ def _lines(recipe: Recipe, page: Page) -> tuple[dict[str, list[Line]], dict[str,
                 own = list(dict.fromkeys((*line.stamps, *of_corpus.get(corpus, ()))))
                 seen = target_data(page, row, corpus)
                 lines[row.task].append(dataclasses.replace(line, target_data=seen, stamps=own))
-        elif row.published or not page.missing:  # without corpora, only what the paper printed is worth a line
+        elif page.is_printed(row) or not page.missing:  # without corpora, only what the paper printed is worth a line
             why = hole(recipe, page, row)
             condition = Condition(row.task)  # of any table
             holes[row.task].append(Line(row.label, row.feature, condition, published=row.published, hole=why))

@@ -178,15 +178,24 @@ def _all_in_each_fold(table: pd.DataFrame) -> bool:
 
 def _sd_of_folds(counts: np.ndarray) -> float | None:
     """Give the sample standard deviation over folds of UAR, as `_mean_of_folds`; None for one fold."""
-    if len(counts) < 2 or not counts.sum(-1).all():
+    if len(counts) < 2 or not _have_all_classes(counts):
         return None
     return float(scores_of_confusion(counts)["uar"].std(axis=0, ddof=1).mean())
 
 
 def _mean_of_folds(counts: np.ndarray) -> float | None:
-    """Average UAR over folds and draws, (F, R, C, C); None if a fold lacks a class and so cannot be scored by
-    itself."""
-    return float(scores_of_confusion(counts)["uar"].mean()) if counts.sum(-1).all() else None
+    """Average UAR over folds and draws, (F, R, C, C); None if a fold lacks a class that another one has."""
+    return float(scores_of_confusion(counts)["uar"].mean()) if _have_all_classes(counts) else None
+
+
+def _have_all_classes(counts: np.ndarray) -> bool:
+    """Check that each fold and draw, (F, R, C, C), tests the same classes.
+
+    These are the corpus's own: IEMOCAP lacks two of Xiang's six classes, and AESDD one of Das et al.'s four.
+    """
+    n_true = counts.sum(-1)
+    occurs = n_true.any((0, 1))
+    return bool(occurs.any() and n_true[..., occurs].all())
 
 
 def _episodic(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:

@@ -250,6 +250,17 @@ def test_folds_have_a_standard_deviation_unless_there_is_one_or_one_lacks_a_clas
         assert found["uar_sd_of_folds"] is None
 
 
+def test_a_class_that_a_corpus_does_not_have_is_not_asked_of_its_folds():
+    rows = "f0 0 t-1-a angry angry\nf0 0 t-1-b sad sad\nf1 0 t-2-a angry sad\nf1 0 t-2-b sad sad"
+    speaker_of = {f"t-{s}-{u}": f"t-{s}" for s in (1, 2) for u in "ab"}
+    found = metrics({Condition(corpus="t"): table_of(rows)}, CLASSES, speaker_of, episodic=False)["t"]
+    assert found["uar_mean_of_folds"] == pytest.approx((1.0 + 0.5) / 2)
+    assert found["uar_sd_of_folds"] == pytest.approx(np.std([1.0, 0.5], ddof=1))
+    lacking = rows.replace("f1 0 t-2-b sad sad", "f1 0 t-2-b angry angry")
+    found = metrics({Condition(corpus="t"): table_of(lacking)}, CLASSES, speaker_of, episodic=False)["t"]
+    assert found["uar_mean_of_folds"] is None  # the second fold has no sad
+
+
 def test_latent_vectors_are_columns_of_their_own():
     p = [dataclasses.replace(one, latent=np.arange(2.0 * len(one.utts)).reshape(-1, 2)) for one in predictions()]
     table = predictions_table(p, run_data())
