@@ -13,8 +13,7 @@ from ser.errors import SerError, run_cli
 from ser.mistakes.simulate import Simulated
 from ser.recipe.recipe import Recipe
 from ser.recipe.rows import Row
-from ser.scoring.runs import is_scored, metrics_path, score_run
-from ser.system.files import write_json
+from ser.scoring.runs import is_scored, score_run, write_scores
 
 
 def main(argv: Sequence[str]) -> None:
@@ -41,14 +40,15 @@ def main(argv: Sequence[str]) -> None:
 def _score(recipe: Recipe, row: Row, seed: int, data: object, device: str) -> None:
     """Score one run, and make its folder one that `predict` can use."""
     state = recipe.weights(row, seed)
-    scored = score_run(recipe, row, seed, data, state, device)
+    scored, temperatures = score_run(recipe, row, seed, data, state, device), {}
     if (
         not isinstance(recipe, Simulated) and not recipe.settings.protocol.is_matrix
     ):  # nobody is to use what a mistake made
         from ser.inference.folder import write_folder
 
-        write_folder(recipe, row, seed, data, state, scored, device)
-    write_json(metrics_path(recipe, row, seed), scored.result)
+        temperatures = write_folder(recipe, row, seed, data, state, scored, device)["temperatures"]
+    scored.calibrate(temperatures)
+    write_scores(recipe.run_dir(row, seed), scored.result)
     print(scored.summary, flush=True)
 
 

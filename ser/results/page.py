@@ -19,6 +19,7 @@ from ser.recipe.recipe import Recipe
 from ser.recipe.rows import Row
 from ser.results.published import Published, check_sizes, read_published
 from ser.results.render import holds_scores
+from ser.scoring.runs import read_scores
 from ser.splits.labels import LabelMap
 from ser.splits.protocols.base import Protocol
 from ser.system.environment import Environment
@@ -121,7 +122,7 @@ def _runs(recipe: Recipe, row: Row) -> list[dict]:
         return []
     runs = [read_json(path) for path in paths]
     fresh = [run["made_from"] == recipe.score_inputs(row, seed) for run, seed in zip(runs, row.seeds, strict=True)]
-    return runs if all(fresh) else []
+    return [read_scores(path.parent) for path in paths] if all(fresh) else []
 
 
 def made_from(recipe: Recipe, page: Page) -> str:

@@ -12,16 +12,16 @@ from typing import Any
 
 from ser.results import matrix_page, measures
 from ser.results.gains import gain_rows
+from ser.results.groups import DEFINITION, group_rows
 from ser.results.measures import (
-    FEW,
     PAGE,
     TERMINAL,
     brackets,
     cells_of,
     columns_of,
+    interval_of,
     number,
     percent,
-    span,
 )
 from ser.results.record import condition_of, read_record
 from ser.results.words import paragraph
@@ -86,6 +86,7 @@ def markdown(record: Json) -> str:
         heading = str(condition_of(table))
         parts += [f"## {heading}", markdown_table(table, bool(record["source"]))]
         parts += [*([wrapped(table["notes"])] if table["notes"] else []), *below]
+        parts += _by_group(table, heading)
         if matrices := confusions(table, record["confusion_source"]):
             parts += [f"### Confusion matrices, {heading}", "Per cent of each true class.", *matrices]
         for fits in record["fits"]:
@@ -97,6 +98,15 @@ def markdown(record: Json) -> str:
             told = "UAR [95 %]; rows without support sets have one value."
             parts += [f"## {name}", told, overview(tables, bool(record["source"]))]
     return "\n\n".join(parts) + "\n"
+
+
+def _by_group(table: Json, heading: str) -> list[str]:
+    """Fold what there is of a table's rows by speaker, gender, language, and emotion."""
+    rows = group_rows(table)
+    if not rows:
+        return []
+    text = f"{wrapped(' '.join(DEFINITION.split()))}\n\n{pipes(rows, 3)}"
+    return [_details(f"By speaker, gender, language, and emotion, {heading}", text)]
 
 
 def _matrix(matrix: Json, record: Json) -> list[str]:
@@ -292,7 +302,7 @@ def overview(tables: Sequence[Json], any_published: bool = False) -> str:
 def _uar_with_interval(row: Json) -> str:
     if "uar" not in row:
         return "not run" if "hole" in row else ""
-    return f"{percent(row['uar'])} [{span(row.get('interval'))}{FEW if row.get('few_speakers') else ''}]"
+    return f"{percent(row['uar'])} [{interval_of(row)}]"
 
 
 def confusions(table: Json, confusion_source: str | None) -> list[str]:

@@ -22,9 +22,6 @@ from ser.results.standings import with_standings
 from ser.results.words import SPEAKER_DEPENDENT, definitions, notes_of
 from ser.types import Condition
 
-SEED = 1
-"""Of bootstrap and permutations."""
-
 Json = dict[str, Any]
 
 
@@ -73,7 +70,7 @@ def _tables(recipe: Recipe, page: Page) -> list[Json]:
             page.published, {row.published for row in recipe.rows if page.is_printed(row)}, condition
         )
         lines_of = [*references, *of_table, *holes[task], *cited]
-        entries = with_standings(score_lines(lines_of, SEED, classes), SEED)
+        entries = with_standings(score_lines(lines_of, classes))
         about_rows = _about_rows(recipe, page, condition)
         scores = [(row.label, page.runs[row.name]) for row in recipe.rows if row.task == task and page.runs[row.name]]
         records.append(
@@ -95,7 +92,7 @@ def _lines(recipe: Recipe, page: Page) -> tuple[dict[str, list[Line]], dict[str,
         if page.runs[row.name]:
             of_corpus = recipe.splits_of(row.task).about.get("corpus_stamps", {})
             of_row = (row.label, row.feature, row.versus, page.runs[row.name], row.published, stamps[row.name])
-            for line in line_of(*of_row, row.task, page.target):
+            for line in line_of(*of_row, row.task, page.target, seeds=row.seeds, is_random=row.about.is_random):
                 corpus = line.condition.corpus
                 own = list(dict.fromkeys((*line.stamps, *of_corpus.get(corpus, ()))))
                 seen = target_data(page, row, corpus)
@@ -152,10 +149,11 @@ def _fits(recipe: Recipe, page: Page) -> list[Json]:
             is_dependent = runs and dataclasses.replace(condition, task="").key in runs[0]["speaker_dependent"]
             line = fit_scores.FitLine(
                 row.label, row.feature, target_data(page, row, condition.corpus) if runs else (), row.versus,
-                row.published, [SPEAKER_DEPENDENT] if is_dependent else [], fit_scores.fit_of(runs, condition),
+                row.published, [SPEAKER_DEPENDENT] if is_dependent else [],
+                fit_scores.fit_of(runs, condition, row.seeds) if runs else {}, row.about.is_random,
             )  # fmt: skip
             lines.append(line)
-        records.append(fit_record(condition, lines, fit_scores.score(lines, SEED), page.published))
+        records.append(fit_record(condition, lines, fit_scores.score(lines), page.published))
     return [found for found in records if found is not None]
 
 
