@@ -13,11 +13,11 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 from ser.errors import SerError, run_cli
-from ser.system.environment import pip_install
+from ser.system.environment import pip_install, version
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -1,10 +1,11 @@
-"""Hold two scored runs against each other: UAR, recalls, a paired test, and the utterances that changed.
+"""Hold two scored runs against each other: UAR, recalls, a test, and the utterances that changed.
 
 usage: python -m ser.bin.compare EXP_A EXP_B [--changed FILE.tsv] [--common true]
 
 EXP is exp/<row>/seed<k>, or exp/<row> for all its seeds together; of one recipe or of two whose test utterances and
-classes are the same. The test swaps the two runs' results speaker by speaker. --changed writes every utterance that
-the two predict otherwise; --common true compares what both have where their test lists differ.
+classes are the same. Speakers, seeds and support sets are random factors of intervals and p; with one seed of a
+method that is random there is no p. --changed writes every utterance that the two predict otherwise; --common true
+compares what both have where their test lists differ.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ser.errors import run_cli
-from ser.results.measures import p_value
+from ser.results.measures import p_value, signed, span
 from ser.system.files import holding, replacing
 
 FIRST = 5
@@ -29,41 +30,48 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--common", choices=("true", "false"), default="false",
                         help="compare the utterances that both have")  # fmt: skip
     args = parser.parse_args(argv)
-    from ser.metrics.statistics import holm
+    from ser.metrics.uncertainty import corrected
     from ser.scoring import compare
 
     a, b = compare.read_run(args.a), compare.read_run(args.b)
     pairs = compare.conditions_of(a, b, args.common == "true")
     results = {
-        name: compare.paired(*(compare.counts_of(table, a.classes) for table in both), name)
+        name: compare.paired(
+            *(compare.counts_of(table, a.classes, run.is_random) for run, table in zip((a, b), both, strict=True))
+        )
         for name, both in pairs.items()
     }
-    corrected = dict(zip(results, holm([result.p for result in results.values()]), strict=True))
+    found = dict(zip(results, corrected([result.found for result in results.values()]), strict=True))
     changes = {name: compare.changed(*both) for name, both in pairs.items()}
     print(f"A  {a.name}\nB  {b.name}")
     for name, (table, _) in pairs.items():
         speakers = {compare.speaker_of_id(utt) for utt in table["utt_id"]}
         print(f"\n{name}: {table['utt_id'].nunique()} utterances, {len(speakers)} speakers")
-        print(_scores(results[name], a.classes, corrected[name], len(results)))
+        print(_scores(results[name], a.classes, found[name], len(results)))
         print(_told(changes[name]))
     if args.changed is not None:
         _write(args.changed, changes)
         print(f"\nwrote {args.changed}")
 
 
-def _scores(result, classes: Sequence[str], p: float, n_tests: int) -> str:
+def _scores(result, classes: Sequence[str], found, n_tests: int) -> str:
     rows = [["", "UAR", "95 %", *classes]]
-    for run, scores, interval in (("A", result.a, result.a_interval), ("B", result.b, result.b_interval)):
+    for run, scores, bounds in (("A", result.a, result.a_estimate), ("B", result.b, result.b_estimate)):
         recalls = ["" if recall != recall else f"{100 * recall:.1f}" for recall in scores["recall"]]
-        bounds = f"{100 * interval.low:.1f}-{100 * interval.high:.1f}"
-        rows.append([run, f"{100 * scores['uar']:.1f}", bounds, *recalls])
+        rows.append([run, f"{100 * scores['uar']:.1f}", span(bounds.interval, bounds.one_training), *recalls])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    low, high = (100 * bound for bound in result.interval)
-    how = f", Holm-corrected over {n_tests} tests" if n_tests > 1 else ""
-    return "\n".join(
-        [*lines, f"B - A  {100 * result.difference:+.1f} [{low:+.1f}, {high:+.1f}], p {p_value(p)}{how}"]
-    )
+    text = f"B - A  {signed(100 * found.value)}"
+    if found.interval is not None:
+        text += f" [{', '.join(signed(100 * bound) for bound in found.interval)}]"
+    if found.p is not None:
+        text += f", p {p_value(found.p)}"
+    if found.seeds:
+        text += f", seeds {', '.join(map(str, found.seeds))}"
+    if n_tests > 1:
+        text += f", corrected for {n_tests} tests"
+    notes = ["one training: nothing is said about others"] if found.one_training else []
+    return "\n".join([*lines, text, *notes])
 
 
 def _told(table) -> str:

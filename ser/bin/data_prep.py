@@ -16,9 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ser.bin import make_mini_corpora, prepare_corpus
-from ser.config import find, load
 from ser.errors import ConfigError, run_cli
-from ser.features.config import FeatureConfig
+from ser.recipe.rows import feature_config
 from ser.recipe.settings import read_settings
 
 
@@ -50,7 +49,7 @@ def check_features(folder: Path, names: Sequence[str], strict: bool) -> None:
     """
     for name in names:
         try:
-            load(find("features", name, folder / "conf"), FeatureConfig).check_usable()
+            feature_config(name, folder / "conf").check_usable()
         except ConfigError as error:
             if strict:
                 raise

@@ -13,9 +13,9 @@ examples:
 AUDIO is what libsndfile reads, at any rate, mono or not. A line holds:
   utt, path       its id in a data directory or wav.scp, else the path
   start, end      seconds; audio longer than all that the recipe has seen is cut into overlapping windows
-  label           the likeliest class
+  label           the likeliest class; null below the probability of --abstain
   probabilities   of each class, the mean over the row's models (of the most shots), each calibrated on dev
-  calibrated      false where the row has no dev utterances, or all of them are right
+  calibrated_on   the corpora of the dev utterances; none where there are no such utterances, or all of them are right
   arousal, valence    where the model has them: probability of high or positive, or a rating on the corpora's scale
   distance        from the nearest corpus that was trained on or adapted to, 1 where it counts as far
   warnings        too_short, silent, clipped, far_from_training_data
@@ -64,6 +64,9 @@ def main(argv: Sequence[str]) -> None:
     )
     parser.add_argument("--window", type=float, metavar="S", help="cut longer audio into windows of S seconds")
     parser.add_argument("--hop", type=float, metavar="S", help="seconds between windows (default: half a window)")
+    parser.add_argument(
+        "--abstain", type=float, default=0.0, metavar="P", help="no label below this probability, in [0, 1]"
+    )
     parser.add_argument("--scores", action="store_true", help="also print the raw scores")
     parser.add_argument(
         "--top", type=int, metavar="N", help="print only the N largest probabilities, the largest first"
@@ -81,6 +84,8 @@ def main(argv: Sequence[str]) -> None:
         raise ConfigError(f"--top {args.top}: a number of at least 1 is needed")
     if args.nj < 1 or not (args.audio or args.wav_scp):
         raise ConfigError("predict needs AUDIO or --wav_scp FILE, and --nj of at least 1; see --help")
+    if not 0 <= args.abstain <= 1:
+        raise ConfigError(f"--abstain {args.abstain:g}: a probability from 0 to 1 is needed")
     try:
         n_errors = predict(args)
     except BrokenPipeError:  # who reads has seen enough
@@ -102,7 +107,7 @@ def predict(args: argparse.Namespace) -> int:
     corpus = model.corpus(args.corpus)
     device = device_of(args.device)
     chosen = model.chosen(corpus, args.split, args.shots, args.draw)
-    predictor = Predictor(model, chosen, corpus, device, args.scores, args.together)
+    predictor = Predictor(model, chosen, corpus, device, args.scores, args.together, args.abstain)
     audio = list(named_audio(args.audio, args.wav_scp))
     for difference in model.different_front_end():
         print(f"warning: features may differ: trained with {difference}", file=sys.stderr)
@@ -117,7 +122,8 @@ def predict(args: argparse.Namespace) -> int:
         if "error" in line:
             counts["error"] += 1
         else:
-            counts.update([f"label {line['label']}", *(f"warning {word}" for word in line["warnings"]), "predicted"])
+            label = "abstained" if line["label"] is None else line["label"]
+            counts.update([f"label {label}", *(f"warning {word}" for word in line["warnings"]), "predicted"])
     _summarize(counts, len(audio))
     return counts["error"]
 

@@ -16,8 +16,8 @@ from ser.recipe import kept
 from ser.recipe.recipe import METRICS, Recipe
 from ser.recipe.rows import Row
 from ser.recipe.train import write_settings
-from ser.scoring.runs import score_run
-from ser.system.files import read_json, write_json
+from ser.scoring.runs import is_scored, score_run, write_scores
+from ser.system.files import read_json
 from ser.system.progress import progress
 
 
@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> None:
     trained = [(row, seed) for row, seed in runs if recipe.is_trained(row, seed)]
     runs = [(row, seed) for row, seed in runs if recipe.left_out(row) is None or (row, seed) in trained]
     stale = [
-        (row, seed) for row, seed in trained if not recipe.is_scored(row, seed) and recipe.has_weights(row, seed)
+        (row, seed) for row, seed in trained if not is_scored(recipe, row, seed) and recipe.has_weights(row, seed)
     ]
     for row, seed in stale:
         if missing := recipe.lost(row, seed, of_training=False):
@@ -55,15 +55,16 @@ def _score(recipe: Recipe, row: Row, seed: int, data: object, device: str) -> No
     """Score one run, and make its folder one that `predict` can use."""
     state = recipe.weights(row, seed)
     write_settings(recipe, row, seed)  # those of prediction may have changed since it was trained
-    scored = score_run(recipe, row, seed, data, state, device)
+    scored, temperatures = score_run(recipe, row, seed, data, state, device), {}
     if (
         not isinstance(recipe, Simulated) and not recipe.settings.protocol.is_matrix
     ):  # nobody is to use what a mistake made
         from ser.inference.folder import write_folder
 
-        write_folder(recipe, row, seed, data, state, scored, device)
+        temperatures = write_folder(recipe, row, seed, data, state, scored, device)["temperatures"]
+    scored.calibrate(temperatures)
     folder = recipe.run_dir(row, seed)
-    write_json(folder / METRICS, scored.result)
+    write_scores(folder, scored.result)
     kept.record(folder, [path.name for path in folder.iterdir() if path.name[0] != "." and path.name != kept.RECORD])
     print(scored.summary, flush=True)
 

@@ -176,12 +176,13 @@ def feature_of(config: FeatureConfig, device: Device, samples: np.ndarray, rate_
         rate_hz: their rate, a file's own; openSMILE alone takes it, all else is resampled.
 
     Returns:
-        float32: (D,), or (T', D) for a sequence; segments are flattened, (S, frames * bins).
+        float32: (D,), or (T', D) for a sequence, (L, D) for several layers; segments are flattened,
+        (S, frames * bins), and so are layers that stand beside other features.
     """
     if parts := config.in_parts():
         import numpy as np
 
-        return np.concatenate([feature_of(part, device, samples, rate_hz) for part in parts.values()])
+        return np.concatenate([feature_of(part, device, samples, rate_hz).ravel() for part in parts.values()])
     if config.upstream == OWN:
         raise ConfigError(f"upstream '{OWN}' is read from {config.path}, and not computed from audio")
     if config.upstream == EGEMAPS:
@@ -216,12 +217,16 @@ def _extractor(config: FeatureConfig, device: Device) -> Extractor:
         settings = config.segment_settings.model_dump()
         return lambda wavs: [spectrogram_segments(wav, **settings).flatten(1).numpy() for wav in wavs]
     from ser.features import encoders
-    from ser.features.pool import pool
+    from ser.features.pool import in_half, pool, pool_layers
 
-    up_to = config.layer if isinstance(config.layer, int) else None
     upstream = encoders.load(
-        config.encoder, config.ckpt_file(), config.hop_ms, torch.device(device), config.precision, up_to
+        config.encoder, config.ckpt_file(), config.hop_ms, torch.device(device), config.precision, config.up_to
     )
-    return lambda wavs: [
-        pool(states, config.layer, config.pooling).cpu().numpy() for states in upstream.together(wavs)
-    ]
+
+    def pooled(states: Tensor) -> Tensor:
+        if config.layers is not None:
+            found = pool_layers(states, config.layers)
+            return found if config.storage == "fp32" else in_half(found)
+        return pool(states, config.layer, config.pooling)
+
+    return lambda wavs: [pooled(states).cpu().numpy() for states in upstream.together(wavs)]

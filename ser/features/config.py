@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ser.config import ConfigModel
 from ser.data.audio import RESAMPLER
 from ser.errors import ConfigError, DataError
 from ser.features import hub
-from ser.system.environment import pip_install
+from ser.system.environment import pip_install, version
 from ser.system.files import fingerprint, hash_file
 
 FRONT_END = 1
@@ -46,6 +46,28 @@ OWN = "own"
 
 TRANSFORMERS = ("wav2vec2", "hubert", "wavlm", "data2vec", "xlsr", "xls_r", hub.PREFIX)
 """Beginnings of the names of upstreams that are mostly matrix products."""
+
+
+WEIGHTED = "weighted"
+"""All hidden states of an encoder, for a method that weighs them."""
+
+Layers = Literal["weighted"] | tuple[int, ...]
+"""Several hidden states of an encoder: all of them, or some, from 0 upwards."""
+
+
+def layer_text(layer: int | str, layers: str | Sequence[int] | None) -> str:
+    """Say in words which hidden states a feature has.
+
+    Example:
+        >>> layer_text(9, None), layer_text("last", (4, 8)), layer_text("last", WEIGHTED)
+        ('layer 9', 'layers 4 and 8', 'all layers')
+    """
+    if layers is None:
+        return f"layer {layer}"
+    if layers == WEIGHTED:
+        return "all layers"
+    *first, last = map(str, layers)
+    return f"layers {', '.join(first)} and {last}"
 
 
 def framing_problem(segment_samples: int, window_samples: int, n_fft: int, n_bins: int) -> str | None:
@@ -94,11 +116,13 @@ class FeatureConfig(ConfigModel):
             dimensions, from a file), `shortcut`, `egemaps`, `spectrogram_segments`, or `own`, computed elsewhere.
         revision: commit, tag or branch of a name on the hub; `main` where missing, as it was when it was downloaded.
         ckpt: checkpoint file; `$NAME` stands for a line of `conf/db.sh`.
-        layer: which hidden state, 0 the front end's output, or `last`; `all` puts the means of all one behind the
-            other.
+        layer: which hidden state, 0 the front end's output, or `last`.
+        layers: several hidden states in place of one, pooled and kept apart: `weighted`, all of them, for a method
+            that learns their weights, or a list such as [4, 8, 12], which other methods take side by side.
         pooling: over the valid frames; `none` keeps them all.
-        precision: of the upstream; features are stored as float32. `auto`, for transformers, is bf16 where hardware
+        precision: of the upstream. `auto`, for transformers, is bf16 where hardware
             multiplies bf16 matrices, else fp32; `feats.json` records the choice.
+        storage: of the numbers of several layers in the archive; `fp16` takes half the space. Others are float32.
         hop_ms: hop between windows, for `byol_s`.
         segments: for `spectrogram_segments`; its defaults where missing.
         parts: for `side_by_side`, name -> feature, in the order of their vectors; `ckpt` is then that of the part
@@ -109,13 +133,32 @@ class FeatureConfig(ConfigModel):
     upstream: str
     revision: str | None = Field(default=None, min_length=1)
     ckpt: str | None = Field(default=None, min_length=1)
-    layer: int | Literal["last", "all"] = "last"
+    layer: int | Literal["last"] = "last"
+    layers: Layers | None = None
     pooling: Pooling = "mean"
     precision: Literal["auto", "fp32", "bf16"] = "fp32"
+    storage: Literal["fp32", "fp16"] = "fp32"
     hop_ms: int | None = Field(default=None, gt=0)
     segments: Segments | None = None
     parts: dict[str, FeatureConfig] | None = None
     path: str | None = Field(default=None, min_length=1)
+
+    @field_validator("layer", mode="before")
+    @classmethod
+    def _layer_is_one(cls, value: object) -> object:
+        if value == "all":
+            raise ValueError("'all' is written as 'layers: weighted'")
+        return value
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _layers_are_several(cls, value: object) -> object:
+        if value in (None, WEIGHTED):
+            return value
+        numbers = list(value) if isinstance(value, list | tuple) else []
+        if len(numbers) < 2 or any(type(n) is not int or n < 0 for n in numbers) or numbers != sorted({*numbers}):
+            raise ValueError(f"found {value}; allowed are 'weighted' and a rising list such as [4, 8, 12]")
+        return tuple(numbers)
 
     @model_validator(mode="after")
     def _settings_belong_to_the_upstream(self) -> FeatureConfig:
@@ -128,12 +171,24 @@ class FeatureConfig(ConfigModel):
         if self.precision == "auto" and not self.upstream.startswith(TRANSFORMERS):
             raise ValueError(f"precision: 'auto' is for transformers ({', '.join(TRANSFORMERS)}); {self.upstream} "
                              "takes fp32 or bf16")  # fmt: skip
-        if self.layer == "all" and self.pooling != "mean":
-            raise ValueError(f"pooling: found '{self.pooling}'; layer 'all' takes only 'mean'")
         if self.is_sequence and self.upstream in (SHORTCUT, EGEMAPS):
             raise ValueError(f"pooling: 'none' is not for {self.upstream}, which is one vector")
         if not self.is_sequence and self.upstream == SPECTROGRAM:
             raise ValueError(f"pooling: found '{self.pooling}'; {SPECTROGRAM} takes only 'none'")
+        return self
+
+    @model_validator(mode="after")
+    def _layers_are_of_an_encoder(self) -> FeatureConfig:
+        if self.layers is None:
+            if self.storage != "fp32":
+                raise ValueError(f"storage: '{self.storage}' is for several 'layers'; other features are float32")
+            return self
+        if self.layer != "last":
+            raise ValueError(f"layer: found {self.layer} beside 'layers'; 'layer: null' takes that of a base away")
+        if self.upstream in (SHORTCUT, EGEMAPS, OWN, SPECTROGRAM, SIDE_BY_SIDE):
+            raise ValueError(f"layers is for encoders, not for {self.upstream}")
+        if self.pooling != "mean":
+            raise ValueError(f"pooling: found '{self.pooling}'; layers take only 'mean'")
         return self
 
     @model_validator(mode="after")
@@ -154,6 +209,18 @@ class FeatureConfig(ConfigModel):
     def is_sequence(self) -> bool:
         """Whether an utterance has frames, and not one vector."""
         return self.pooling == "none"
+
+    @property
+    def up_to(self) -> int | None:
+        """The last hidden state that is needed, from 0; None needs all."""
+        if self.layers is not None:
+            return None if self.layers == WEIGHTED else self.layers[-1]
+        return self.layer if isinstance(self.layer, int) else None
+
+    @property
+    def n_dims(self) -> int:
+        """Dimensions of what is stored of an utterance: a vector, or frames or layers of vectors."""
+        return 2 if self.is_sequence or self.layers is not None else 1
 
     @property
     def is_network(self) -> bool:
@@ -241,12 +308,14 @@ class FeatureConfig(ConfigModel):
             return {"upstream": self.upstream, "parts": parts, "ckpt_hash": ckpt and hash_file(Path(ckpt))}
         segments = self.segment_settings
         return {
-            **self.model_dump(exclude={"ckpt", "segments", "parts", "revision", "path"}),
+            **self.model_dump(exclude={"ckpt", "segments", "parts", "revision", "path", "layers", "storage"}),
             # left out where there are none, so that archives from before there were these keep their keys
             **({} if segments is None else {"segments": segments.model_dump()}),
             **({} if self.precision == "fp32" else {"rounding": ROUNDING}),
             **({"opensmile": opensmile_version()} if self.upstream == EGEMAPS else {}),
             **({"path": self.path} if self.upstream == OWN else {}),
+            **({} if self.layers is None else {"layers": self.layers if self.layers == WEIGHTED else [*self.layers]}),
+            **({} if self.storage == "fp32" else {"storage": self.storage}),
             **(hub.identity(self.upstream, self.revision) if self.is_hub else {}),
             "ckpt_hash": ckpt and hash_file(Path(ckpt)),
             "front_end": FRONT_END,

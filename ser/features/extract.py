@@ -12,7 +12,8 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -187,21 +188,51 @@ def _write_archive(
         write_json(part_info, begun)
     elif ark_path.exists():
         return
-    utts, n_dims = [utt for utt, _ in parts], 2 if config.is_sequence else 1
-    records, size = whole_records(part, utts, n_dims)
+    utts, how = [utt for utt, _ in parts], _stored(config)
+    records, size = whole_records(part, utts, *how)
     if len(records) < len(utts):
-        records, size = whole_records(part, utts[: len(records) // step * step], n_dims)
+        records, size = whole_records(part, utts[: len(records) // step * step], *how)
     with naming(part), open(part, "ab") as ark:
         ark.truncate(size)
         ark.seek(size)  # truncating does not move the position
         left = [item for item in parts if item[0] not in records]
         arrays = zip(left, mapped(config, left), strict=True)
         name = f"{ark_path.parent.parent.name}/{ark_path.parent.name}"
+        if config.layers is not None:
+            arrays = _as_stored(arrays, config, name, len(left), ark_path.parent)
         for (utt, _), array in progress(arrays, name, len(parts), done=len(records)):
             append(ark, utt, array)
         ark.flush()
         os.fsync(ark.fileno())
     part.rename(ark_path)
+
+
+def _stored(config: FeatureConfig) -> tuple[int, bool]:
+    """Tell how an archive holds a feature: dimensions of a record, and whether it is of half precision."""
+    return config.n_dims, config.storage == "fp16"
+
+
+def _as_stored(
+    arrays: Iterable[tuple[Part, np.ndarray]], config: FeatureConfig, name: str, n: int, folder: Path
+) -> Iterator[tuple[Part, np.ndarray]]:
+    """Give several layers their type on disk; before the first, say how large the archive will be.
+
+    Raises:
+        DataError: if the disk has no room for it.
+    """
+    for i, (part, array) in enumerate(arrays):
+        if config.storage == "fp16":
+            array = array.astype("float16")
+        if i == 0:
+            (n_layers, dim), n_bytes, free = array.shape, n * array.nbytes, shutil.disk_usage(folder).free
+            said = f"{n} utterances of {n_layers} layers of {dim} numbers in {config.storage}: {n_bytes / 1e6:.1f} MB"
+            if n_bytes > free:
+                raise DataError(
+                    f"{name}: {said}, and {folder} has {free / 1e6:.1f} MB left; set 'storage: fp16' or fewer "
+                    "'layers' in the feature's YAML, or free some space"
+                )
+            print(f"{name}: {said}")
+        yield part, array
 
 
 def _check_ours(ark_path: Path, part: Path) -> None:
@@ -243,7 +274,7 @@ def _finish(config: FeatureConfig, begun: dict[str, Any], parts: Sequence[Part],
     places, shapes = [], {}
     for number, ark in enumerate(arks):
         utts = [utt for utt, _ in parts[number * PER_ARCHIVE : (number + 1) * PER_ARCHIVE]]
-        records, size = whole_records(ark, utts, n_dims=2 if config.is_sequence else 1)
+        records, size = whole_records(ark, utts, *_stored(config))
         if len(records) < len(utts) or size != ark.stat().st_size:
             raise DataError(f"{ark}: is not what was written; delete {dump_dir} and run stage 3 again")
         places += [f"{utt} {ark}:{records[utt].offset}\n" for utt in utts]
@@ -251,6 +282,8 @@ def _finish(config: FeatureConfig, begun: dict[str, Any], parts: Sequence[Part],
     write_text(dump_dir / "feats.scp", "".join(places))
     names = [ark.name for ark in arks]
     info = {**told[0], "archives": names, "n": len(parts), "dim": next(iter(shapes.values()))[-1]}
+    if config.layers is not None:
+        info["layers"] = next(iter(shapes.values()))[0]
     if not config.is_sequence:  # frames are too many to be read only to see whether they are as they were
         info["hashes"] = {ark.name: hash_file(ark) for ark in arks}
     else:
@@ -271,7 +304,7 @@ def read_features(dump_dir: Path) -> tuple[list[str], np.ndarray]:
     """Read an archive of vectors.
 
     Returns:
-        Utterance ids, and their vectors as (N, D) float32.
+        Utterance ids, and their vectors as (N, D) float32; those of several layers stand side by side, (N, L D).
 
     Raises:
         DataError: if stage 3 has not finished it, it was changed since, or it holds frames.
@@ -284,7 +317,7 @@ def read_features(dump_dir: Path) -> tuple[list[str], np.ndarray]:
     if changed := changed_files(dump_dir, info.get("hashes", {})):
         raise DataError(f"{dump_dir / changed[0]} is not what stage 3 wrote; delete {dump_dir} and run stage 3 again")
     records = [record for ark in archives(dump_dir, info) for record in read_archive(ark)]
-    return [utt for utt, _ in records], np.stack([vector for _, vector in records])
+    return [utt for utt, _ in records], np.stack([array.ravel() for _, array in records]).astype(np.float32)
 
 
 def read_info(dump_dir: Path) -> dict[str, Any]:

@@ -35,7 +35,8 @@ KNOWN = (
 
 EMOTION2VEC = (
     "upstream: emotion2vec is no model of transformers: it needs FunASR, its own package, and pickled weights; "
-    "extract its features there (it was trained on speech of IEMOCAP, MELD and other corpora of emotions)"
+    "extract its features there (it was trained on open corpora of emotions, emotion2vec+ also on labels: do not "
+    "test it on these) and name them as 'upstream: own'"
 )
 
 

@@ -9,7 +9,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ser.features.config import layer_text
 from ser.results.lines import Line
+from ser.results.measures import interval_of, percent
 from ser.results.render import wrapped
 from ser.results.scores import Scored
 
@@ -103,7 +105,9 @@ def feature_text(feature: Mapping[str, Any]) -> str:
     """Describe a feature in a line."""
     config = feature["config"]
     configs = (config.get("parts") or {"": config}).values()
-    return " and ".join(f"{of['upstream']}, layer {of['layer']}, pooling {of['pooling']}" for of in configs)
+    return " and ".join(
+        f"{of['upstream']}, {layer_text(of['layer'], of.get('layers'))}, pooling {of['pooling']}" for of in configs
+    )
 
 
 def _numbers(about: Mapping[str, Any], scored: Sequence[Scored | Line]) -> str:
@@ -111,10 +115,10 @@ def _numbers(about: Mapping[str, Any], scored: Sequence[Scored | Line]) -> str:
     rule = "| --- |" + " ---: |" * (2 + len(about["classes"]))
     lines = [f"| condition | UAR | 95 % (speakers) | {recalls} |", rule]
     for entry in scored:
-        uar, low, high = (100 * float(x) for x in (entry.scores["uar"], *entry.interval))
+        bounds = interval_of({"interval": entry.interval})
         shares = [100 * float(recall) for recall in entry.scores["recall"]]
         recalls = " | ".join("-" if math.isnan(share) else f"{share:.1f}" for share in shares)
-        lines.append(f"| {entry.line.condition} | {uar:.1f} | {low:.1f}-{high:.1f} | {recalls} |")
+        lines.append(f"| {entry.line.condition} | {percent(float(entry.scores['uar']))} | {bounds} | {recalls} |")
     means = wrapped(
         f"In percent, this seed only; pooled over {len(about['models'])} split(s), means over support sets. Chance "
         f"is {100 / len(about['classes']):.1f} UAR. Each model of the system was tested on speakers of its own "

@@ -20,8 +20,8 @@ from ser.training.run_data import RunData
 
 def write_folder(
     recipe: Recipe, row: Row, seed: int, data: RunData, state: State, scored: ScoredRun, device: str
-) -> None:
-    """Write what others need to use a row, and its card.
+) -> dict[str, Any]:
+    """Write what others need to use a row, and its card; return what stands in `model.json`.
 
     Args:
         recipe, row, seed: which run.
@@ -32,8 +32,13 @@ def write_folder(
     durations = {utt: float(s) for c in recipe.corpora for utt, s in read_map(recipe.data / c / "utt2dur").items()}
     about = _about(recipe, row, seed, scored.result)
     info = write_model(folder, about, row.method, row.config, data, state, scored.predicted, durations, device)
-    lines = score_lines(line_of(row.label, row.feature, None, [scored.result], task=row.task), seed=1)
+    lines = score_lines(
+        line_of(
+            row.label, row.feature, None, [scored.result], task=row.task, seeds=[seed], is_random=row.about.is_random
+        )
+    )
     write_text(folder / "README.md", model_card(info, lines, read_json(folder / "env.json")))
+    return info
 
 
 def _about(recipe: Recipe, row: Row, seed: int, result: dict) -> dict[str, Any]:

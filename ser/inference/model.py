@@ -61,7 +61,7 @@ class NewUtterance(NamedTuple):
 
     Attributes:
         speaker: any name; matters to rows whose adaptation is fitted to speakers.
-        feature: (D,) or frames (T, ...), or where the audio is for a method with an encoder of its own.
+        feature: (D,), layers (L, D) or frames (T, ...); for a method with an encoder of its own, where the audio is.
     """
 
     speaker: str
@@ -299,7 +299,7 @@ class Model:
 
             return replace(data, frames=_Frames({utt: torch.from_numpy(frames) for utt, frames in features.items()}))
         rows = [self.tensors["x"]] if stored else []
-        return replace(data, x=np.concatenate([*rows, np.stack(list(features.values()))]))
+        return replace(data, x=np.concatenate([*rows, np.stack([feature.ravel() for feature in features.values()])]))
 
     @cached_property
     def _known(self) -> dict[tuple[str, bool], AdaptationState]:

@@ -268,6 +268,7 @@ class Predictor:
         scores: whether lines have the mean of the raw scores, too.
         together: whether all audio is scored at once, as stage 5 does, after all of it was heard. Else the last
             digits may differ by rounding, as those of a matrix product do with the number of its rows.
+        least: probability below which there is no label.
     """
 
     model: Model
@@ -276,6 +277,7 @@ class Predictor:
     device: Device
     scores: bool = False
     together: bool = False
+    least: float = 0.0
 
     def lines(
         self,
@@ -356,9 +358,9 @@ class Predictor:
         lines = []
         for i in range(len(usable)):
             told = {
-                "label": classes[int(p[i].argmax())],
+                "label": classes[int(p[i].argmax())] if p[i].max() >= self.least else None,
                 "probabilities": {name: round(float(x), 6) for name, x in zip(classes, p[i], strict=True)},
-                "calibrated": temperature is not None,
+                "calibrated_on": model.about["dev_corpora"] if temperature is not None else [],
             }
             if self.scores:
                 told["scores"] = {name: float(f"{float(x):.6g}") for name, x in zip(classes, scores[i], strict=True)}

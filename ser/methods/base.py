@@ -63,6 +63,7 @@ class About(NamedTuple):
         unused: setting, as in `loss.alpha` -> cases in which it decides nothing. A case holds where each setting that
             it names has one of the values given; an empty one always holds.
         untrained: the same for settings that decide predictions but no weights.
+        weighs_layers: whether it takes several layers of an encoder apart; others would see them side by side.
     """
 
     paper: str | None
@@ -78,6 +79,7 @@ class About(NamedTuple):
     trained_elsewhere: Sequence[str] = ()
     unused: Mapping[str, Sequence[Mapping[str, Sequence[Any]]]] = MappingProxyType({})
     untrained: Mapping[str, Sequence[Mapping[str, Sequence[Any]]]] = MappingProxyType({})
+    weighs_layers: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -18,6 +18,7 @@ from ser.methods.base import About, History, Job, Prediction, State
 from ser.splits.lists import Split
 from ser.system.devices import Device
 from ser.training.linear_svc import fit_linear_svc, votes
+from ser.training.nested import NESTED, chosen_cost
 from ser.training.run_data import RunData
 
 ABOUT = About(
@@ -26,12 +27,13 @@ ABOUT = About(
 
 
 class Config(ConfigModel):
-    """`train_on` chooses the splits that have such data; `cost` is scikit-learn's C."""
+    """`train_on` chooses the splits that have such data; `cost` is scikit-learn's C, or `nested`: chosen by training
+    speakers who are left out in turn."""
 
     method: Literal["linear_svc"]
     train_on: Literal["source", "labelled"]
     normalization: Normalization
-    cost: float = Field(gt=0)
+    cost: Annotated[float, Field(gt=0)] | Literal["nested"]
 
 
 def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
@@ -59,11 +61,24 @@ def train(config: Config, data: RunData, seed: int, init: State | None, job: Job
         x, y = data.normalized(split, config.normalization, utts=labelled), data.targets(labelled)
         key = (tuple(labelled.items()), hashlib.blake2b(x).digest())
         if key not in known:
-            known[key] = fit_linear_svc(x, y, len(data.classes), config.cost)
+            known[key] = fit_linear_svc(x, y, len(data.classes), _cost(config, data, labelled, x))
         fits.append(known[key])
         history.append({"split": split.name, "utterances": len(x)})
     weights, biases = zip(*fits, strict=True)
     return {"weight": np.stack(weights), "bias": np.stack(biases)}, history
+
+
+def _cost(config: Config, data: RunData, labelled: Mapping[str, str], x: np.ndarray) -> float:
+    """Give C, chosen by training speakers where that is asked for."""
+    if config.cost != NESTED:
+        return config.cost
+    n_classes = len(data.classes)
+
+    def predict(x: np.ndarray, y: np.ndarray, other: np.ndarray, cost: float) -> np.ndarray:
+        return votes(other, *fit_linear_svc(x, y, n_classes, cost), n_classes).argmax(1)
+
+    speakers = [data.speakers[row] for row in data.rows(labelled)]
+    return chosen_cost(x, data.targets(labelled), speakers, predict)
 
 
 def predict(config: Config, data: RunData, state: State, device: Device) -> list[Prediction]:

@@ -1,9 +1,9 @@
 """The emotion recognizer of SUPERB, the large reference of Das 2022: HuBERT large with a trained head, used as it is.
 
-logits = W (V sum_l softmax(w)_l mean_t h_l(t) + b_V) + b_W over the encoder's hidden states h_0 .. h_24. Its head,
-from `superb/hubert-large-superb-er` (Apache-2.0), was trained on IEMOCAP with excited counted as happy; the encoder
-below it is HuBERT's own. Not here: Das 2022's reading of three classes, a four-class prediction in which happy counts
-as an error; here the likeliest of the task's classes is predicted.
+Its head (`ser.nn.weighted_layers`) on hidden states h_0 .. h_24, from `superb/hubert-large-superb-er` (Apache-2.0),
+was trained on IEMOCAP with excited counted as happy; the encoder below it is HuBERT's own. Not here: a head that is
+trained on a recipe's corpora (`superb_trained.py`); Das 2022's reading of three classes, a four-class prediction in
+which happy counts as an error; here the likeliest of the task's classes is predicted.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from torch import Tensor
 from ser.config import ConfigModel
 from ser.errors import ConfigError
 from ser.methods.base import About, History, Job, Prediction, State
+from ser.nn.weighted_layers import WeightedLayers
 from ser.splits.lists import Split
 from ser.system.devices import Device
 from ser.training.run_data import RunData
@@ -26,7 +27,7 @@ from ser.training.run_data import RunData
 CLASSES = ("neutral", "happy", "angry", "sad")
 """In the order of the head's outputs."""
 
-ABOUT = About(paper=None, needs_torch=True, is_random=False, trained_elsewhere=["iemocap"])
+ABOUT = About(paper=None, needs_torch=True, is_random=False, trained_elsewhere=["iemocap"], weighs_layers=True)
 
 NAMES = ("layer_weights", "projector.weight", "projector.bias", "classifier.weight", "classifier.bias")
 
@@ -57,7 +58,7 @@ def train(config: Config, data: RunData, seed: int, init: State | None, job: Job
     n_layers, dim = len(head["layer_weights"]), head["projector.weight"].shape[1]
     if data.x.shape[1] != n_layers * dim:
         raise ConfigError(f"head: for {n_layers} layers of {dim}, found features of {data.x.shape[1]} dimensions; "
-                          "name a feature with 'layer: all' of the encoder that it was trained on")  # fmt: skip
+                          "name a feature with 'layers: weighted' of the encoder that it was trained on")  # fmt: skip
     return head, [{"layers": n_layers}]
 
 
@@ -87,10 +88,10 @@ def read_head(path: str) -> dict[str, Tensor]:
 @torch.no_grad()
 def predict(config: Config, data: RunData, state: State, device: Device) -> list[Prediction]:
     """Score every test utterance of the splits that are trained on the source, alike in all of them."""
-    weights = state["layer_weights"].softmax(0)
-    x = (torch.from_numpy(data.x).unflatten(1, (len(weights), -1)) * weights[:, None]).sum(1)  # (N, D)
-    hidden = x @ state["projector.weight"].T + state["projector.bias"]
-    logits = hidden @ state["classifier.weight"].T + state["classifier.bias"]  # (N, 4)
+    hidden, dim = state["projector.weight"].shape
+    head = WeightedLayers(len(state["layer_weights"]), dim, hidden, len(CLASSES), seed=0)
+    head.load_state_dict(state)
+    logits = head(torch.from_numpy(data.x))  # (N, 4)
     scores = logits[:, [CLASSES.index(name) for name in data.classes]].softmax(-1).numpy()
     return [
         Prediction(split.name, 0, 0, list(split.test), scores[data.rows(split.test)])

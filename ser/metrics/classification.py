@@ -70,7 +70,7 @@ def _checked(true: Labels, pred: Labels) -> tuple[np.ndarray, np.ndarray]:
 
 
 def scores_of_confusion(confusion: np.ndarray) -> dict[str, np.ndarray]:
-    """Compute UAR, WA, macro F1 and recalls of many confusion matrices at once.
+    """Compute UAR, WA, macro F1, recalls and F1 by class of many confusion matrices at once.
 
     The same definitions as above, on counts instead of labels; classes without an utterance are left out.
 
@@ -78,7 +78,7 @@ def scores_of_confusion(confusion: np.ndarray) -> dict[str, np.ndarray]:
         confusion: counts, (..., C, C), rows true, columns predicted.
 
     Returns:
-        `uar`, `wa`, `macro_f1`, each (...), and `recall` (..., C), NaN for a class without an utterance.
+        `uar`, `wa`, `macro_f1`, each (...), and `recall` and `f1`, (..., C), NaN for a class without an utterance.
     """
     confusion = np.asarray(confusion, dtype=float)
     n_true, n_pred = confusion.sum(-1), confusion.sum(-2)
@@ -93,4 +93,5 @@ def scores_of_confusion(confusion: np.ndarray) -> dict[str, np.ndarray]:
             "wa": hits.sum(-1) / n_true.sum(-1),
             "macro_f1": np.nansum(f1, -1) / n_classes,
             "recall": recall,
+            "f1": f1,
         }

@@ -33,19 +33,6 @@ def adjusted_r2(y: np.ndarray, x: np.ndarray) -> float:
     return float(adjusted(*_fit(y, x)))
 
 
-def f_test(y: np.ndarray, x: np.ndarray) -> float:
-    """p of the F-test that no column of x explains y, F = (R2 / d) / ((1 - R2) / (n - d - 1)).
-
-    Args:
-        y, x: as for `adjusted_r2`.
-
-    Example:
-        >>> round(f_test([1, 2, 2, 3], [0, 1, 2, 3]), 4)  # F(1, 2) = 18
-        0.0513
-    """
-    return float(f_test_of(*_fit(y, x)))
-
-
 def _fit(y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     """Give R2, n and d."""
     y, x = np.asarray(y, dtype=float), np.asarray(x, dtype=float)
@@ -98,14 +85,6 @@ def adjusted(r2: np.ndarray, n: np.ndarray, d: int) -> np.ndarray:
     """Adjust R2 for the number of coefficients."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(n > d + 1, 1 - (1 - r2) * (n - 1) / (n - d - 1), np.nan)
-
-
-def f_test_of(r2: np.ndarray, n: np.ndarray, d: int) -> np.ndarray:
-    """p of the F-test, from R2."""
-    from scipy.stats import f
-
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return f.sf(r2 / d * (n - d - 1) / (1 - r2), d, n - d - 1)
 
 
 def speaker_test(by_speaker: np.ndarray) -> float:

@@ -33,12 +33,14 @@ class Estimate(NamedTuple):
 
     Attributes:
         value: a mean UAR, in [0, 1], or a difference of two, in [-1, 1].
-        interval: 95 %; None where it cannot be had, see `uar_estimate`.
+        interval: 95 %; None where it cannot be had, see `estimate`.
         p: two-sided, that a difference is 0; None for a UAR, without an interval, and for a single training.
         detectable: the smallest true difference that would be found significant at the 5 % level in 80 % of such
             experiments; None for a UAR and without an interval.
         se_speakers, se_repetitions: standard errors of the two summands, on the scale of the value.
         one_training: whether training is random and was done once, so that the interval says nothing about it.
+        se, df: of a difference: its standard error and degrees of freedom.
+        seeds: of a difference: the seeds that both have, where both are random.
     """
 
     value: float
@@ -48,6 +50,9 @@ class Estimate(NamedTuple):
     se_speakers: float | None = None
     se_repetitions: float | None = None
     one_training: bool = False
+    se: float | None = None
+    df: float | None = None
+    seeds: tuple[int, ...] = ()
 
 
 class Term(NamedTuple):
@@ -57,30 +62,67 @@ class Term(NamedTuple):
     df: float
 
 
-def uar_estimate(counts: np.ndarray, is_random: bool) -> Estimate:
-    """Bound the mean UAR of a method.
+class Sample(NamedTuple):
+    """What inference about the mean UAR of one system needs.
+
+    Attributes:
+        uars: of each seed and draw, all speakers together, (K, D); draws are shared by seeds.
+        left_out: mean UAR over draws without each speaker in turn, by seed, (K, S); None where one speaker has all
+            utterances of a class, since leaving that speaker out says nothing.
+        n: utterances.
+        seeds: names of the seeds, (K,).
+        is_random: whether another seed would give another model.
+    """
+
+    uars: np.ndarray
+    left_out: np.ndarray | None
+    n: int
+    seeds: tuple[int, ...]
+    is_random: bool
+
+    @property
+    def one_training(self) -> bool:
+        """Whether training is random and was done once."""
+        return self.is_random and len(self.uars) == 1
+
+    def of_seeds(self, seeds: Sequence[int]) -> Sample:
+        """Keep some seeds."""
+        rows = [self.seeds.index(seed) for seed in seeds]
+        left_out = None if self.left_out is None else self.left_out[rows]
+        return self._replace(uars=self.uars[rows], left_out=left_out, seeds=tuple(seeds))
+
+
+def sample_of(counts: np.ndarray, is_random: bool, seeds: Sequence[int] | None = None) -> Sample:
+    """Reduce counts to what inference needs.
 
     Args:
-        counts: confusion counts by seed, draw and speaker, (K, D, S, C, C), rows true; draws are shared by seeds.
+        counts: confusion counts by seed, draw and speaker, (K, D, S, C, C), rows true.
         is_random: whether another seed would give another model.
+        seeds: their names, (K,); numbered from 1 unless given.
+    """
+    names = tuple(range(1, len(counts) + 1) if seeds is None else seeds)
+    return Sample(_uars(counts), _left_out(counts), round(float(counts[0, 0].sum())), names, is_random)
+
+
+def estimate(sample: Sample) -> Estimate:
+    """Bound the mean UAR of a method.
 
     Returns:
-        No interval where one speaker has all utterances of a class, since leaving that speaker out says nothing.
+        No interval where one speaker has all utterances of a class.
 
     Example:
         >>> counts = np.array([[[8, 2], [1, 9]], [[6, 4], [3, 7]], [[9, 1], [2, 8]]])[None, None]
-        >>> found = uar_estimate(counts, is_random=False)
+        >>> found = estimate(sample_of(counts, is_random=False))
         >>> round(found.value, 3), [round(bound, 3) for bound in found.interval]
         (0.783, [0.375, 0.961])
     """
-    uars, left_out = _uars(counts), _left_out(counts)
-    value, one_training = float(uars.mean()), is_random and len(uars) == 1
-    if left_out is None:
-        return Estimate(value, None, one_training=one_training)
-    logit = _Logit(counts[0, 0].sum())
+    value = float(sample.uars.mean())
+    if sample.left_out is None:
+        return Estimate(value, None, one_training=sample.one_training)
+    logit = _Logit(sample.n)
     slope = logit.slope(value)
-    speakers = _jackknife(logit(left_out))
-    repetitions = [Term(variance * slope**2, df) for variance, df in repetition_terms(uars)]
+    speakers = _jackknife(logit(sample.left_out.mean(0)))
+    repetitions = [Term(variance * slope**2, df) for variance, df in repetition_terms(sample.uars)]
     margin = _quantile(_df([speakers, *repetitions])) * np.sqrt(_total([speakers, *repetitions]))
     center = logit(np.array(value))
     return Estimate(
@@ -88,12 +130,77 @@ def uar_estimate(counts: np.ndarray, is_random: bool) -> Estimate:
         Interval(*(float(logit.inverse(center + side * margin)) for side in (-1, 1))),
         se_speakers=float(np.sqrt(speakers.variance) / slope),
         se_repetitions=float(np.sqrt(_total(repetitions)) / slope),
-        one_training=one_training,
+        one_training=sample.one_training,
     )
 
 
+def difference(a: Sample, b: Sample) -> Estimate | None:
+    """Bound the difference of two methods' mean UARs on the same utterances, a minus b, and test whether it is 0.
+
+    Methods that are both random are compared on the seeds that both have, seed by seed; a method that is not is the
+    same for every seed. Draws are paired where both have as many, and a system without support sets is the same for
+    every draw. Pairs may share a source model or a support set, which takes its variance out of the difference; where
+    they share nothing the test is as good with pairs.
+
+    Returns:
+        None if both are random and have no seed in common. Of one training only, there is no p.
+
+    Raises:
+        ValueError: for other utterances, as far as numbers of speakers and of utterances show.
+    """
+    if a.n != b.n or _n_speakers(a) != _n_speakers(b):
+        raise ValueError("the two systems were not tested on the same utterances")
+    seeds: tuple[int, ...] = ()
+    if a.is_random and b.is_random:
+        seeds = tuple(seed for seed in a.seeds if seed in b.seeds)
+        if not seeds:
+            return None
+        a, b = a.of_seeds(seeds), b.of_seeds(seeds)
+    else:  # any one of the equal trainings
+        a, b = (side if side.is_random else side.of_seeds(side.seeds[:1]) for side in (a, b))
+    n_draws = {a.uars.shape[1], b.uars.shape[1]}
+    layouts = [a.uars - b.uars] if len(n_draws) == 1 or 1 in n_draws else [a.uars, b.uars]
+    left_out = None if a.left_out is None else a.left_out.mean(0) - b.left_out.mean(0)
+    value = float(a.uars.mean() - b.uars.mean())
+    return _difference(value, left_out, layouts, a.one_training or b.one_training)._replace(seeds=seeds)
+
+
+def corrected(found: Sequence[Estimate | None]) -> list[Estimate | None]:
+    """Correct differences for their number, intervals and p alike (Bonferroni).
+
+    With m differences of known standard error, p is m times as large, and intervals have the level 1 - 0.05 / m: all
+    of them hold at once with 95 %, and one excludes 0 exactly where p < 0.05.
+
+    Example:
+        >>> one = Estimate(0.1, Interval(0.02, 0.18), p=0.02, se=0.03, df=5.0)
+        >>> [round(corrected([one] * m)[0].p, 3) for m in (1, 2, 100)]
+        [0.02, 0.04, 1.0]
+    """
+    n_tests = sum(one is not None and one.df is not None for one in found)
+    return [one if one is None or one.df is None else _at(one, n_tests) for one in found]
+
+
+def _at(found: Estimate, n_tests: int) -> Estimate:
+    """Widen one of several differences."""
+    t = _quantile(found.df, 1 - (1 - LEVEL) / n_tests)
+    return found._replace(
+        interval=Interval(found.value - t * found.se, found.value + t * found.se),
+        p=None if found.p is None else min(1.0, n_tests * found.p),
+        detectable=found.se * (t + _quantile(found.df, 2 * POWER - 1)),
+    )
+
+
+def _n_speakers(sample: Sample) -> int | None:
+    return None if sample.left_out is None else sample.left_out.shape[1]
+
+
+def uar_estimate(counts: np.ndarray, is_random: bool) -> Estimate:
+    """Bound the mean UAR of counts, (K, D, S, C, C); see `estimate`."""
+    return estimate(sample_of(counts, is_random))
+
+
 def uar_difference(a: np.ndarray, b: np.ndarray, is_random: bool, paired: bool) -> Estimate:
-    """Bound the difference of two methods' mean UARs, a minus b, and test whether it is 0.
+    """Bound the difference of two methods' mean UARs from their counts, a minus b, and test whether it is 0.
 
     Args:
         a, b: confusion counts of both on the same utterances, (K, D, S, C, C) and (K', D', S, C, C).
@@ -108,14 +215,46 @@ def uar_difference(a: np.ndarray, b: np.ndarray, is_random: bool, paired: bool) 
         raise ValueError("the two systems were not tested on the same utterances")
     if paired and a.shape != b.shape:
         raise ValueError(f"paired counts of unlike shape: {a.shape[:2]} and {b.shape[:2]} seeds and draws")
-    uars_a, uars_b = _uars(a), _uars(b)
-    value = float(uars_a.mean() - uars_b.mean())
-    one_training = is_random and 1 in (len(uars_a), len(uars_b))
-    left_out = [_left_out(counts) for counts in (a, b)]
-    if left_out[0] is None:
+    one, other = sample_of(a, is_random), sample_of(b, is_random)
+    layouts = [one.uars - other.uars] if paired else [one.uars, other.uars]
+    left_out = None if one.left_out is None else one.left_out.mean(0) - other.left_out.mean(0)
+    value = float(one.uars.mean() - other.uars.mean())
+    return _difference(value, left_out, layouts, one.one_training or other.one_training)
+
+
+def value_estimate(
+    value: float,
+    left_out: np.ndarray,
+    repetitions: np.ndarray,
+    one_training: bool,
+    more: Sequence[np.ndarray] = (),
+) -> Estimate:
+    """Bound another value than a UAR, or a difference of two, on its own scale, and test whether it is 0.
+
+    Args:
+        value: the mean over seeds and models.
+        left_out: the same without each speaker in turn, (S,).
+        repetitions: the value of each seed and model, (K, F); NaN where it could not be had.
+        one_training: whether training is random and was done once.
+        more: repetitions of the other side of an unpaired difference.
+
+    Returns:
+        No interval with fewer than two speakers, or where a value could not be had.
+    """
+    layouts = [repetitions, *more]
+    unknown = any(np.isnan(part).any() for part in (left_out, *layouts))
+    if len(left_out) < 2 or unknown or np.isnan(value):
         return Estimate(value, None, one_training=one_training)
-    speakers = _jackknife(left_out[0] - left_out[1])
-    layouts = [uars_a - uars_b] if paired else [uars_a, uars_b]
+    return _difference(value, left_out, layouts, one_training)
+
+
+def _difference(
+    value: float, left_out: np.ndarray | None, layouts: Sequence[np.ndarray], one_training: bool
+) -> Estimate:
+    """Bound a difference from its values without each speaker (S,), and the layouts of its repetitions."""
+    if left_out is None:
+        return Estimate(value, None, one_training=one_training)
+    speakers = _jackknife(left_out)
     repetitions = [term for layout in layouts for term in repetition_terms(layout)]
     variance, df = _total([speakers, *repetitions]), _df([speakers, *repetitions])
     se, t = float(np.sqrt(variance)), _quantile(df)
@@ -127,6 +266,8 @@ def uar_difference(a: np.ndarray, b: np.ndarray, is_random: bool, paired: bool) 
         se_speakers=float(np.sqrt(speakers.variance)),
         se_repetitions=float(np.sqrt(_total(repetitions))),
         one_training=one_training,
+        se=se,
+        df=df,
     )
 
 
@@ -162,7 +303,7 @@ def mean_estimate(cells: Sequence[Cell], is_random: bool) -> Estimate:
         if own is None:
             return Estimate(value, None, one_training=one_training)
         other = 0 if cell.b is None else _left_out(cell.b)
-        left_out[cell.target] = left_out.get(cell.target, 0) + (own - other) / len(cells)
+        left_out[cell.target] = left_out.get(cell.target, 0) + (own - other).mean(0) / len(cells)
     speakers = [_jackknife(of_target) for of_target in left_out.values()]
     repetitions = repetition_terms(layout)
     terms = [*speakers, *repetitions]
@@ -206,12 +347,12 @@ def _uars(counts: np.ndarray) -> np.ndarray:
 
 
 def _left_out(counts: np.ndarray) -> np.ndarray | None:
-    """Mean UAR without each speaker in turn, (S,); None where a class would vanish."""
+    """Mean UAR over draws without each speaker in turn, by seed, (K, S); None where a class would vanish."""
     n_true = counts[0, 0].sum(-1).astype(float)  # (S, C)
     occurs = n_true.any(0)
-    hits = np.diagonal(counts, axis1=-2, axis2=-1).mean((0, 1))[:, occurs]
+    hits = np.diagonal(counts, axis1=-2, axis2=-1).mean(1)[..., occurs]  # (K, S, C)
     rest = n_true[:, occurs].sum(0) - n_true[:, occurs]
-    return None if (rest == 0).any() else ((hits.sum(0) - hits) / rest).mean(-1)
+    return None if (rest == 0).any() else ((hits.sum(1, keepdims=True) - hits) / rest).mean(-1)
 
 
 def _jackknife(left_out: np.ndarray) -> Term:

@@ -18,10 +18,11 @@ Json = Mapping[str, Any]
 
 DEFINITIONS = """
 UAR: mean of the per-class recalls, all folds of one support draw and seed scored together, then averaged over draws
-and seeds, with its 95 % percentile bootstrap over test speakers (10,000 times). Inflation: UAR with the mistake minus
-the honest one, on the same test utterances, with its interval from the same resamples, and the p of a two-sided
-paired permutation test that swaps the two speaker by speaker, Holm-corrected over the rows of one table; before
-correction p cannot be below 2 / 2^S with S speakers.
+and seeds. 95 %: interval of that mean with speakers, seeds and draws as random factors (delete-one-speaker jackknife
+on the logit, two-way layout, Satterthwaite's degrees of freedom). Inflation: UAR with the mistake minus the honest
+one, on the same test utterances and seeds; its interval and the p of its t test have the same variance and are
+corrected for the rows of one table and condition (Bonferroni): p is below 0.05 exactly where the interval excludes 0.
+seeds: trainings of a random method; -: nothing is random.
 """
 
 INTRODUCTION = (
@@ -60,9 +61,26 @@ def markdown(record: Json) -> str:
 
 def _section(mistake: Json) -> str:
     """Lay out one mistake: what it is, a table with its stamp, and who could not make it."""
-    header = ["tested", "system", "feature", "honest UAR", "95 %", "with the mistake", "95 %", "inflation", "p"]
+    header = [
+        "tested",
+        "system",
+        "feature",
+        "seeds",
+        "honest UAR",
+        "95 %",
+        "with the mistake",
+        "95 %",
+        "inflation",
+        "p",
+    ]
     rows = [
-        [row["tested"], f"{row['row']} [{mistake['stamp']}]", row["feature"], *_numbers(row)]
+        [
+            row["tested"],
+            f"{row['row']} [{mistake['stamp']}]",
+            row["feature"],
+            str(row.get("seeds") or "-"),
+            *_numbers(row),
+        ]
         for row in mistake["rows"]
     ]
     notes = [f"- {row['tested']}, {row['row']}: {row['note']}" for row in mistake["rows"] if row["note"]]
@@ -81,13 +99,14 @@ def left_out(mistake: Json, before: str = "- ") -> list[str]:
 
 
 def _numbers(row: Json) -> list[str]:
-    low, high = (signed(100 * bound) for bound in row["inflation_interval"])
+    bounds = row["inflation_interval"]
+    between = f" [{', '.join(signed(100 * bound) for bound in bounds)}]" if bounds else ""
     return [
         percent(row["honest"]),
         span(row["honest_interval"]),
         percent(row["mistaken"]),
         span(row["mistaken_interval"]),
-        f"{signed(100 * row['inflation'])} [{low}, {high}]",
+        f"{signed(100 * row['inflation'])}{between}",
         p_value(row["p"]),
     ]
 

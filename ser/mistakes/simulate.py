@@ -26,6 +26,7 @@ from ser.splits.audit import audit
 from ser.splits.dev import draw_dev_speakers, recorded_together
 from ser.splits.lists import Split, Splits, write_splits
 from ser.system.files import Done, read_json
+from ser.training.nested import COSTS
 from ser.types import Utterance
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ tested speakers. Both choose among the same models.
 """,
     "best_seed": """
 The best of several seeds is reported, by its score on the test utterances, instead of the mean over all of them. The
-interval and p take the chosen seed as it is; another draw of seeds would choose another.
+interval takes the chosen seed as it is; another draw of seeds would choose another, and there is no p of a choice.
 """,
     "global_norm": """
 Mean and deviation of the features are taken from all utterances before they are split, the tested ones included,
@@ -70,12 +71,6 @@ OWN_LISTS = ("speaker_leak", "test_selection")
 
 WAIVED = ("speaker", "recording session")
 """What the leak audit of `speaker_leak` does without."""
-
-GRID = (0.001, 0.01, 0.1, 1.0, 10.0)
-"""Costs that are tried."""
-
-INNER_FOLDS = 3
-"""Parts of the training speakers that the honest search leaves out in turn."""
 
 DEV_SHARE = 0.2
 """Of the training speakers, for rows that choose an epoch where the recipe's protocol has no dev speakers."""
@@ -306,7 +301,7 @@ def costs_of(row: Row) -> list[Row]:
     """Make a row for each cost of the grid."""
     key = row.about.cost
     return [
-        dataclasses.replace(row, name=f"{row.name}-{key}{cost:g}", values={**row.values, key: cost}) for cost in GRID
+        dataclasses.replace(row, name=f"{row.name}-{key}{cost:g}", values={**row.values, key: cost}) for cost in COSTS
     ]
 
 

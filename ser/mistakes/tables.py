@@ -11,13 +11,15 @@ import pandas as pd
 
 from ser.errors import DataError
 from ser.metrics.classification import uar
-from ser.metrics.statistics import holm
-from ser.mistakes.simulate import DEV, INNER_FOLDS, MISTAKES, STAMPS, Simulated, costs_of, is_searched
+from ser.metrics.uncertainty import Estimate, corrected
+from ser.mistakes.simulate import DEV, MISTAKES, STAMPS, Simulated, costs_of, is_searched
 from ser.recipe.rows import Row
-from ser.scoring.compare import Paired, counts_of, paired
+from ser.scoring.compare import Counted, Paired, counts_of, paired
+from ser.scoring.runs import read_scores
 from ser.scoring.score import by_condition
 from ser.splits.lists import Split
 from ser.system.files import Done, fingerprint, read_json, write_json
+from ser.training.nested import INNER_FOLDS, inner_parts
 from ser.types import Condition
 
 
@@ -28,8 +30,9 @@ class Inflation:
     Attributes:
         condition: what was tested.
         label, feature: of the row.
-        result: a is honest, b has the mistake; `p` as it was before correction.
-        p: after correction.
+        result: a is honest, b has the mistake.
+        found: UAR with the mistake minus the honest one, corrected for the number of rows.
+        n_seeds: of the honest row; None where nothing is random.
         note: what was chosen, "" where nothing was.
     """
 
@@ -37,12 +40,13 @@ class Inflation:
     label: str
     feature: str
     result: Paired
-    p: float
+    found: Estimate
+    n_seeds: int | None
     note: str
 
 
-Counts = Mapping[str, tuple[np.ndarray, np.ndarray, str]]
-"""Key of a condition -> confusion counts of the honest row and of the mistaken one, (R, S, C, C), and the choice."""
+Counts = Mapping[str, tuple[Counted, Counted, str]]
+"""Key of a condition -> counts of the honest row and of the mistaken one, and the choice."""
 
 
 def inflations(honest: Simulated, mistaken: Simulated) -> tuple[list[Inflation], dict[str, str]]:
@@ -66,19 +70,23 @@ def inflations(honest: Simulated, mistaken: Simulated) -> tuple[list[Inflation],
         task = row.task.removesuffix(DEV)
         for name, (a, b, note) in counts.items():
             condition = Condition.parse(name, task)
-            result = paired(a, b, mistaken.mistake, row.name, name)
+            result = paired(a, b)
+            if mistaken.mistake == "best_seed":  # chosen by its score, so that no test can be made of it
+                one = result.found._replace(p=None, one_training=True)
+                result = dataclasses.replace(result, found=one)
+            n_seeds = len(a.seeds) if a.is_random else None
             found.setdefault(condition, []).append(
-                Inflation(condition, row.label, row.feature, result, result.p, note)
+                Inflation(condition, row.label, row.feature, result, result.found, n_seeds, note)
             )
     if not found:
         reasons = "; ".join(f"{labels}: {reason}" for reason, labels in left_out.items())
         raise DataError(f"{mistaken.folder.name}: {mistaken.mistake}: nothing to compare ({reasons})")
-    corrected = []
+    lines_of = []
     for condition in sorted(found, key=lambda condition: condition.shots or 0):
         lines = found[condition]
-        p_values = holm(np.array([line.p for line in lines]))
-        corrected += [dataclasses.replace(line, p=float(p)) for line, p in zip(lines, p_values, strict=True)]
-    return corrected, left_out
+        differences = corrected([line.found for line in lines])
+        lines_of += [dataclasses.replace(line, found=one) for line, one in zip(lines, differences, strict=True)]
+    return lines_of, left_out
 
 
 def _counts(honest: Simulated, mistaken: Simulated, row: Row) -> Counts:
@@ -91,19 +99,19 @@ def _counts(honest: Simulated, mistaken: Simulated, row: Row) -> Counts:
     for name, first in runs[0][0]["conditions"].items():
         if name not in runs[1][0]["conditions"]:
             continue
-        a, b = (np.concatenate([run["conditions"][name]["counts"] for run in of_arm]) for of_arm in runs)
+        a, b = (np.array([run["conditions"][name]["counts"] for run in of_arm]) for of_arm in runs)
         same_speakers = first["speakers"] == runs[1][0]["conditions"][name]["speakers"]
         dependent = [name in of_arm[0]["speaker_dependent"] for of_arm in runs]
         leaks = mistaken.mistake != "speaker_leak" or dependent == [False, True]
-        if leaks and same_speakers and np.array_equal(a[0].sum(-1), b[0].sum(-1)):
-            counts[name] = (a, b, "")
+        if leaks and same_speakers and np.array_equal(a[0, 0].sum(-1), b[0, 0].sum(-1)):
+            counts[name] = (*(Counted(of, row.seeds, row.about.is_random) for of in (a, b)), "")
     return counts
 
 
 def _scores(recipe: Simulated, row: Row) -> list[dict[str, Any]]:
     """Read `metrics.json` of all seeds of a row."""
     paths = [recipe.run_dir(row, seed) / "metrics.json" for seed in row.seeds]
-    runs = [read_json(path) for path in paths if path.exists()]
+    runs = [read_scores(path.parent) for path in paths if path.exists()]
     current = [recipe.score_inputs(row, seed) for seed in row.seeds]
     if [run["made_from"] for run in runs] != current:
         raise DataError(f"{recipe.exp}: row '{row.label}' is not trained and scored for all its seeds; see the logs "
@@ -117,9 +125,10 @@ def _best_seed(recipe: Simulated, row: Row) -> Counts:
     for name in runs[0]["conditions"]:
         scores = [run["conditions"][name]["uar"] for run in runs]
         best = int(np.argmax(scores))
-        every = np.concatenate([run["conditions"][name]["counts"] for run in runs])
+        every = np.array([run["conditions"][name]["counts"] for run in runs])
         note = f"seed {row.seeds[best]} of {len(runs)}, {100 * min(scores):.1f} to {100 * max(scores):.1f}"
-        counts[name] = (every, np.asarray(runs[best]["conditions"][name]["counts"]), note)
+        honest = Counted(every, row.seeds, True)  # the chosen training is one thing for all of them
+        counts[name] = (honest, Counted(every[[best]], [row.seeds[best]], False), note)
     return counts
 
 
@@ -150,7 +159,10 @@ def _searched(recipe: Simulated, row: Row) -> Counts:
     key = row.about.cost
     costs = [[name.rpartition(key)[2] for name in chosen.values()] for chosen in (by_speakers, by_test)]
     note = " / ".join(", ".join(f"{cost} in {of.count(cost)}" for cost in sorted(set(of), key=float)) for of in costs)
-    return {c.key: (*(counts_of(of[c], classes) for of in arms), f"costs of folds: {note}") for c in arms[0]}
+    return {
+        c.key: (*(counts_of(of[c], classes, row.about.is_random) for of in arms), f"costs of folds: {note}")
+        for c in arms[0]
+    }
 
 
 def _uar_of(table: pd.DataFrame) -> float:
@@ -201,15 +213,17 @@ def _inner_splits(outer: Split, labelled: Mapping[str, str], speaker_of: Mapping
         speaker_of: utterance -> speaker.
     """
     part = "train" if labelled == outer.train else "labelled"
-    speakers = sorted({speaker_of[utt] for utt in labelled})
     splits = []
-    for number in range(min(INNER_FOLDS, len(speakers))):
-        out = set(speakers[number::INNER_FOLDS])
+    for number, out in enumerate(inner_parts([speaker_of[utt] for utt in labelled])):
         rest = {utt: label for utt, label in labelled.items() if speaker_of[utt] not in out}
         test = {utt: label for utt, label in labelled.items() if speaker_of[utt] in out}
         fresh = Split(f"{outer.name}.{number + 1}", {}, {}, outer.adapt, test)
         splits.append(dataclasses.replace(fresh, **{part: rest}))
     return splits
+
+
+def _bounds(found: Estimate) -> list[float] | None:
+    return None if found.interval is None else list(found.interval)
 
 
 def as_json(mistake: str, lines: Sequence[Inflation], left_out: Mapping[str, str]) -> dict[str, Any]:
@@ -225,12 +239,13 @@ def as_json(mistake: str, lines: Sequence[Inflation], left_out: Mapping[str, str
                 "row": line.label,
                 "feature": line.feature,
                 "honest": float(line.result.a["uar"]),
-                "honest_interval": list(line.result.a_interval),
+                "honest_interval": _bounds(line.result.a_estimate),
                 "mistaken": float(line.result.b["uar"]),
-                "mistaken_interval": list(line.result.b_interval),
-                "inflation": line.result.difference,
-                "inflation_interval": list(line.result.interval),
-                "p": line.p,
+                "mistaken_interval": _bounds(line.result.b_estimate),
+                "inflation": line.found.value,
+                "inflation_interval": _bounds(line.found),
+                "p": line.found.p,
+                "seeds": line.n_seeds,
                 "note": line.note,
             }
             for line in lines

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from ser import methods
 from ser.config import ConfigModel, Origin, beside, build, find, load, read, split_override
 from ser.errors import ConfigError, unknown
-from ser.features.config import JOINED, FeatureConfig, side_by_side
+from ser.features.config import JOINED, WEIGHTED, FeatureConfig, side_by_side
 from ser.methods.base import adaptation_of
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ class Table:
                 init=None if cells["init"] == "-" else f"{prefix}{cells['init']}-{feature}",
                 versus=None if cells["versus"] == "-" else cells["versus"],
                 published=None if cells["published"] == "-" else cells["published"],
-                needs=self._needs(feature),
+                needs=self._needs(feature, methods.about(values["method"])),
             )
             for task in tasks
             for prefix in [f"{task}/" if task else ""]
@@ -225,9 +225,17 @@ class Table:
         free = [o for o in self.overrides if _has(values, k := split_override(o)[0]) and k not in fixed]
         return read(path, [*own, *free], self.mini)
 
-    def _needs(self, feature: str) -> str | None:
+    def _needs(self, feature: str, about: About) -> str | None:
         try:
-            feature_config(feature, self.conf).check_usable()
+            config = feature_config(feature, self.conf)
+            parts = (config.parts or {feature: config}).items()
+            layered = [name for name, part in parts if part.layers == WEIGHTED]
+            if layered and not about.weighs_layers:
+                raise ConfigError(
+                    f"{layered[0]}: 'layers: weighted' is for methods that learn the weights; name a list such as "
+                    "'layers: [4, 8, 12]', which others take side by side, or one 'layer'"
+                )
+            config.check_usable()
         except ConfigError as error:
             if self.strict:
                 raise

@@ -43,6 +43,46 @@ def groups(systems: Sequence[System]) -> list[Group]:
     return sorted(made, key=lambda group: (not group.n_true, group.corpus.lower(), group.classes))
 
 
+def marks(group: Group) -> dict[int, str]:
+    """Find who is best in a group, and who is not significantly worse: id of a system -> ★, = or ?.
+
+    Ranked are the systems that may be used where a target's labels are few: no ceilings, unless all are, and none
+    with a flag that others lack. The best has ★ if its interval is above chance. Tests against it are corrected for
+    their number; ? is where there is none, since one of the two was trained once. Nothing is taken from the tables of
+    recipes, which rank fewer systems.
+    """
+    from ser.metrics.uncertainty import corrected, difference
+    from ser.results.record import sample_of_record
+    from ser.results.scores import SIGNIFICANT
+
+    trained = [system for system in group.systems if system.regime and system.uar is not None]
+    has_others = any(system.regime != "labelled" for system in trained)
+    flags = [set(system.row.get("stamps", ())) for system in trained]
+    common = set.intersection(*flags) if flags else set()
+    ranked = [
+        system
+        for system, own in zip(trained, flags, strict=True)
+        if not (has_others and system.regime == "labelled") and own <= common
+    ]
+    if not ranked:
+        return {}
+    top = max(ranked, key=lambda system: system.uar)
+    chance = 1 / sum(n > 0 for n in group.n_true.values())
+    if "sample" not in top.row or "interval" not in top.row or top.row["interval"][0] <= chance:
+        return {}
+    n = sum(group.n_true.values())
+    others = [system for system in ranked if system is not top and "sample" in system.row]
+    best = sample_of_record(top.row, n)
+    found = corrected([difference(sample_of_record(system.row, n), best) for system in others])
+    told = {id(top): "★"}
+    for system, one in zip(others, found, strict=True):
+        if one is None or one.p is None:
+            told[id(system)] = "?"
+        elif one.p >= SIGNIFICANT:
+            told[id(system)] = "="
+    return told
+
+
 @dataclasses.dataclass(frozen=True)
 class Cell:
     """Best system of a source and a target.

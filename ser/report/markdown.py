@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from ser.report import words
 from ser.report.collect import REGIMES, Found, System
-from ser.report.compare import Group, Matrix, choices, groups, matrices
+from ser.report.compare import Group, Matrix, choices, groups, marks, matrices
 from ser.results import measures
 from ser.results.measures import SUMMARY, cells_of, columns_of, percent
 from ser.results.render import pipes, wrapped
@@ -30,8 +30,11 @@ def markdown(found: Sequence[Found], systems: Sequence[System]) -> str:
         wrapped(
             "One row per system: the papers' methods and their baselines. Each recipe's RESULTS.md "
             "has all systems. The systems of one table were tested on the same utterances of the same classes. "
-            "Columns give "
-            "the training corpora and the data seen of the tested corpus."
+            "Columns give the training corpora and the data seen of the tested corpus. ★: the best of a table, if "
+            "its interval is above chance, leaving out systems with a flag that others lack and, unless all are, "
+            "systems trained on labels of the target beyond k shots. =: not significantly worse than ★ at the 5 % "
+            "level, corrected for the systems of the table. ?: no test, since one of the two was trained once. Marks "
+            "are of this table only, and none stands where intervals are missing."
         ),
         "## Recipes",
         _recipes(found),
@@ -46,6 +49,7 @@ def markdown(found: Sequence[Found], systems: Sequence[System]) -> str:
     for group in groups([system for system in systems if system.is_shown_first]):
         parts += [f"## {_heading(group)}", _table(group)]
     terms = words.definitions([recipe.record for recipe in found if recipe.record], "tables")
+    terms = [both for both in terms if both[0].partition(" ")[0] not in ("marks", "★", "▽")]
     return "\n\n".join([*parts, "## Definitions", wrapped(paragraph(terms))]) + "\n"
 
 
@@ -96,8 +100,9 @@ NAMES = ("trained on", "system", "feature", "regime", "target data", "split", "f
 
 
 def _table(group: Group) -> str:
-    rows = [_cells(system) for system in group.systems]
-    columns = [*NAMES, *columns_of(measures.MEASURES, SUMMARY)]
+    told = marks(group)
+    rows = [{**_cells(system), "marks": told.get(id(system), "")} for system in group.systems]
+    columns = [*NAMES, *columns_of(measures.MEASURES, SUMMARY), "marks"]
     filled = [name for name in columns if name == "UAR" or any(row[name] for row in rows)]
     n_texts = sum(name in NAMES for name in filled)
     return pipes([filled, *([row[name] for name in filled] for row in rows)], n_texts)

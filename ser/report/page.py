@@ -11,9 +11,10 @@ from markupsafe import Markup
 from ser.report import charts, words
 from ser.report.charts import N_LEVELS, Series
 from ser.report.collect import REGIMES, Found, System, anchor, title_of
-from ser.report.compare import choices, in_order, matrices
+from ser.report.compare import choices, groups, in_order, marks, matrices
 from ser.results import measures
-from ser.results.measures import REPORT, cells_of, columns_of, number, percent, signed, span
+from ser.results.groups import DEFINITION, group_rows
+from ser.results.measures import REPORT, cells_of, columns_of, number, percent, signed
 from ser.results.record import condition_of
 from ser.results.render import corpus_text, name_cells
 
@@ -31,6 +32,9 @@ def page(found: Sequence[Found], systems: Sequence[System]) -> str:
         found: all recipes.
         systems: of those that have numbers.
     """
+    ranks: dict[int, str] = {}
+    for group in groups([system for system in systems if system.is_shown_first]):
+        ranks |= marks(group)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ser.report", "."),
         autoescape=True,
@@ -47,6 +51,7 @@ def page(found: Sequence[Found], systems: Sequence[System]) -> str:
         "typographic": words.typographic,
         "heat": heat,
         "breakable": words.breakable,
+        "rank": lambda system: ranks.get(id(system), ""),
     }
     environment.globals |= {"words": words, "interval": _interval, "anchor": anchor, "title_of": title_of,
                             "condition_of": condition_of, "corpus_text": corpus_text}  # fmt: skip
@@ -67,6 +72,7 @@ def page(found: Sequence[Found], systems: Sequence[System]) -> str:
             ("Tables", _plain(words.definitions(records, "tables"))),
             ("Ratings on latent spaces", _plain(words.definitions(records, "fits"))),
             ("Domains in embeddings", _plain(words.definitions(records, "probes"))),
+            ("By speaker, gender, language, and emotion", [("", " ".join(DEFINITION.split()))]),
         ],
     )
 
@@ -86,8 +92,8 @@ def _plain(terms: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def _bounds(row: Mapping[str, Any]) -> str:
-    """Print the interval of a row's UAR, marked where it is of few speakers."""
-    return span(row.get("interval"), bool(row.get("few_speakers")))
+    """Print the interval of a row's UAR, marked where it is of one training."""
+    return measures.interval_of(row)
 
 
 def _interval(system: System) -> Markup:
@@ -157,6 +163,7 @@ def _table(record: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any
             (s.uar for s in systems if s.uar is not None and s.regime in ("none", "unlabelled")), default=None
         ),
         "confusions": matrices,
+        "groups": group_rows(table),
     }
 
 
@@ -222,8 +229,8 @@ def _by_shots(label: str, of_row: Mapping[int, Mapping[str, Any]]) -> Series:
         label,
         list(of_row) if not scored else list(scored),
         [100 * row["uar"] for row in scored.values()] or [None] * len(of_row),
-        [100 * row["interval"][0] for row in scored.values() if "interval" in row],
-        [100 * row["interval"][1] for row in scored.values() if "interval" in row],
+        [100 * row.get("interval", [row["uar"]])[0] for row in scored.values()],
+        [100 * row.get("interval", [row["uar"]])[-1] for row in scored.values()],
         [(k, row["published"]) for k, row in of_row.items() if "published" in row],
         is_level=bool(scored) and all(row.get("any_condition") for row in scored.values()),
     )

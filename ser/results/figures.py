@@ -108,7 +108,7 @@ def curves(record: Json) -> dict[str, list[Curve]]:
             Curve(
                 label,
                 {shots: row["uar"] for shots, row in of_row.items()},
-                {shots: row["interval"] for shots, row in of_row.items()},
+                {shots: row.get("interval") or [row["uar"]] * 2 for shots, row in of_row.items()},
                 {shots: row["published"] / 100 for shots, row in of_row.items() if "published" in row},
                 all(row.get("any_condition") for row in of_row.values()),
             )

@@ -1,7 +1,8 @@
 """How well a latent space predicts ratings (Das 2022, Tables 1 and 2): scores with intervals.
 
-Everything comes from the moments that stage 5 wrote, and from what a paper printed. Not here: classification, and
-what the tables look like (`ser.results.measures`, `ser.results.render`).
+Everything comes from the moments that stage 5 wrote, and from what a paper printed. Speakers, seeds and fold models
+are random factors, as in `ser.metrics.uncertainty`. Not here: classification, and what the tables look like
+(`ser.results.measures`, `ser.results.render`).
 """
 
 from __future__ import annotations
@@ -12,15 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ser.metrics.linear_fit import adjusted, r2_of
-from ser.metrics.statistics import Interval, resample_speakers
-from ser.randomness import rng
+from ser.metrics.linear_fit import adjusted, r2_of, speaker_test
+from ser.metrics.statistics import Interval
+from ser.metrics.uncertainty import corrected, value_estimate
+from ser.results.scores import SIGNIFICANT
 from ser.types import Condition
-
-N_RESAMPLES = 1000
-"""Of the bootstrap: each is a fit for every model."""
-
-SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
@@ -29,15 +26,24 @@ class Fit:
 
     Attributes:
         speakers: those tested, (S,).
-        moments: by model and speaker, (M, S, D + 2, D + 2).
-        p: of the F-tests, (M,); NaN where nothing could be fitted.
-        distances: adjusted R2 of latent on rating distances, (M,).
+        moments: by seed, fold model and speaker, (K, F, S, D + 2, D + 2).
+        distances: adjusted R2 of latent on rating distances, (K F,).
+        seeds: names of the seeds, (K,).
     """
 
     speakers: tuple[str, ...]
     moments: np.ndarray
-    p: np.ndarray
     distances: np.ndarray
+    seeds: tuple[int, ...]
+
+    @property
+    def models(self) -> np.ndarray:
+        """Moments of all models in one row, (K F, S, D + 2, D + 2)."""
+        return self.moments.reshape(-1, *self.moments.shape[2:])
+
+    def of_seeds(self, seeds: Sequence[int]) -> Fit:
+        """Keep the moments of some seeds."""
+        return replace(self, moments=self.moments[[self.seeds.index(seed) for seed in seeds]], seeds=tuple(seeds))
 
 
 @dataclass(frozen=True)
@@ -51,46 +57,48 @@ class FitLine:
     published: str | None = None
     stamps: Sequence[str] = ()
     fits: Mapping[str, Fit] = field(default_factory=dict)
+    is_random: bool = True
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores of a fit; NaN where nothing could be fitted."""
+    """Scores of a fit; NaN where nothing could be fitted, None where an interval cannot be had."""
 
     n: float
     r2: float
     sd: float
-    interval: Interval
+    interval: Interval | None
     is_significant: bool
     distances: float
     distances_sd: float
+    one_training: bool | None = None
     difference: float | None = None
     difference_interval: Interval | None = None
+    p: float | None = None
 
 
-def fit_of(runs: Sequence[Mapping[str, Any]], condition: Condition) -> dict[str, Fit]:
+def fit_of(runs: Sequence[Mapping[str, Any]], condition: Condition, seeds: Sequence[int]) -> dict[str, Fit]:
     """Join the seeds of a row: rating -> its fits on one condition."""
     key = replace(condition, task="").key
-    of_seeds = [run["fits"][key] for run in runs if key in run["fits"]]
+    known = [(seed, run["fits"][key]) for seed, run in zip(seeds, runs, strict=True) if key in run["fits"]]
     return {
-        rating: _joined([of_seed[rating] for of_seed in of_seeds]) for rating in (of_seeds[0] if of_seeds else ())
+        rating: _joined([of_seed[rating] for _, of_seed in known], [seed for seed, _ in known])
+        for rating in (known[0][1] if known else ())
     }
 
 
-def _joined(of_seeds: Sequence[Mapping[str, Any]]) -> Fit:
+def _joined(of_seeds: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> Fit:
     """Join the models of several seeds; outliers may have left a speaker out of some."""
     speakers = tuple(sorted({speaker for fit in of_seeds for speaker in fit["speakers"]}))
     moments = [_padded(np.array(fit["moments"], dtype=float), fit["speakers"], speakers) for fit in of_seeds]
-    p, distances = (
-        np.concatenate([np.array(fit[key], dtype=float) for fit in of_seeds]) for key in ("p", "distances")
-    )
-    return Fit(speakers, np.concatenate(moments), p, distances)
+    distances = np.concatenate([np.array(fit["distances"], dtype=float) for fit in of_seeds])
+    return Fit(speakers, np.stack(moments), distances, tuple(seeds))
 
 
 def _padded(moments: np.ndarray, own: Sequence[str], speakers: Sequence[str]) -> np.ndarray:
-    """Lay moments out over more speakers, in their order: (M, S, ...) to (M, S', ...), zero where there are none."""
-    padded = np.zeros((len(moments), len(speakers), *moments.shape[2:]))
-    padded[:, [speakers.index(name) for name in own]] = moments
+    """Lay moments out over more speakers, in their order: (..., S, n, n) to (..., S', n, n), zero where none are."""
+    padded = np.zeros((*moments.shape[:-3], len(speakers), *moments.shape[-2:]))
+    padded[..., [speakers.index(name) for name in own], :, :] = moments
     return padded
 
 
@@ -99,57 +107,82 @@ def r2_of_models(moments: np.ndarray) -> np.ndarray:
     return adjusted(*r2_of(moments.sum(-3)))
 
 
-def bootstrap(fit: Fit, speakers: Sequence[str], drawn: np.ndarray) -> np.ndarray:
-    """Mean R2 over models in each resample of the speakers.
-
-    Args:
-        fit: of a row.
-        speakers: all that a table tests, (S,); the row may have no utterance of some.
-        drawn: how often each speaker is in each resample, (n, S); the same for all rows.
-
-    Returns:
-        (n,)
-    """
-    moments = _padded(fit.moments, fit.speakers, speakers)
-    totals = drawn @ moments.reshape(*moments.shape[:2], -1)  # (M, n, size * size)
-    return _mean(adjusted(*r2_of(totals.reshape(*totals.shape[:2], *moments.shape[2:]))))
+def left_out(moments: np.ndarray) -> np.ndarray:
+    """Mean R2 over models without each speaker in turn: (K, F, S, D + 2, D + 2) to (S,)."""
+    rest = moments.sum(-3, keepdims=True) - moments
+    values = adjusted(*r2_of(rest))  # (K, F, S)
+    return _mean(values.reshape(-1, values.shape[-1]))
 
 
 ScoredRatings = Mapping[str, Mapping[tuple[str, str], Scored]]
 """Rating -> label and feature of a line -> its scores."""
 
 
-def score(lines: Sequence[FitLine], seed: int) -> ScoredRatings:
+def score(lines: Sequence[FitLine]) -> ScoredRatings:
     """Score a table's lines; those without fits are left out."""
     ratings = dict.fromkeys(rating for line in lines for rating in line.fits)
-    speakers = sorted({speaker for line in lines for fit in line.fits.values() for speaker in fit.speakers})
-    if not speakers:
-        return {}
-    drawn = resample_speakers(len(speakers), rng("bootstrap of fits", seed), N_RESAMPLES)
-    return {rating: _score(lines, rating, speakers, drawn) for rating in ratings}
+    return {rating: _score(lines, rating) for rating in ratings}
 
 
-def _score(
-    lines: Sequence[FitLine], rating: str, speakers: Sequence[str], drawn: np.ndarray
-) -> dict[tuple[str, str], Scored]:
-    scored, resampled = {}, {}
-    for line in lines:
-        if rating in line.fits:
-            fit, key = line.fits[rating], (line.label, line.feature)
-            resampled[key] = bootstrap(fit, speakers, drawn)
-            values = r2_of_models(fit.moments)
-            r2 = float(_mean(values))
-            scored[key] = Scored(
-                float(fit.moments[..., 0, 0].sum(1).mean()), r2, _sd(values), _interval(resampled[key], r2),
-                bool((fit.p < SIGNIFICANT).mean() > 0.5), float(_mean(fit.distances)), _sd(fit.distances),
-            )  # fmt: skip
-    for line in lines:
-        key, other = (line.label, line.feature), (line.versus, line.feature)
-        if key in scored and other in scored:
-            difference = scored[key].r2 - scored[other].r2
-            low_high = _interval(resampled[key] - resampled[other], difference)
-            scored[key] = replace(scored[key], difference=difference, difference_interval=low_high)
+def _score(lines: Sequence[FitLine], rating: str) -> dict[tuple[str, str], Scored]:
+    own = {(line.label, line.feature): (line, line.fits[rating]) for line in lines if rating in line.fits}
+    scored = {key: _alone(*of_row) for key, of_row in own.items()}
+    families: dict[tuple[str, str | None], dict[tuple[str, str], Any]] = {}
+    for key, (line, fit) in own.items():
+        if (line.versus, line.feature) in own:
+            found = _difference(line, fit, *own[line.versus, line.feature])
+            families.setdefault((line.feature, line.versus), {})[key] = found
+    for family in families.values():
+        for key, found in zip(family, corrected(list(family.values())), strict=True):
+            if found is not None:
+                scored[key] = replace(
+                    scored[key], difference=found.value, difference_interval=found.interval, p=found.p
+                )
     return scored
+
+
+def _alone(line: FitLine, fit: Fit) -> Scored:
+    values = r2_of_models(fit.moments)
+    found = value_estimate(
+        float(_mean(values.ravel())),
+        left_out(fit.moments),
+        _layout(fit.moments, values),
+        line.is_random and len(values) == 1,
+    )
+    p = np.array([speaker_test(model) for model in fit.models])
+    return Scored(
+        float(fit.models[..., 0, 0].sum(1).mean()), found.value, _sd(values.ravel()), found.interval,
+        bool((p < SIGNIFICANT).mean() > 0.5), float(_mean(fit.distances)), _sd(fit.distances),
+        found.one_training or None,
+    )  # fmt: skip
+
+
+def _layout(moments: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Give R2 by seed and fold model, (K, F); by seed, (K, 1), where each speaker is tested by one of several models.
+
+    There, models differ by their speakers, whose variance is counted already.
+    """
+    tests = moments[0, :, :, 0, 0] > 0  # (F, S)
+    return _mean(values.T)[:, None] if len(tests) > 1 and (tests.sum(0) <= 1).all() else values
+
+
+def _difference(line: FitLine, fit: Fit, other_line: FitLine, other: Fit) -> Any:
+    """Hold a row against another one, on the seeds and fold models of both; None without a seed in common."""
+    if line.is_random and other_line.is_random:
+        seeds = [seed for seed in fit.seeds if seed in other.seeds]
+        if not seeds:
+            return None
+        fit, other = fit.of_seeds(seeds), other.of_seeds(seeds)
+    speakers = sorted({*fit.speakers, *other.speakers})
+    sides = [_padded(one.moments, one.speakers, speakers) for one in (fit, other)]
+    values = [_layout(moments, r2_of_models(moments)) for moments in sides]
+    n_models = {value.shape[1] for value in values}
+    is_pair = len(n_models) == 1 or 1 in n_models
+    layouts = [values[0] - values[1]] if is_pair else values
+    means = [float(_mean(r2_of_models(moments).ravel())) for moments in sides]
+    random = (line.is_random and len(values[0]) == 1) or (other_line.is_random and len(values[1]) == 1)
+    rest = left_out(sides[0]) - left_out(sides[1])
+    return value_estimate(means[0] - means[1], rest, layouts[0], random, more=layouts[1:])
 
 
 def _mean(values: np.ndarray) -> np.ndarray:
@@ -162,12 +195,3 @@ def _mean(values: np.ndarray) -> np.ndarray:
 def _sd(values: np.ndarray) -> float:
     known = values[~np.isnan(values)]
     return float(known.std(ddof=1)) if len(known) > 1 else float("nan")
-
-
-def _interval(resampled: np.ndarray, measured: float) -> Interval:
-    """Bound what was measured by its resamples, shifted so that it is their mean."""
-    known = resampled[~np.isnan(resampled)]
-    if not len(known):
-        return Interval(float("nan"), float("nan"))
-    low, high = np.percentile(known, [2.5, 97.5]) - known.mean() + measured
-    return Interval(float(low), float(high))

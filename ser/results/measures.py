@@ -45,14 +45,19 @@ def signed(points: float | None) -> str:
     return "" if points is None else f"{points:+.1f}"
 
 
-def span(bounds: Sequence[float] | None, few: bool = False) -> str:
-    """Print an interval of shares in per cent, marked where it is of few speakers.
+def span(bounds: Sequence[float] | None, one_training: bool = False) -> str:
+    """Print an interval of shares in per cent, marked where it is of one training.
 
     Example:
-        >>> span([0.425, 0.5], few=True)
-        '42.5-50.0 ‡'
+        >>> span([0.425, 0.5], one_training=True)
+        '42.5-50.0 ¹'
     """
-    return "" if bounds is None else f"{percent(bounds[0])}-{percent(bounds[1])}{FEW if few else ''}"
+    return "" if bounds is None else f"{percent(bounds[0])}-{percent(bounds[1])}{ONE if one_training else ''}"
+
+
+def interval_of(row: Row) -> str:
+    """Print the interval of a row's UAR."""
+    return span(row.get("interval"), bool(row.get("one_training")))
 
 
 def p_value(p: float | None) -> str:
@@ -85,7 +90,7 @@ def brackets(bounds: Sequence[float] | None, sign: str = "") -> str:
     return "" if bounds is None else f"[{bounds[0]:{sign}.2f}, {bounds[1]:{sign}.2f}]"
 
 
-FEW = " ‡"
+ONE = " ¹"
 
 
 # ---- Entries --------------------------------------------------------------------------------------------------
@@ -167,10 +172,17 @@ def _folds(row: Row) -> str:
 def _difference(row: Row) -> str:
     if row.get("difference") is None:
         return ""
-    low, high = (signed(100 * bound) for bound in row["difference_interval"])
-    worse = " ▼" if row.get("worse") else ""
-    few = FEW if row.get("few_speakers") else ""
-    return f"{signed(100 * row['difference'])} [{low}, {high}{few}] ({row['versus']}){worse}"
+    value, bounds = signed(100 * row["difference"]), row.get("difference_interval")
+    one = ONE if row.get("difference_of_one_training") else ""
+    between = f" [{', '.join(signed(100 * bound) for bound in bounds)}{one}]" if bounds else one
+    seeds = f", {n} seed{'s' * (n > 1)}" if (n := len(row.get("difference_seeds", ()))) else ""
+    return f"{value}{between} ({row['versus']}{seeds}){' ▼' if row.get('worse') else ''}"
+
+
+def _seeds(row: Row) -> str:
+    if "uar" not in row or "seeds" not in row:
+        return ""
+    return str(row["seeds"]) if row.get("is_random", True) else "-"
 
 
 def _source_only(row: Row) -> str:
@@ -195,11 +207,16 @@ MEASURES = (
         averaged over draws and seeds.""",
     ),
     Measure(
-        "interval", "95 %", lambda scored: scored.interval if scored.line.cells else None, tables=EVERYWHERE,
-        cell=lambda row: span(row.get("interval"), bool(row.get("few_speakers"))),
-        definition="""percentile bootstrap of that mean over test speakers (10,000 resamples; those that lack a class
-        are left out). ‡: fewer than 8 speakers, so that the interval is too narrow: in a simulation, intervals of two
-        speakers held the true value in 56 % of all cases, of four speakers in 80 %, of ten in 90 %.""",
+        "seeds", "seeds", lambda scored: len(scored.line.seeds) if scored.line.cells else None, cell=_seeds,
+        tables=(PAGE, SUMMARY),
+        definition="trainings that differ in nothing but their random numbers; -: nothing is random.",
+    ),
+    Measure(
+        "interval", "95 %", lambda scored: scored.interval, tables=EVERYWHERE, cell=interval_of,
+        definition="""interval of the method's UAR, with speakers, seeds and support draws as random factors: a
+        delete-one-speaker jackknife on the logit of UAR plus a two-way layout of seeds and draws, with
+        Satterthwaite's degrees of freedom. ¹: one training of a random method, so the interval is about that training
+        only. Empty where one speaker has all utterances of a class.""",
     ),
     Measure(
         "sd", "sd", lambda scored: scored.scores["uar_sd"],
@@ -221,22 +238,28 @@ MEASURES = (
         "recall", "{}", lambda scored: scored.by_class("recall"), tables=(PAGE, REPORT),
         definition="one column for each class: the share of its utterances that was recognized.",
     ),
+    Measure("ece", "ECE", _measured("ece"), number, tables=()),
+    Measure("nll", "NLL", _measured("nll"), number, tables=()),
+    Measure("brier", "Brier", _measured("brier"), number, tables=()),
+    Measure("risk_coverage", "", lambda scored: list(scored.line.risks), tables=()),
+    Measure("f1", "F1 of {}", lambda scored: scored.by_class("f1"), tables=()),
     Measure(
-        "difference", "difference", lambda scored: scored.difference, cell=_difference,
+        "difference", "difference", lambda scored: scored.against and scored.against.value, cell=_difference,
         tables=(PAGE, TERMINAL, REPORT),
-        definition="""UAR minus that of the system named, with an interval of its own from the same resamples.
-        Intervals are not corrected for the number of comparisons: among many systems some exclude 0 by chance. ▼:
-        worse than the system named.""",
+        definition="""UAR minus that of the system named, on the same utterances, support sets and seeds; of unequal
+        numbers of seeds, on those that both have, whose number is in the brackets. Its interval counts speakers,
+        seeds and draws as random and is corrected for the number of systems held against the same one (Bonferroni),
+        so that all of these hold at once. ▼: significantly worse than the system named.""",
     ),
-    Measure("difference_interval", "", lambda scored: scored.difference_interval, tables=()),
+    Measure("difference_interval", "", lambda scored: scored.against and scored.against.interval, tables=()),
+    Measure("detectable", "", lambda scored: scored.against and scored.against.detectable, tables=()),
     Measure(
-        "p", "p", lambda scored: scored.p, p_value, tables=(PAGE, TERMINAL, REPORT),
-        definition="""two-sided paired permutation test of the difference, which swaps the two systems' results
-        speaker by speaker; Holm-corrected over the tests of one feature. Before correction p cannot be below 2 / 2^S
-        with S speakers. Above 0.05 the test finds no difference.""",
+        "p", "p", lambda scored: scored.against and scored.against.p, p_value, tables=(PAGE, TERMINAL, REPORT),
+        definition="""two-sided t test of the difference with the same variance and the same correction: below 0.05
+        exactly where the interval excludes 0. None of one training of a random method.""",
     ),
     Measure("source_only", "against source only", cell=_source_only, tables=(REPORT,)),
-    Measure("marks", "marks", lambda scored: scored.standing.marks, str, tables=(PAGE, REPORT, SUMMARY)),
+    Measure("marks", "marks", lambda scored: scored.standing.marks, str, tables=(PAGE, REPORT)),
 )  # fmt: skip
 """Of a table of scores, in the order of its columns."""
 
@@ -245,13 +268,18 @@ def _r2(row: Row) -> str:
     if "n" not in row:
         return "not run"
     text = number(row.get("r2"))
-    return text if row["is_significant"] or not text else f"{text}*"
+    return text if row.get("is_significant", True) or not text else f"{text}*"
+
+
+def _r2_interval(row: Row) -> str:
+    text = brackets(row.get("interval"))
+    return text + ONE if text and row.get("one_training") else text
 
 
 def _fit_difference(row: Row) -> str:
     if row.get("difference") is None:
         return ""
-    return f"{row['difference']:+.2f} {brackets(row['difference_interval'], '+')} ({row['versus']})"
+    return f"{row['difference']:+.2f} {brackets(row.get('difference_interval'), '+')}".strip() + f" ({row['versus']})"
 
 
 def _of(name: str) -> Callable[[ScoredFit], Any]:
@@ -265,23 +293,25 @@ FIT_MEASURES = (
         "r2", "R2", _of("r2"), cell=_r2, tables=(PAGE, REPORT),
         definition="""adjusted R2 of the ordinary least squares fit of a rating on the latent space, l ~ 1 + z1 + z2,
         over the rated utterances that a model was tested on, without outliers; mean over fold models and seeds. *:
-        for at least half of the models an F-test finds no dependence at the 5 % level.""",
+        for at least half of the models no dependence is found at the 5 % level (Hotelling's test of the slopes, whose
+        covariance is that of a delete-one-speaker jackknife).""",
     ),
     Measure("is_significant", "", _of("is_significant"), tables=()),
+    Measure("one_training", "", _of("one_training"), tables=()),
     Measure(
-        "interval", "95 %", _of("interval"), brackets, tables=(PAGE, REPORT),
-        definition="""percentile bootstrap of that mean over test speakers (1,000 resamples), but neither over folds
-        nor over seeds; shifted so that the resamples' mean is the value measured, since a speaker drawn twice counts
-        as new utterances and raises adjusted R2.""",
+        "interval", "95 %", _of("interval"), cell=lambda row: _r2_interval(row), tables=(PAGE, REPORT),
+        definition="""interval of that mean with speakers, seeds and fold models as random factors (delete-one-speaker
+        jackknife, two-way layout, Satterthwaite's degrees of freedom). ¹: of one training.""",
     ),
     Measure("sd", "sd", _of("sd"), number, definition="standard deviation of R2 over fold models and seeds."),
     Measure("published_text", "published", None, str, tables=(PAGE, REPORT)),
     Measure(
         "difference", "difference", _of("difference"), cell=_fit_difference, tables=(PAGE, REPORT),
-        definition="""R2 minus that of the system named, with its interval from the same resamples, shifted
-        likewise.""",
+        definition="""R2 minus that of the system named, on the seeds that both have, with an interval that is
+        corrected for the number of systems held against the same one (Bonferroni).""",
     ),
     Measure("difference_interval", "", _of("difference_interval"), tables=()),
+    Measure("p", "", _of("p"), tables=()),
     Measure(
         "distances", "distances", _of("distances"), tables=(PAGE, REPORT),
         cell=lambda row: " ± ".join(filter(None, (number(row.get("distances")), number(row.get("distances_sd"))))),

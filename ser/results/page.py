@@ -12,12 +12,14 @@ from typing import Any
 
 from ser.config import find, load
 from ser.errors import DataError
+from ser.features.config import layer_text
 from ser.recipe import provenance
 from ser.recipe.code import code_hash
 from ser.recipe.recipe import Recipe
 from ser.recipe.rows import Row
 from ser.results.published import Published, check_sizes, read_published
 from ser.results.render import holds_scores
+from ser.scoring.runs import read_scores
 from ser.splits.labels import LabelMap
 from ser.splits.protocols.base import Protocol
 from ser.system.environment import Environment
@@ -59,6 +61,10 @@ class Page:
     runs: dict[str, list[dict]]
     missing: Sequence[str]
     protocol: Protocol
+
+    def is_printed(self, row: Row) -> bool:
+        """Check whether the paper printed values of a row's system with the row's settings."""
+        return bool(row.published) and self.published is not None and self.published.has_settings(row.feature)
 
     @property
     def target(self) -> str:
@@ -119,7 +125,7 @@ def _runs(recipe: Recipe, row: Row) -> list[dict]:
         return []
     runs = [read_json(path) for path in paths]
     fresh = [run["made_from"] == recipe.score_inputs(row, seed) for run, seed in zip(runs, row.seeds, strict=True)]
-    return runs if all(fresh) else []
+    return [read_scores(path.parent) for path in paths] if all(fresh) else []
 
 
 def made_from(recipe: Recipe, page: Page) -> str:
@@ -306,7 +312,8 @@ def _vector(recipe: Recipe, feature: str) -> str:
     config = recipe.feature_config(feature)
     info = read_json(recipe.dump_dir(feature, recipe.corpora[0]) / "feats.json")
     ckpt = info["made_from"]["feature"]["ckpt_hash"]
-    return (f"feature `{feature}`: upstream {config.upstream}{_checkpoint(ckpt)}, layer {config.layer}, "
+    return (f"feature `{feature}`: upstream {config.upstream}{_checkpoint(ckpt)}, "
+            f"{layer_text(config.layer, config.layers)}, "
             f"{config.pooling} pooling, {config.precision}, {info['dim']} dimensions")  # fmt: skip
 
 

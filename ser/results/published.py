@@ -29,8 +29,26 @@ WithSd = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 T = TypeVar("T")
 
+NO_FEATURE = "-"
+"""Of a system that a paper cites."""
+
 ROUNDING = 0.03
 """How far a row of printed shares may be from 100: cells have two decimals."""
+
+
+class Gain(ConfigModel):
+    """A difference that a paper's text claims.
+
+    Attributes:
+        system, over: names of `uar`.
+        conditions: whose UARs are averaged.
+        points: per cent points of UAR.
+    """
+
+    system: str
+    over: str
+    conditions: list[Key] = Field(min_length=1)
+    points: float
 
 
 class Published(ConfigModel):
@@ -38,6 +56,7 @@ class Published(ConfigModel):
 
     Attributes:
         source: paper, table and figure of the UARs.
+        features: those of the printed settings; a row on another feature has no printed value beside it. Empty: all.
         uar: name -> condition -> UAR; a name that no row has is a system that the paper cites.
         uar_sd: name -> condition -> the standard deviation that stands behind it.
         r2: name -> condition -> rating -> adjusted R2 of the rating on a latent space, each with its standard
@@ -47,10 +66,12 @@ class Published(ConfigModel):
             each of them.
         confusion: name -> condition -> matrix, rows true, classes in the order of their names.
         confusion_source: paper and figure of the matrices.
+        gains: differences between systems that the text claims.
         note: where the paper contradicts itself.
     """
 
     source: str
+    features: list[str] = []
     uar: dict[str, dict[Key, Percent]]
     uar_sd: dict[str, dict[Key, Percent]] = {}
     r2: dict[str, dict[Key, dict[str, list[WithSd]]]] = {}
@@ -58,6 +79,7 @@ class Published(ConfigModel):
     tasks: list[str] = []
     confusion: dict[str, dict[Key, list[list[Percent]]]] = {}
     confusion_source: str | None = None
+    gains: list[Gain] = []
     note: str | None = None
 
     @model_validator(mode="after")
@@ -75,7 +97,15 @@ class Published(ConfigModel):
                         raise ValueError(
                             f"confusion.{name}.{condition.key}: row {row} adds up to {sum(row):.2f}, not to 100"
                         )
+        for i, gain in enumerate(self.gains):
+            for name in (gain.system, gain.over):
+                if name not in self.uar:
+                    raise ValueError(f"gains.{i}: {unknown(name, self.uar)}")
         return self
+
+    def has_settings(self, feature: str) -> bool:
+        """Check whether the paper's values were printed for this feature, so that they stand beside a row on it."""
+        return not self.features or feature in (*self.features, NO_FEATURE)
 
     def uar_of(self, name: str | None, condition: Condition) -> float | None:
         """Find a printed UAR, in per cent."""

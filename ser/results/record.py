@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 from ser.errors import DataError
 from ser.results import measures
 from ser.results.measures import values_of
+from ser.system.files import SEAL, is_sealed, sealed
 from ser.types import Condition
 
 if TYPE_CHECKING:
+    from ser.metrics.uncertainty import Sample
     from ser.results.fits import FitLine, ScoredRatings
     from ser.results.lines import Line
     from ser.results.published import Published
@@ -33,8 +35,8 @@ Json = dict[str, Any]
 
 
 def text_of(record: Json) -> str:
-    """Lay a record out with a line for each entry of a list: a row that changes is a line that changes."""
-    return _laid_out(record, 0) + "\n"
+    """Lay a record out with its hash, a line for each entry of a list: a row that changes is a line that changes."""
+    return _laid_out(sealed(record), 0) + "\n"
 
 
 def _laid_out(value: Any, depth: int) -> str:
@@ -61,7 +63,7 @@ def read_record(path: Path, expected: int = FORMAT) -> Json:
     """Read a RESULTS.json, or another file with a `format`.
 
     Raises:
-        DataError: for a file that is no JSON or of another format.
+        DataError: for a file that is no JSON, of another format, or edited after it was written.
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -70,7 +72,10 @@ def read_record(path: Path, expected: int = FORMAT) -> Json:
     version = record.get("format") if isinstance(record, dict) else None
     if version != expected:
         raise DataError(f"{path}: format '{version}', this version reads {expected}; run stage 6 of the recipe again")
-    return record
+    if SEAL in record and not is_sealed(record):
+        raise DataError(f"{path}: was changed after it was written, as its hash shows; restore it, or run stage 6 of "
+                        "the recipe again")  # fmt: skip
+    return {key: own for key, own in record.items() if key != SEAL}
 
 
 def condition_of(table: Mapping[str, Any]) -> Condition:
@@ -119,14 +124,14 @@ def table_record(
     record: Json = {"condition": condition.json, **about, "classes": list(classes)}
     tested = next((entry.line for entry in entries if _is_scored(entry)), None)
     if tested is not None:
-        n_true = tested.counts[0].sum((0, 2))
+        n_true = tested.counts[0, 0].sum((0, 2))
         record |= {
             "n_utterances": round(float(n_true.sum())),  # chance has shares of utterances
             "n_speakers": len(tested.speakers),
             "n_true": {name: round(float(n)) for name, n in zip(classes, n_true, strict=True)},
         }
     rows = [row_record(entry, condition, published, about_rows) for entry in entries]
-    claimed = {row.get("published_as") for row in rows}
+    claimed = {row.get("published_as") for row in rows if published and published.has_settings(row["feature"])}
     for name in published.confusion if published else ():  # of systems that stand in no row
         theirs = published.confusion_of(name, condition)
         if theirs is not None and name not in claimed:
@@ -147,6 +152,7 @@ def row_record(
 ) -> Json:
     """Write down one line of a table; what it has nothing of is left out."""
     line = entry.line if _is_scored(entry) else entry
+    published = published if published and published.has_settings(line.feature) else None
     about = about_rows.get((line.label, line.feature))
     kind = about["kind"] if about else "reference" if _is_scored(entry) else "cited"
     record: Json = {"kind": kind, "label": line.label, "feature": line.feature, **(about or {})}
@@ -170,18 +176,24 @@ def row_record(
 def _facts(entry: Scored, kind: str) -> Json:
     """Write down what is no measure of a scored line."""
     from ser.results.lines import confusion_shares
-    from ser.results.scores import is_worse
+    from ser.results.scores import is_surely_worse
 
+    against = entry.against
     line, standing = entry.line, entry.standing
     has_confusion = line.cells and (kind != "variant" or line.published)  # there are many variants
     return {
         "target_data": list(line.target_data),
         "stamps": list(line.stamps),
-        "few_speakers": entry.has_few_speakers or None,
+        "one_training": (entry.sample.one_training and bool(line.cells)) or None,
         "one_class": line.one_class or None,
         "cells": line.cells or None,
-        "versus": line.versus if entry.difference is not None else None,
-        "worse": (entry.difference is not None and is_worse(entry.difference)) or None,
+        "is_random": line.is_random if line.cells else None,
+        "versus": line.versus if against is not None else None,
+        "difference_seeds": list(against.seeds) if against and set(against.seeds) < set(line.seeds) else None,
+        "difference_of_one_training": (against is not None and against.one_training) or None,
+        "worse": (against is not None and is_surely_worse(against)) or None,
+        "sample": _sample(entry.sample) if line.cells and kind in SAMPLED else None,
+        "groups": _groups(line) if line.cells and kind in SAMPLED else None,
         "confusion": rounded(confusion_shares(line).tolist()) if has_confusion else None,
         "is_best": standing.is_best or None,
         "is_best_of_all": standing.is_best_of_all or None,
@@ -192,13 +204,47 @@ def _facts(entry: Scored, kind: str) -> Json:
 
 
 def _comparison(found: Comparison | None) -> Json | None:
-    from ser.results.scores import is_worse
+    from ser.results.scores import is_surely_worse
 
     if found is None:
         return None
-    record = {name: rounded(getattr(found, name)) for name in ("label", "feature", "difference", "interval", "p")}
-    flags = {"is_tie": found.is_tie, "can_tell": found.can_tell, "worse": is_worse(found.difference)}
-    return record | {name: True for name, holds in flags.items() if holds}
+    one = found.found
+    record = {"label": found.label, "feature": found.feature, "difference": one.value, "interval": one.interval,
+              "p": one.p}  # fmt: skip
+    flags = {"is_tie": found.is_tie, "worse": is_surely_worse(one)}
+    return rounded(record) | {name: True for name, holds in flags.items() if holds}
+
+
+def _groups(line: Line) -> Json:
+    from ser.results.groups import group_uars
+
+    return rounded(group_uars(line.repetitions, line.speakers, line.factors))
+
+
+SAMPLED = ("paper", "beside", "shortcut")
+"""Kinds of rows that are compared across recipes, for which a record holds what tests need, and scores by group."""
+
+
+def _sample(sample: Sample) -> Json:
+    """Write down what tests need; `sample_of_record` reads it."""
+    left_out = None if sample.left_out is None else sample.left_out.tolist()
+    return {"seeds": list(sample.seeds), "uars": rounded(sample.uars.tolist()), "left_out": rounded(left_out)}
+
+
+def sample_of_record(row: Mapping[str, Any], n: int) -> Sample:
+    """Read what tests need of a row that has `sample`.
+
+    Args:
+        row: of a table.
+        n: utterances of the table.
+    """
+    import numpy as np
+
+    from ser.metrics.uncertainty import Sample
+
+    own = row["sample"]
+    left_out = None if own["left_out"] is None else np.array(own["left_out"])
+    return Sample(np.array(own["uars"]), left_out, n, tuple(own["seeds"]), row.get("is_random", True))
 
 
 # ---- Fits and probes ------------------------------------------------------------------------------------------
@@ -222,7 +268,7 @@ def fit_record(
         for rating in ratings:
             found = scored.get(rating, {}).get((line.label, line.feature))
             own = {} if found is None else {k: rounded(v) for k, v in values_of(measures.FIT_MEASURES, found).items()}
-            if published:
+            if published and published.has_settings(line.feature):
                 own["published_text"] = published.r2_of(line.published, condition, rating)
                 own["published_distances"] = published.distances_of(line.published, condition, rating)
             if own := _without_nothing(own):

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from ser.results import matrix_page, measures
+from ser.results.gains import gain_rows
+from ser.results.groups import DEFINITION, group_rows
 from ser.results.measures import (
-    FEW,
     PAGE,
     TERMINAL,
     brackets,
     cells_of,
     columns_of,
+    interval_of,
     number,
     percent,
-    span,
 )
 from ser.results.record import condition_of, read_record
 from ser.results.words import paragraph
@@ -77,12 +78,15 @@ def markdown(record: Json) -> str:
         if len(tables) > 1 and not _is_of_shots(tables):  # the main results come first
             parts += [f"## {name}", "UAR [95 %].", overview(tables, bool(record["source"]))]
         parts += _of_task(record, name)
+    if gains := record.get("gains"):
+        parts += ["## Gains that the paper's text claims", "Points of UAR.", pipes(gain_rows(gains), 2)]
     for matrix in record.get("matrices", []):
         parts += _matrix(matrix, record)
     for table in record["tables"]:
         heading = str(condition_of(table))
         parts += [f"## {heading}", markdown_table(table, bool(record["source"]))]
         parts += [*([wrapped(table["notes"])] if table["notes"] else []), *below]
+        parts += _by_group(table, heading)
         if matrices := confusions(table, record["confusion_source"]):
             parts += [f"### Confusion matrices, {heading}", "Per cent of each true class.", *matrices]
         for fits in record["fits"]:
@@ -94,6 +98,15 @@ def markdown(record: Json) -> str:
             told = "UAR [95 %]; rows without support sets have one value."
             parts += [f"## {name}", told, overview(tables, bool(record["source"]))]
     return "\n\n".join(parts) + "\n"
+
+
+def _by_group(table: Json, heading: str) -> list[str]:
+    """Fold what there is of a table's rows by speaker, gender, language, and emotion."""
+    rows = group_rows(table)
+    if not rows:
+        return []
+    text = f"{wrapped(' '.join(DEFINITION.split()))}\n\n{pipes(rows, 3)}"
+    return [_details(f"By speaker, gender, language, and emotion, {heading}", text)]
 
 
 def _matrix(matrix: Json, record: Json) -> list[str]:
@@ -280,7 +293,8 @@ def overview(tables: Sequence[Json], any_published: bool = False) -> str:
             cells.append("" if None in uars else percent(sum(uars) / len(uars)))
         if any_published:
             texts = ["-" if value is None else number(value) for value in theirs]
-            cells.append(" / ".join(texts) if set(texts) != {"-"} else "")
+            mean = f", mean {number(sum(theirs) / len(theirs))}" if are_corpora and None not in theirs else ""
+            cells.append(" / ".join(texts) + mean if set(texts) != {"-"} else "")
         rows.append(cells)
     return pipes(rows, 2)
 
@@ -288,7 +302,7 @@ def overview(tables: Sequence[Json], any_published: bool = False) -> str:
 def _uar_with_interval(row: Json) -> str:
     if "uar" not in row:
         return "not run" if "hole" in row else ""
-    return f"{percent(row['uar'])} [{span(row.get('interval'))}{FEW if row.get('few_speakers') else ''}]"
+    return f"{percent(row['uar'])} [{interval_of(row)}]"
 
 
 def confusions(table: Json, confusion_source: str | None) -> list[str]:
@@ -309,7 +323,7 @@ def confusions(table: Json, confusion_source: str | None) -> list[str]:
         texts.append(_details(f"{row['label']}, {row['feature']}", text))
     alone = {row["published_as"]: row for row in of_paper if "published_confusion" in row}
     for name, row in alone.items():
-        if name not in {row["published_as"] for row in ours}:
+        if name not in {row["published_as"] for row in ours if "published_confusion" in row}:
             text = confusion_text(row["published_confusion"], table["classes"])
             texts.append(_details(f"{name}, published ({confusion_source})", text))
     return texts

@@ -1,30 +1,19 @@
-"""From counts to scores: lines with intervals, differences and Holm-corrected paired tests.
+"""From counts to scores: lines with intervals, and differences with tests that are corrected for their number.
 
-No number is typed by hand: everything comes from the counts that stage 5 wrote.
+No number is typed by hand: everything comes from the counts that stage 5 wrote. Intervals and tests are those of
+`ser.metrics.uncertainty`: about methods, with speakers, seeds and draws as random factors.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 import numpy as np
 
-from ser.metrics.statistics import (
-    Interval,
-    difference_bootstrap,
-    holm,
-    mean_scores,
-    paired_speaker_test,
-    resample_speakers,
-    speaker_bootstrap,
-)
-from ser.randomness import rng
+from ser.metrics.statistics import Interval, mean_scores
+from ser.metrics.uncertainty import Estimate, Sample, corrected, difference, estimate, sample_of
 from ser.results.lines import Line
-
-FEW_SPEAKERS = 8
-"""Intervals of fewer are marked."""
 
 SIGNIFICANT = 0.05
 """A corrected p below it is a difference."""
@@ -36,27 +25,22 @@ class Comparison:
 
     Attributes:
         label, feature: of the other row.
-        difference: UAR minus that of the other row, in [-1, 1], with its interval.
-        p: of the paired test, Holm-corrected over its family.
-        can_tell: whether so few speakers could have given a p below 5 % in so large a family.
+        found: UAR minus that of the other row, corrected for the number of rows that are held against that one.
     """
 
     label: str
     feature: str
-    difference: float
-    interval: Interval
-    p: float
-    can_tell: bool
+    found: Estimate
 
     @property
     def is_tie(self) -> bool:
-        """Whether the test found no difference, and could have found one if all speakers differed alike."""
-        return self.can_tell and self.p >= SIGNIFICANT
+        """Whether the test found no difference."""
+        return self.found.p is not None and self.found.p >= SIGNIFICANT
 
     @property
     def mark(self) -> str:
-        """`=` for one not significantly worse, `?` where no test could say, nothing for a row that is worse."""
-        return "=" if self.is_tie else "" if self.can_tell else "?"
+        """`=` for one not significantly worse, `?` where there is no test, nothing for a row that is worse."""
+        return "=" if self.is_tie else "?" if self.found.p is None else ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,28 +69,47 @@ class Standing:
             marks.append(self.best.mark)
         if self.best_of_all and self.best_of_all.mark:
             marks.append(f"{self.best_of_all.mark}★")
-        if self.source_only and is_worse(self.source_only.difference):
+        if self.source_only and is_surely_worse(self.source_only.found):
             marks.append("▽")
         return " ".join(filter(None, marks))
 
 
 @dataclasses.dataclass(frozen=True)
 class Scored:
-    """A line with its scores, in [0, 1]."""
+    """A line with its scores, in [0, 1].
+
+    Attributes:
+        line: the line.
+        scores: of `mean_scores`.
+        sample: what intervals and tests are made from.
+        estimate: of its UAR.
+        against: its UAR minus that of the line that it is tested against, corrected for the number of lines that are.
+        standing: its rank.
+        classes: names in the order of their indices.
+    """
 
     line: Line
     scores: Mapping[str, np.ndarray]
-    interval: Interval
-    difference: float | None = None
-    difference_interval: Interval | None = None
-    p: float | None = None
+    sample: Sample
+    estimate: Estimate
+    against: Estimate | None = None
     standing: Standing = Standing()
     classes: Sequence[str] = ()
 
     @property
-    def has_few_speakers(self) -> bool:
-        """Whether its intervals are too narrow."""
-        return bool(self.line.cells) and len(self.line.speakers) < FEW_SPEAKERS
+    def interval(self) -> Interval | None:
+        """Of its UAR; none for chance and majority, which nobody trained."""
+        return self.estimate.interval if self.line.cells else None
+
+    @property
+    def chance(self) -> float:
+        """UAR of a guess."""
+        return 1 / int((self.line.counts[0, 0].sum((0, 2)) > 0).sum())
+
+    @property
+    def is_above_chance(self) -> bool:
+        """Whether its interval is."""
+        return self.interval is not None and self.interval.low > self.chance
 
     @property
     def uar_as_printed(self) -> float:
@@ -118,48 +121,49 @@ class Scored:
         return dict(zip(self.classes, self.scores[score].tolist(), strict=True))
 
 
-def is_worse(difference: float) -> bool:
+def is_worse(value: float) -> bool:
     """Tell whether a difference is negative as it is printed."""
-    return difference <= -0.0005
+    return value <= -0.0005
 
 
-def score_lines(lines: Sequence[Line], seed: int, classes: Sequence[str] = ()) -> list[Scored | Line]:
-    """Score one table's lines, with intervals and Holm-corrected paired tests; lines without counts stay.
+def is_surely_worse(found: Estimate) -> bool:
+    """Tell whether a difference is negative and significant."""
+    return found.p is not None and found.p < SIGNIFICANT and found.value < 0
+
+
+def scored_line(line: Line, classes: Sequence[str] = ()) -> Scored:
+    """Score a line that has counts."""
+    sample = sample_of(line.counts, line.is_random, line.seeds)
+    return Scored(line, mean_scores(line.repetitions), sample, estimate(sample), classes=classes)
+
+
+def score_lines(lines: Sequence[Line], classes: Sequence[str] = ()) -> list[Scored | Line]:
+    """Score one table's lines, with intervals and tests; lines without counts stay.
 
     Args:
         lines: of one table.
-        seed: of the resamples and of the swaps.
         classes: names in the order of their indices.
     """
-    scored: list[Scored | Line] = []
-    tests: dict[str, list[tuple[int, float]]] = {}
-    resamples = cache(lambda n_speakers: resample_speakers(n_speakers, rng("bootstrap", seed)))  # one for all rows
-    for line in lines:
-        if line.counts is None:
-            scored.append(line)
-            continue
-        drawn = resamples(line.counts.shape[1])
-        result = Scored(line, mean_scores(line.counts), speaker_bootstrap(line.counts, drawn), classes=classes)
-        other = _versus(line, lines)
+    scored = [line if line.counts is None else scored_line(line, classes) for line in lines]
+    families: dict[tuple[str, str | None], list[int]] = {}
+    for place, entry in enumerate(scored):
+        other = _versus(entry, scored) if isinstance(entry, Scored) else None
         if other is not None:
-            draws = rng("paired test", seed, line.label, line.feature, line.condition.key)
-            p = paired_speaker_test(line.counts, other.counts, draws)
-            tests.setdefault(line.feature, []).append((len(scored), p))
-            result = dataclasses.replace(
-                result,
-                difference=float(result.scores["uar"] - mean_scores(other.counts)["uar"]),
-                difference_interval=difference_bootstrap(line.counts, other.counts, drawn),
-            )
-        scored.append(result)
-    for family in tests.values():  # one feature's rows answer one question; what else is listed does not matter
-        for (place, _), p in zip(family, holm(np.array([p for _, p in family])), strict=True):
-            scored[place] = dataclasses.replace(scored[place], p=float(p))
+            scored[place] = dataclasses.replace(entry, against=difference(entry.sample, other.sample))
+            families.setdefault((entry.line.feature, entry.line.versus), []).append(place)
+    for places in families.values():  # what else is listed does not matter
+        for place, found in zip(places, corrected([scored[place].against for place in places]), strict=True):
+            scored[place] = dataclasses.replace(scored[place], against=found)
     return scored
 
 
-def _versus(line: Line, lines: Sequence[Line]) -> Line | None:
-    """Find the line that a line is tested against, among those of one table: the same feature."""
-    for other in lines:
-        if other.label == line.versus and other.feature == line.feature and other.counts is not None:
+def _versus(entry: Scored, scored: Sequence[Scored | Line]) -> Scored | None:
+    """Find what a line is tested against, among those of one table: the same feature."""
+    for other in scored:
+        if (
+            isinstance(other, Scored)
+            and other.line.label == entry.line.versus
+            and other.line.feature == entry.line.feature
+        ):
             return other
     return None

@@ -13,6 +13,7 @@ from ser.recipe.recipe import SIMILARITY, Recipe
 from ser.recipe.rows import Row
 from ser.results import fits as fit_scores
 from ser.results import training
+from ser.results.gains import gain_records
 from ser.results.lines import Line, line_of, published_lines, reference_lines
 from ser.results.page import Page, head, hole, is_drawn, sources_of, stamps_of, target_data
 from ser.results.record import FORMAT, fit_record, probe_records, table_record
@@ -20,9 +21,6 @@ from ser.results.scores import score_lines
 from ser.results.standings import with_standings
 from ser.results.words import SPEAKER_DEPENDENT, definitions, notes_of
 from ser.types import Condition
-
-SEED = 1
-"""Of bootstrap and permutations."""
 
 Json = dict[str, Any]
 
@@ -40,9 +38,12 @@ def record(recipe: Recipe, page: Page, made_from: str) -> Json:
 
         nothing = ("tables", "fits", "probes", "learning", "planes", "similarity", "latent")
         return about | {"matrices": matrices(recipe, page)} | {name: [] for name in nothing}
+    tables = _tables(recipe, page)
+    gains = gain_records(page.published, tables)
     return {
         **about,
-        "tables": _tables(recipe, page),
+        "tables": tables,
+        **({"gains": gains} if gains else {}),
         "fits": _fits(recipe, page),
         "probes": probe_records(_probed(recipe, page)),
         **_training(recipe, page),
@@ -65,9 +66,11 @@ def _tables(recipe: Recipe, page: Page) -> list[Json]:
         task = condition.task
         of_table = [line for line in lines[task] if line.is_everywhere or line.condition == condition]
         references = reference_lines(of_table[0], classes, majority[task]) if of_table else []
-        cited = published_lines(page.published, {row.published for row in recipe.all_rows}, condition)
+        cited = published_lines(
+            page.published, {row.published for row in recipe.all_rows if page.is_printed(row)}, condition
+        )
         lines_of = [*references, *of_table, *holes[task], *cited]
-        entries = with_standings(score_lines(lines_of, SEED, classes), SEED)
+        entries = with_standings(score_lines(lines_of, classes))
         about_rows = _about_rows(recipe, page, condition)
         scores = [(row.label, page.runs[row.name]) for row in recipe.rows if row.task == task and page.runs[row.name]]
         records.append(
@@ -89,12 +92,12 @@ def _lines(recipe: Recipe, page: Page) -> tuple[dict[str, list[Line]], dict[str,
         if page.runs[row.name]:
             of_corpus = recipe.splits_of(row.task).about.get("corpus_stamps", {})
             of_row = (row.label, row.feature, row.versus, page.runs[row.name], row.published, stamps[row.name])
-            for line in line_of(*of_row, row.task, page.target):
+            for line in line_of(*of_row, row.task, page.target, seeds=row.seeds, is_random=row.about.is_random):
                 corpus = line.condition.corpus
                 own = list(dict.fromkeys((*line.stamps, *of_corpus.get(corpus, ()))))
                 seen = target_data(page, row, corpus)
                 lines[row.task].append(dataclasses.replace(line, target_data=seen, stamps=own))
-        elif row.published or not page.missing:  # without corpora, only what the paper printed is worth a line
+        elif page.is_printed(row) or not page.missing:  # without corpora, only what the paper printed is worth a line
             why = hole(recipe, page, row)
             condition = Condition(row.task)  # of any table
             holes[row.task].append(Line(row.label, row.feature, condition, published=row.published, hole=why))
@@ -146,10 +149,11 @@ def _fits(recipe: Recipe, page: Page) -> list[Json]:
             is_dependent = runs and dataclasses.replace(condition, task="").key in runs[0]["speaker_dependent"]
             line = fit_scores.FitLine(
                 row.label, row.feature, target_data(page, row, condition.corpus) if runs else (), row.versus,
-                row.published, [SPEAKER_DEPENDENT] if is_dependent else [], fit_scores.fit_of(runs, condition),
+                row.published, [SPEAKER_DEPENDENT] if is_dependent else [],
+                fit_scores.fit_of(runs, condition, row.seeds) if runs else {}, row.about.is_random,
             )  # fmt: skip
             lines.append(line)
-        records.append(fit_record(condition, lines, fit_scores.score(lines, SEED), page.published))
+        records.append(fit_record(condition, lines, fit_scores.score(lines), page.published))
     return [found for found in records if found is not None]
 
 

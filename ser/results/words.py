@@ -17,13 +17,12 @@ NOTES = (
      class; shortcut sees only duration, level, and silence."""),
     ("†", "the number of folds and draws, of all, in which only one class was predicted."),
     ("marks", """systems with the same feature, target data, and flags are compared with the best of them by the
-     same paired test, Holm-corrected over these systems. ☆: the best of them. =: not significantly worse at the 5 %
-     level, which does not mean equally good. ?: with so few speakers and so many systems no difference could be
-     significant."""),
+     same test, corrected for their number. ☆: the best of them, if its interval is above chance. =: not significantly
+     worse at the 5 % level, which does not mean equally good. ?: no test, since one of the two was trained once."""),
     ("★", """the best of all, leaving out systems with a flag that others lack and, unless all are, systems trained
      on labels of the target beyond k shots. =★ and ?★ mark the best systems of other kinds that are not
      significantly worse. The best are chosen by the scores themselves, so the tests find slightly too few ties."""),
-    ("▽", "adapted, but worse than the feature's first system that has seen no target data."),
+    ("▽", "adapted, but significantly worse than the feature's first system that has seen no target data."),
 )  # fmt: skip
 """What holds for a whole table of scores: terms and what they mean."""
 

@@ -14,21 +14,11 @@ import numpy as np
 import pandas as pd
 
 from ser.errors import DataError
-from ser.metrics.statistics import (
-    Interval,
-    difference_bootstrap,
-    mean_scores,
-    paired_speaker_test,
-    resample_speakers,
-    speaker_bootstrap,
-)
-from ser.randomness import rng
+from ser.metrics.statistics import mean_scores
+from ser.metrics.uncertainty import Estimate, difference, estimate, sample_of
+from ser.scoring.runs import read_scores
 from ser.scoring.score import by_corpus, by_pair, by_shots, metrics
-from ser.system.files import read_json
 from ser.types import Condition
-
-SEED = 1
-"""Of bootstrap and permutations, as in the tables of recipes."""
 
 ALL = Condition()
 """Predictions that are counted together."""
@@ -38,41 +28,54 @@ CHANGES = ("right only in B", "right only in A", "wrong in both, differently")
 
 
 @dataclasses.dataclass(frozen=True)
+class Counted:
+    """Counts of one system on one condition.
+
+    Attributes:
+        counts: confusion counts by seed, draw and speaker, (K, D, S, C, C).
+        seeds: names of the seeds, (K,).
+        is_random: whether another seed would give another model.
+    """
+
+    counts: np.ndarray
+    seeds: Sequence[int]
+    is_random: bool
+
+
+@dataclasses.dataclass(frozen=True)
 class Paired:
     """Two systems on the same utterances; scores in [0, 1].
 
     Attributes:
         a, b: `mean_scores` of the two.
-        a_interval, b_interval: of their UARs.
-        difference: UAR of b minus that of a, with its `interval` and the `p` of the paired test.
+        a_estimate, b_estimate: of their UARs.
+        found: UAR of b minus that of a, not corrected; of unequal seeds, on those that both have.
     """
 
     a: Mapping[str, np.ndarray]
     b: Mapping[str, np.ndarray]
-    a_interval: Interval
-    b_interval: Interval
-    difference: float
-    interval: Interval
-    p: float
+    a_estimate: Estimate
+    b_estimate: Estimate
+    found: Estimate
 
 
-def paired(a: np.ndarray, b: np.ndarray, *name: object) -> Paired:
-    """Compare two systems; speakers are resampled and swapped.
+def paired(a: Counted, b: Counted) -> Paired:
+    """Compare two systems on the same utterances.
 
-    Args:
-        a, b: confusion counts of two systems on the same utterances, (R, S, C, C) and (R', S, C, C).
-        name: of the random draws of a test with many speakers.
+    Raises:
+        DataError: for two random systems without a seed in common.
     """
-    drawn = resample_speakers(a.shape[1], rng("bootstrap", SEED))
-    scores = mean_scores(a), mean_scores(b)
-    return Paired(
-        *scores,
-        speaker_bootstrap(a, drawn),
-        speaker_bootstrap(b, drawn),
-        float(scores[1]["uar"] - scores[0]["uar"]),
-        difference_bootstrap(b, a, drawn),
-        paired_speaker_test(b, a, rng("paired test", SEED, *name)),
-    )
+    samples = [sample_of(side.counts, side.is_random, side.seeds) for side in (a, b)]
+    found = difference(samples[1], samples[0])
+    if found is None:
+        raise DataError(f"A has the seeds {_listed(a.seeds)}, B has {_listed(b.seeds)}: none is in both, so that "
+                        "nothing can be compared seed by seed; train both with the same seeds")  # fmt: skip
+    scores = [mean_scores(side.counts.reshape(-1, *side.counts.shape[2:])) for side in (a, b)]
+    return Paired(*scores, *map(estimate, samples), found)
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    return ", ".join(map(str, seeds))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,11 +86,13 @@ class Run:
         name: the folder as it was given.
         classes: in the order of their indices.
         tables: condition -> predictions, the column `seed` naming their seed.
+        is_random: whether another seed would give another model.
     """
 
     name: str
     classes: Sequence[str]
     tables: Mapping[Condition, pd.DataFrame]
+    is_random: bool = True
 
 
 def read_run(folder: Path) -> Run:
@@ -101,22 +106,31 @@ def read_run(folder: Path) -> Run:
     if not seeds:
         raise DataError(f"{folder}: no predictions.tsv and metrics.json, here or in seed1, seed2, ...; name a folder "
                         "exp/<row> or exp/<row>/seed<k> that stage 5 has scored")  # fmt: skip
-    scores = read_json(seeds[0] / "metrics.json")
+    scores = [read_scores(seed) for seed in seeds][0]
     parts = [pd.read_csv(seed / "predictions.tsv", sep="\t", keep_default_na=False) for seed in seeds]
-    table = pd.concat([part.assign(seed=seed.name) for seed, part in zip(seeds, parts, strict=True)])
+    table = pd.concat([part.assign(seed=_number(seed)) for seed, part in zip(seeds, parts, strict=True)])
     tested = [Condition.parse(key) for key in scores["conditions"]]
     has_shots = all(condition.shots is not None for condition in tested)
     parts_of = by_pair if any(condition.source for condition in tested) else by_shots if has_shots else by_corpus
     tables = [parts_of(of_seed) for _, of_seed in table.groupby("seed")]
-    return Run(str(folder), scores["classes"], {c: pd.concat([of[c] for of in tables]) for c in tables[0]})
+    joined = {c: pd.concat([of[c] for of in tables]) for c in tables[0]}
+    return Run(str(folder), scores["classes"], joined, scores.get("is_random", True))
 
 
-def counts_of(table: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
-    """Count the confusions of one condition, (R, S, C, C) over draws and seeds and, sorted by name, speakers."""
+def _number(folder: Path) -> int:
+    """Read the number of a seed from the name of its folder; 1 where there is none."""
+    digits = folder.name.removeprefix("seed")
+    return int(digits) if digits.isdigit() else 1
+
+
+def counts_of(table: pd.DataFrame, classes: Sequence[str], is_random: bool = True) -> Counted:
+    """Count the confusions of one condition, by seed, draw and, sorted by name, speaker."""
     speaker_of = {utt: speaker_of_id(utt) for utt in table["utt_id"].unique()}
-    seeds = [table] if "seed" not in table else [of_seed for _, of_seed in table.groupby("seed")]
-    scored = [metrics({ALL: of_seed}, classes, speaker_of, episodic=False)[ALL.key]["counts"] for of_seed in seeds]
-    return np.concatenate(scored)
+    seeds = {1: table} if "seed" not in table else dict(list(table.groupby("seed")))
+    scored = [
+        metrics({ALL: of_seed}, classes, speaker_of, episodic=False)[ALL.key]["counts"] for of_seed in seeds.values()
+    ]
+    return Counted(np.array(scored), tuple(seeds), is_random)
 
 
 def speaker_of_id(utt: str) -> str:

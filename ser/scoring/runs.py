@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ser.data.maps import read_map
+from ser.errors import DataError
 from ser.recipe.recipe import METRICS, SIMILARITY, Recipe
 from ser.recipe.rows import Row
-from ser.system.files import replacing
+from ser.system.files import changed_files, hash_files, is_sealed, read_json, replacing, sealed, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ser.methods.base import State
     from ser.training.run_data import RunData
+    from ser.types import Condition
 
 
 class ScoredRun(NamedTuple):
@@ -23,11 +27,68 @@ class ScoredRun(NamedTuple):
         result: content of metrics.json.
         predicted: names of the splits that the row predicts.
         summary: a line for the terminal.
+        parts: predictions by condition.
+        are_posteriors: whether their scores are probabilities.
     """
 
     result: dict[str, Any]
     predicted: list[str]
     summary: str
+    parts: Mapping[Condition, pd.DataFrame]
+    are_posteriors: bool
+
+    def calibrate(self, temperatures: Mapping[str, float]) -> None:
+        """Add to the result how far probabilities can be trusted.
+
+        Args:
+            temperatures: number of shots -> temperature, as a model folder has them.
+        """
+        from ser.scoring.score import calibration
+
+        for condition, part in self.parts.items():
+            temperature = temperatures.get(str(condition.shots or 0))
+            own = calibration(part, self.result["classes"], self.are_posteriors, temperature)
+            self.result["conditions"][condition.key] |= own
+
+
+def metrics_path(recipe: Recipe, row: Row, seed: int) -> Path:
+    """Name the file of a run's scores; it is written last."""
+    return recipe.run_dir(row, seed) / METRICS
+
+
+def is_scored(recipe: Recipe, row: Row, seed: int) -> bool:
+    """Whether a run's scores are those of its weights, its lists and the code as they are."""
+    if not recipe.is_scored(row, seed):
+        return False
+    path = metrics_path(recipe, row, seed)
+    if edited := edited_files(path.parent, read_json(path)):
+        print(f"{path.parent / edited[0]}: was changed after it was written; scored again")
+    return not edited
+
+
+PREDICTIONS = "predictions.tsv"
+
+
+def write_scores(folder: Path, result: dict[str, Any]) -> None:
+    """Write metrics.json, with its own hash and that of predictions.tsv."""
+    write_json(folder / METRICS, sealed({**result, "files": hash_files(folder, [PREDICTIONS])}))
+
+
+def read_scores(folder: Path) -> dict[str, Any]:
+    """Read metrics.json.
+
+    Raises:
+        DataError: if it or predictions.tsv is not what stage 5 wrote.
+    """
+    found = read_json(folder / METRICS)
+    if edited := edited_files(folder, found):
+        raise DataError(f"{folder / edited[0]}: was changed after stage 5 wrote it; run stage 5 again")
+    return found
+
+
+def edited_files(folder: Path, found: dict[str, Any]) -> list[str]:
+    """Name the files of a scored run that are not what stage 5 wrote."""
+    return [*([] if is_sealed(found) else [METRICS]), *changed_files(folder, found.get("files", {}))]
 
 
 def score_run(recipe: Recipe, row: Row, seed: int, data: RunData, state: State, device: str) -> ScoredRun:
@@ -38,19 +99,19 @@ def score_run(recipe: Recipe, row: Row, seed: int, data: RunData, state: State, 
     import numpy as np
 
     from ser.scoring.score import by_condition, fits, metrics, predictions_table
-    from ser.scoring.tidy import SCORES, scores_table, write_scores
+    from ser.scoring.tidy import SCORES, scores_table, write_table
 
     folder = recipe.run_dir(row, seed)
     (folder / METRICS).unlink(missing_ok=True)
     predictions = row.method.predict(row.config, data, state, device)
     table = predictions_table(predictions, data)
-    with replacing(folder / "predictions.tsv") as path:
+    with replacing(folder / PREDICTIONS) as path:
         table.to_csv(path, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
     if hasattr(row.method, "similarity") and (curves := row.method.similarity(row.config, data, state, device)):
         with replacing(folder / SIMILARITY) as path, open(path, "wb") as file:
             np.savez(file, **curves)
     speaker_of = dict(zip(data.utts, data.speakers, strict=True))
-    write_scores(folder / SCORES, scores_table(table, data.classes, speaker_of, seed))
+    write_table(folder / SCORES, scores_table(table, data.classes, speaker_of, seed))
     domains = {}
     if hasattr(row.method, "embeddings"):
         domains["domains"] = _probe(row, seed, data, state, device, folder)
@@ -59,6 +120,8 @@ def score_run(recipe: Recipe, row: Row, seed: int, data: RunData, state: State, 
     result = {
         "made_from": recipe.score_inputs(row, seed),
         "classes": list(data.classes),
+        "is_random": row.about.is_random,
+        "speaker_factors": _speaker_factors(recipe, speaker_of),
         "target_data": sorted(row.method.target_data(row.config)),
         "notes": _notes(folder / "history.tsv"),
         **domains,
@@ -70,7 +133,9 @@ def score_run(recipe: Recipe, row: Row, seed: int, data: RunData, state: State, 
     uars = ", ".join(f"{uar:.1f} {'on' if c.shots is None else 'at'} {c}" for c, uar in of.items())
     if protocol.is_matrix:
         uars = f"{np.mean(list(of.values())):.1f}, mean of {len(of)} conditions"
-    return ScoredRun(result, table["split"].unique().tolist(), f"{row.name} seed {seed}: UAR {uars}")
+    summary = f"{row.name} seed {seed}: UAR {uars}"
+    are_posteriors = all(p.are_posteriors for p in predictions)
+    return ScoredRun(result, table["split"].unique().tolist(), summary, conditions, are_posteriors)
 
 
 def _probe(row: Row, seed: int, data: RunData, state: State, device: str, folder: Path) -> dict:
@@ -86,6 +151,24 @@ def _probe(row: Row, seed: int, data: RunData, state: State, device: str, folder
             table = plane_table(h, utts, split, corpus_of, seed)
             table.to_csv(path, sep="\t", index=False, float_format="%.4g", lineterminator="\n")
     return domain_measures(h, utts, data.factors, {corpus_of[utt] for utt in split.train})
+
+
+def _speaker_factors(recipe: Recipe, speaker_of: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """List what speakers are: gender and language -> speaker -> its own, where it is known and one."""
+    genders, languages = {}, {}
+    for corpus in recipe.corpora:
+        for name, found in (("spk2gender", genders), ("utt2lang", languages)):
+            if (path := recipe.data / corpus / name).exists():
+                found |= read_map(path)
+    of_speaker: dict[str, set[str]] = {}
+    for utt, name in languages.items():
+        if utt in speaker_of and name != "und":  # undetermined
+            of_speaker.setdefault(speaker_of[utt], set()).add(name)
+    speakers = sorted(set(speaker_of.values()))
+    return {
+        "gender": {speaker: genders[speaker] for speaker in speakers if speaker in genders},
+        "language": {s: next(iter(of_speaker[s])) for s in speakers if len(of_speaker.get(s, ())) == 1},
+    }
 
 
 def _notes(history: Path) -> list[str]:

@@ -12,9 +12,10 @@ import pandas as pd
 
 from ser.errors import DataError
 from ser.methods.base import Prediction
+from ser.metrics.calibration import brier, calibration_error, logits_of, mean_nll, probabilities, risk_coverage
 from ser.metrics.classification import scores_of_confusion
 from ser.metrics.episodic import episodic_counts
-from ser.metrics.linear_fit import adjusted_r2, f_test, moments
+from ser.metrics.linear_fit import adjusted_r2, moments
 from ser.metrics.statistics import mean_scores
 from ser.randomness import rng
 from ser.training.run_data import RunData
@@ -171,6 +172,39 @@ def metrics(
     return result
 
 
+COVERAGES = tuple(n / 10 for n in range(1, 11))
+"""Shares of utterances, the most confident first, of which the share of errors is kept."""
+
+
+def calibration(
+    table: pd.DataFrame, classes: Sequence[str], are_posteriors: bool, temperature: float | None
+) -> dict[str, Any]:
+    """Measure how far the probabilities of one condition can be trusted, on what is tested; draws and folds together.
+
+    Args:
+        table: predictions, of `predictions_table`.
+        classes: names in the order of their indices.
+        are_posteriors: whether scores are probabilities.
+        temperature: fitted on dev, None where there is none: posteriors stay as they are.
+
+    Returns:
+        `ece`, `nll`, `brier`, and `risk_coverage`, the share of errors at each of `COVERAGES`; nothing for scores
+        that are no probabilities and have no temperature.
+    """
+    if not are_posteriors and temperature is None:
+        return {}
+    logits, y = logits_of(table[list(classes)].to_numpy(float), are_posteriors), _codes(table["true"], classes)
+    p = probabilities(logits, temperature or 1.0)
+    coverage, risk = risk_coverage(p, y)
+    places = np.searchsorted(coverage, np.array(COVERAGES) - 1e-9)
+    return {
+        "ece": calibration_error(p, y),
+        "nll": mean_nll(logits, y, temperature or 1.0),
+        "brier": brier(p, y),
+        "risk_coverage": risk[places].tolist(),
+    }
+
+
 def _all_in_each_fold(table: pd.DataFrame) -> bool:
     """Tell whether every fold tests the same utterances, so that folds are repetitions and not parts."""
     return table.groupby("split")["utt_id"].agg(frozenset).nunique() == 1
@@ -178,15 +212,24 @@ def _all_in_each_fold(table: pd.DataFrame) -> bool:
 
 def _sd_of_folds(counts: np.ndarray) -> float | None:
     """Give the sample standard deviation over folds of UAR, as `_mean_of_folds`; None for one fold."""
-    if len(counts) < 2 or not counts.sum(-1).all():
+    if len(counts) < 2 or not _have_all_classes(counts):
         return None
     return float(scores_of_confusion(counts)["uar"].std(axis=0, ddof=1).mean())
 
 
 def _mean_of_folds(counts: np.ndarray) -> float | None:
-    """Average UAR over folds and draws, (F, R, C, C); None if a fold lacks a class and so cannot be scored by
-    itself."""
-    return float(scores_of_confusion(counts)["uar"].mean()) if counts.sum(-1).all() else None
+    """Average UAR over folds and draws, (F, R, C, C); None if a fold lacks a class that another one has."""
+    return float(scores_of_confusion(counts)["uar"].mean()) if _have_all_classes(counts) else None
+
+
+def _have_all_classes(counts: np.ndarray) -> bool:
+    """Check that each fold and draw, (F, R, C, C), tests the same classes.
+
+    These are the corpus's own: IEMOCAP lacks two of Xiang's six classes, and AESDD one of Das et al.'s four.
+    """
+    n_true = counts.sum(-1)
+    occurs = n_true.any((0, 1))
+    return bool(occurs.any() and n_true[..., occurs].all())
 
 
 def _episodic(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
@@ -223,8 +266,8 @@ def fits(
 
     Returns:
         key of a condition -> rating -> its speakers, the moments of (1, z, rating) by model and speaker
-        (M, S, D + 2, D + 2), and by model the p of the F-test and adjusted R2 of latent distances on rating distances
-        over all pairs (M,). Nothing for conditions without ratings, or rows without a latent space.
+        (M, S, D + 2, D + 2), and by model the adjusted R2 of latent distances on rating distances over all pairs
+        (M,). Nothing for conditions without ratings, or rows without a latent space.
     """
     result: dict[str, Any] = {}
     for condition, part in conditions.items():
@@ -241,16 +284,14 @@ def _fits_of_models(rated: pd.DataFrame, axes: Sequence[str], speaker_of: Mappin
 
     speaker = rated["utt_id"].map(speaker_of)
     speakers = sorted(speaker.unique())
-    sums, p_values, distances = [], [], []
+    sums, distances = [], []
     for _, model in rated.groupby(["split", "draw"]):
         y, z = model["rating"].to_numpy(float), model[axes].to_numpy(float)
         own = speaker[model.index].to_numpy()
         sums.append([moments(y[own == name], z[own == name]).tolist() for name in speakers])
-        p_values.append(f_test(y, z))
         distances.append(adjusted_r2(pdist(z), pdist(y[:, None])) if len(y) > 2 else np.nan)
     return {
         "speakers": speakers,
         "moments": sums,
-        "p": [None if np.isnan(p) else p for p in p_values],  # JSON knows no NaN
-        "distances": [None if np.isnan(r) else r for r in distances],
+        "distances": [None if np.isnan(r) else r for r in distances],  # JSON knows no NaN
     }

@@ -62,7 +62,7 @@ def scores_table(
     return lines.sort_values([*PLACE, "speaker"], kind="stable", ignore_index=True)
 
 
-def write_scores(path: Path, table: pd.DataFrame) -> None:
+def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write the scores of a run."""
     with replacing(path) as part:
         table.to_csv(part, sep="\t", index=False, float_format="%.6f", lineterminator="\n")

@@ -149,7 +149,7 @@ class Splits:
         return [self._read(name, with_test=False) for name in self.about["splits"]]
 
     def for_scoring(self) -> list[Split]:
-        """Read every split with its test lists; only stage 5 calls this."""
+        """Read every split with its test lists; only stage 5 and what scores predictions call this."""
         return [self._read(name, with_test=True) for name in self.about["splits"]]
 
     def _read(self, name: str, with_test: bool) -> Split:

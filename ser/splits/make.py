@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ser.config import find, load
@@ -13,6 +15,7 @@ from ser.splits.lists import SPLITS, changed_lists, remove_splits, write_splits
 from ser.splits.protocols import read_protocol
 from ser.splits.protocols.base import Protocol
 from ser.system.files import fingerprint, hash_file, read_json
+from ser.types import Utterance
 
 VERSION = 2
 """Raise it when the same settings would give other lists."""
@@ -83,7 +86,32 @@ def _make(protocol: Protocol, task: str, label_map: LabelMap, data: Path, folder
         print(f"{prefix}{split.name}: {len(split.train)} train, {len(split.dev)} dev, {protocol.tested(split)}")
     for stamp in protocol.stamps:
         print(stamp)
-    print(f"no {protocol.looked_for} is shared; fingerprint {fingerprint(made_from)[:8]}")
+    print(f"{_not_shared(protocol.looked_for, utterances)}; fingerprint {fingerprint(made_from)[:8]}")
+
+
+KNOWN = {"session": lambda u: u.session, "audio": lambda u: u.audio_hash}
+"""What a corpus may not say of an utterance; a speaker each has."""
+
+
+def _not_shared(looked_for: str, utterances: Mapping[str, Sequence[Utterance]]) -> str:
+    """Say what no training and test list share, as far as the corpora say it.
+
+    Example:
+        >>> _not_shared("session or audio", {"c": [Utterance("c-1-a", "1", "a.wav", "sad", "s", None, "de")]})
+        'sessions are not known for c, audio hashes are not known for c'
+    """
+    words = re.split(", | or ", looked_for)
+    unknown = {
+        word: [name for name, corpus in utterances.items() if not all(KNOWN[word](u) for u in corpus)]
+        for word in words
+        if word in KNOWN
+    }
+    known = [word for word in words if unknown.get(word, []) != list(utterances)]
+    *others, last = known or [""]
+    said = f"no {', '.join(others)}{' or ' * bool(others)}{last} is shared" if known else ""
+    names = {"session": "sessions", "audio": "audio hashes"}
+    gaps = [f"{names[word]} are not known for {', '.join(corpora)}" for word, corpora in unknown.items() if corpora]
+    return ", ".join(filter(None, [said, *gaps]))
 
 
 def _data_hash(data_dir: Path, label_map: LabelMap, protocol: Protocol) -> str:

@@ -8,7 +8,8 @@ import platform
 import shlex
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 from ser import __version__
@@ -16,6 +17,9 @@ from ser.errors import DataError
 from ser.system.files import read_json, write_json
 
 PACKAGES = ("torch", "torchaudio", "s3prl", "numpy", "scipy", "scikit-learn")
+
+FORK = "espnet-s3prl"
+"""ESPnet's fork of s3prl, imported by the same name."""
 
 WRITTEN = ("egs/RESULTS.md", "egs/*/RESULTS.md", "egs/*/RESULTS.json", "egs/*/MISTAKES.md")
 """Tracked files that recipes write; one that ran does not make the next one's checkout a changed one."""
@@ -45,6 +49,20 @@ def pip_install(*what: str) -> str:
     """
     constraints = Path(__file__).resolve().parents[2] / "constraints.txt"
     return shlex.join([sys.executable, "-m", "pip", "install", "--constraint", str(constraints), *what])
+
+
+def version(name: str) -> str:
+    """Give the version of an installed package; of s3prl also that of ESPnet's fork, which takes its place.
+
+    Raises:
+        PackageNotFoundError: if it is not installed.
+    """
+    try:
+        return metadata.version(name)
+    except PackageNotFoundError:
+        if name != "s3prl":
+            raise
+        return f"{FORK} {metadata.version(FORK)}"
 
 
 def environment() -> Environment:

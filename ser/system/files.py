@@ -169,6 +169,26 @@ def fingerprint(inputs: Any) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+def sealed(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the hash of a record to it, so that a later edit shows.
+
+    Example:
+        >>> is_sealed(sealed({"uar": 0.5})), is_sealed(sealed({"uar": 0.5}) | {"uar": 0.6}), is_sealed({"uar": 0.5})
+        (True, False, False)
+    """
+    own = {key: part for key, part in value.items() if key != SEAL}
+    return own | {SEAL: fingerprint(own)}
+
+
+def is_sealed(value: Mapping[str, Any]) -> bool:
+    """Whether a record is what it was when `sealed` hashed it."""
+    return value.get(SEAL) == fingerprint({key: part for key, part in value.items() if key != SEAL})
+
+
+SEAL = "hash"
+"""Key of a record's own hash."""
+
+
 class Done:
     """The `.done` mark of a folder: everything that decided its content.
 

@@ -15,7 +15,7 @@ from ser.data.data_dir import AudioPart, read_audio_parts
 from ser.data.maps import read_map
 from ser.errors import DataError
 from ser.features.config import FeatureConfig
-from ser.features.extract import read_features
+from ser.features.extract import read_features, read_info
 from ser.features.frames import Frames
 from ser.splits.lists import Split, Splits
 
@@ -57,6 +57,7 @@ class RunData:
         known: adaptations that a model folder kept, where what they were fitted on is not there: name of a split, and
             whether outliers were left out -> the state; of speakers those of its support utterances.
         dims: feature -> its dimensions, in the order in which their vectors stand side by side in `x`.
+        layers: feature -> how many layers of an encoder stand side by side in its dimensions, where they are several.
     """
 
     utts: Sequence[str]
@@ -71,6 +72,7 @@ class RunData:
     ratings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     known: Mapping[tuple[str, bool], State] = field(default_factory=dict)
     dims: Mapping[str, int] = field(default_factory=dict)
+    layers: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_row", {utt: i for i, utt in enumerate(self.utts)})
@@ -90,7 +92,10 @@ class RunData:
         speaker_of = _speaker_of(data_dirs)
         utts: list[str] = []
         blocks: dict[str, np.ndarray] = {}
+        layers: dict[str, int] = {}
         for name, folders in dump_dirs.items():
+            if n_layers := read_info(folders[0]).get("layers"):
+                layers[name] = n_layers
             archives = [read_features(folder) for folder in folders]
             own = [utt for names, _ in archives for utt in names]
             if blocks and own != utts:
@@ -102,6 +107,7 @@ class RunData:
             utts=utts,
             x=next(iter(blocks.values())) if len(blocks) == 1 else np.concatenate(list(blocks.values()), axis=1),
             dims={name: block.shape[1] for name, block in blocks.items()},
+            layers=layers,
             speakers=[speaker_of[utt] for utt in utts],
             splits=listed,
             classes=splits.classes,

@@ -25,6 +25,14 @@ def test_each_feature_that_cannot_be_computed_is_named(monkeypatch, capsys):
         check_features(ROOT / "egs/emodb", ["fbank_no_cmvn", "byol_s"], strict=True)
 
 
+def test_joined_features_are_known_by_their_parts(monkeypatch, capsys):
+    monkeypatch.delenv("BYOL_S", raising=False)
+    check_features(ROOT / "egs/emodb", ["fbank_no_cmvn+shortcut"], strict=True)
+    assert capsys.readouterr().out == ""
+    with pytest.raises(ConfigError, match="needs the checkpoint"):
+        check_features(ROOT / "egs/emodb", ["byol_s+shortcut"], strict=True)
+
+
 def test_a_recipe_names_its_extra_before_it_prepares_anything(tmp_path):
     for name in ("utils", "conf", "ser", "egs/emodb"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("exp", "exp_mini", "__pycache__"))

@@ -80,8 +80,15 @@ def test_a_checkpoint_that_is_not_set_or_not_there_is_named(monkeypatch):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("layers: 3", "unknown key 'layers'; did you mean 'layer'"),
         ("layer: first", "layer"),
+        ("layer: all", "layer: 'all' is written as 'layers: weighted'"),
+        ("layers: 3", r"layers: found 3; allowed are 'weighted' and a rising list such as \[4, 8, 12\]"),
+        ("layers: [4]", r"layers: found \[4\]; allowed are 'weighted' and a rising list"),
+        ("layers: [8, 4]", "allowed are 'weighted' and a rising list"),
+        ("layers: [-1, 4]", "allowed are 'weighted' and a rising list"),
+        ("layers: [0, 1]\npooling: none", "pooling: found 'none'; layers take only 'mean'"),
+        ("layers: [0, 1]\nlayer: 3", "layer: found 3 beside 'layers'; 'layer: null' takes that of a base away"),
+        ("storage: fp16", "storage: 'fp16' is for several 'layers'; other features are float32"),
         ("pooling: max", "pooling: Input should be 'mean', 'mean.std' or 'none', found 'max'"),
         ("precision: fp16", "precision: Input should be 'auto', 'fp32' or 'bf16', found 'fp16'"),
         ("hop_ms: 0", "hop_ms: Input should be greater than 0, found 0"),
@@ -212,3 +219,19 @@ def test_parts_are_for_what_stands_side_by_side():
     for settings in ({"upstream": "shortcut", "parts": {"s": SHORTCUT}}, {"upstream": "side_by_side"}):
         with pytest.raises(ValueError, match="parts is for side_by_side"):
             FeatureConfig(**settings)
+
+
+def test_every_encoder_names_its_license_and_what_it_may_have_heard():
+    """In its own file, or in the one that its comment or its `base` names."""
+    files = {path.name: path.read_text() for path in (CONF).glob("*.yaml")}
+    checked = 0
+    for name, text in files.items():
+        config = load(CONF / name, FeatureConfig)
+        if not config.is_network or config.upstream.startswith(("fbank", "spectrogram")):
+            continue
+        named = [other for other in files if other in text]
+        texts = [text, *(files[other] for other in named)]
+        assert any("License: " in one for one in texts), name
+        assert any("Contamination: " in one for one in texts), name
+        checked += 1
+    assert checked >= 17

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from ser.errors import ConfigError
-from ser.features.pool import pool
+from ser.errors import ConfigError, DataError
+from ser.features.pool import in_half, pool, pool_layers
 
 LAYERS = np.random.default_rng(0).normal(3, 2, (3, 7, 5)).astype(np.float32)  # (L, T, D)
 
@@ -33,6 +33,15 @@ def test_a_layer_that_is_not_there_is_named(layer):
         pool(torch.tensor(LAYERS), layer, "mean")
 
 
-def test_all_layers_stand_one_behind_the_other():
-    layers = torch.tensor([[[1.0, 10.0], [3.0, 30.0]], [[5.0, 50.0], [7.0, 70.0]]])
-    assert pool(layers, "all", "mean").tolist() == [2.0, 20.0, 6.0, 60.0]
+def test_layers_are_averaged_by_hand():
+    layers = torch.tensor([[[1.0, 10.0], [3.0, 30.0]], [[5.0, 50.0], [7.0, 70.0]], [[0.0, 0.0], [8.0, 4.0]]])
+    assert pool_layers(layers, "weighted").tolist() == [[2.0, 20.0], [6.0, 60.0], [4.0, 2.0]]
+    assert pool_layers(layers, (0, 2)).tolist() == [[2.0, 20.0], [4.0, 2.0]]
+    with pytest.raises(ConfigError, match="layer: 3 is not one of this upstream's 0 to 2"):
+        pool_layers(layers, (0, 3))
+
+
+def test_half_precision_rounds_and_refuses_what_it_does_not_have():
+    assert in_half(torch.tensor([1 / 3, 65504.0])).tolist() == [np.float16(1 / 3), 65504.0]
+    with pytest.raises(DataError, match="numbers above 65,504"):
+        in_half(torch.tensor([7e4]))

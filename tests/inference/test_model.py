@@ -33,6 +33,7 @@ from tests.methods import test_smap as smap
 from tests.methods import test_supcon as supcon
 from tests.methods import test_supcon_finetune as supcon_finetune
 from tests.methods import test_superb as superb
+from tests.methods import test_superb_trained as superb_trained
 from tests.methods.conftest import encoders  # noqa: F401
 from tests.training.paired_data import SHARED, make_paired_data
 from tests.training.run_data import make_run_data
@@ -142,6 +143,12 @@ ROWS = {
     "logistic_regression source": lambda t: trained(
         "logistic_regression", logistic.config(train_on="source"), make_run_data(), t
     ),
+    "logistic_regression late": lambda t: trained(
+        "logistic_regression",
+        logistic.config(train_on="source").model_copy(update={"fusion": "late"}),
+        dataclasses.replace(make_run_data(), dims={"a": 2, "b": 4}),
+        t,
+    ),
     "logistic_regression coral": lambda t: trained(
         "logistic_regression", logistic.config(normalization="coral"), make_run_data(), t
     ),
@@ -157,6 +164,12 @@ ROWS = {
     "smap each": lambda t: trained("smap", smap.config("shots=false", *smap.ALONE), make_run_data(), t),
     "smap corpus": lambda t: trained("smap", smap.config("statistics=corpus", *smap.ALONE), make_run_data(), t),
     "superb": superb_row,
+    "superb_trained": lambda t: trained(
+        "superb_trained",
+        superb_trained.config(steps=4, eval_every=2),
+        dataclasses.replace(make_run_data(), dims={"f": 6}, layers={"f": 2}),
+        t,
+    ),
     "continuous_metric": lambda t: trained(
         "continuous_metric", metric.config(loss__metric="activation", outliers__deviations=2.0), metric.run_data(), t
     ),

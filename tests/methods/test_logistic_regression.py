@@ -68,6 +68,37 @@ def test_in_domain_trains_on_all_labelled_utterances_of_the_other_speakers():
         assert p.scores == pytest.approx(model.predict_proba(x), abs=2e-3)
 
 
+@pytest.mark.parametrize("classes", [CLASSES, CLASSES[:2]])
+@pytest.mark.parametrize("normalization", [None, "source"])
+def test_late_fusion_is_the_normalized_product_of_the_features_posteriors(classes, normalization):
+    """The geometric mean of what scikit-learn gives for each feature; the features differ in scale and size."""
+    data = dataclasses.replace(make_run_data(classes=classes), dims={"a": 2, "b": 4})
+    data.x[:, 2:] *= 100
+    c = config(0.5, "source", normalization).model_copy(update={"fusion": "late"})
+    state, _ = logistic_regression.train(c, data, 1, None, JOB)
+    (p, *_) = logistic_regression.predict(c, dataclasses.replace(data, dims={}), state, "cpu")  # as in `predict`
+    split = data.splits[0]
+    y, product = list(split.train.values()), 1.0
+    for part in (slice(0, 2), slice(2, 6)):
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.5, max_iter=1000))
+        model.fit(data.x[data.rows(split.train), part].astype(float), y)
+        product = product * model.predict_proba(data.x[data.rows(split.test), part].astype(float)) ** 0.5
+    assert p.scores == pytest.approx(product / product.sum(1, keepdims=True), abs=2e-3)
+    early = logistic_regression.predict(
+        *(config(0.5, "source", normalization), data),
+        logistic_regression.train(config(0.5, "source", normalization), data, 1, None, JOB)[0],
+        "cpu",
+    )[0]
+    assert np.abs(p.scores - early.scores).max() > 0.01
+
+
+def test_late_fusion_of_one_feature_is_the_feature():
+    data = dataclasses.replace(make_run_data(), dims={"a": 6})
+    late = fit_and_predict(data, config().model_copy(update={"fusion": "late"}))
+    for found, expected in zip(late, fit_and_predict(data, config()), strict=True):
+        assert found.scores == pytest.approx(expected.scores, abs=1e-6)
+
+
 def test_source_trains_on_the_labelled_source_alone():
     data = make_run_data()
     state, _ = logistic_regression.train(config(train_on="source"), data, 1, None, JOB)

@@ -9,8 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from ser.errors import ConfigError
-from ser.features.config import FeatureConfig
-from ser.features.pool import pool
+from ser.features.pool import pool_layers
 from ser.methods import superb
 from ser.methods.base import Job
 from ser.splits.lists import Split
@@ -32,7 +31,7 @@ def data(classes: list[str]) -> tuple[RunData, list[torch.Tensor]]:
     utts = [f"c-s-{i}" for i in range(5)]
     test = {utt: classes[i % len(classes)] for i, utt in enumerate(utts)}
     splits = [Split("fold1", {"c-s-0": classes[0]}, {}, [], test), Split("c.fold1", {}, {}, [], test)]
-    x = torch.stack([pool(one, "all", "mean") for one in layers]).numpy()
+    x = torch.stack([pool_layers(one, "weighted").flatten() for one in layers]).numpy()
     return RunData(utts, x, ["c-s"] * 5, splits, classes), layers
 
 
@@ -73,11 +72,6 @@ def test_what_is_missing_or_does_not_fit_is_told(tmp_path, monkeypatch):
         superb.train(config, data(["angry", "sad"])[0], 1, None, JOB)
     with pytest.raises(ConfigError, match="the head knows neutral, happy, angry, sad, and the task has bored"):
         superb.train(config, data(["bored", "sad"])[0], 1, None, JOB)
-
-
-def test_all_layers_take_means_alone():
-    with pytest.raises(ValueError, match="layer 'all' takes only 'mean'"):
-        FeatureConfig(upstream="hubert_local", layer="all", pooling="mean+std")
 
 
 def test_the_corpus_of_its_head_is_labelled_and_no_other():

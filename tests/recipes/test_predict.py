@@ -101,7 +101,7 @@ def test_lines_say_what_help_says(finished, capsys, tmp_path):
         "end",
         "label",
         "probabilities",
-        "calibrated",
+        "calibrated_on",
         "distance",
         "warnings",
     ]
@@ -110,10 +110,20 @@ def test_lines_say_what_help_says(finished, capsys, tmp_path):
     assert sum(line["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert line["label"] == max(line["probabilities"], key=line["probabilities"].get)
     assert (line["start"], line["end"]) == (0.0, pytest.approx(soundfile.info(file).duration, abs=1e-3))
-    assert line["calibrated"] is True
+    assert line["calibrated_on"] == ["ravdess"]
     assert said.splitlines()[-1].startswith("1 files: 1 lines predicted") or line["warnings"]
     (line,), _, _ = run(capsys, "--model", folder(finished, "support_only"), file)
-    assert line["calibrated"] is False  # it trains on the target alone, and dev is of the source
+    assert line["calibrated_on"] == []  # it trains on the target alone, and dev is of the source
+
+
+def test_below_a_probability_there_is_no_label(finished, capsys):
+    wav = next(iter(sorted((finished.root / "data_mini" / "corpora").rglob("*.wav"))))
+    (sure,), _, _ = run(capsys, "--model", folder(finished, "btl"), wav)
+    most = max(sure["probabilities"].values())
+    for least, label in ((most - 0.001, sure["label"]), (min(1, most + 0.001), None)):
+        (line,), said, code = run(capsys, "--model", folder(finished, "btl"), "--abstain", least, wav)
+        assert (line["label"], line["probabilities"], code) == (label, sure["probabilities"], 0)
+        assert ("1 abstained" in said) == (label is None)
 
 
 def test_long_audio_is_cut_into_windows_with_times(finished, capsys, tmp_path):

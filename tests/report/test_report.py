@@ -12,7 +12,7 @@ import pytest
 from ser.errors import DataError
 from ser.report import charts, words
 from ser.report.collect import anchor, find_results, systems_of
-from ser.report.compare import choices, groups, matrices
+from ser.report.compare import choices, groups, marks, matrices
 from ser.report.markdown import EMPTY, markdown
 from ser.report.page import heat, page
 from ser.results.figures import COLORS
@@ -153,7 +153,7 @@ def test_the_matrix_has_the_best_of_each_pair_and_says_what_is_missing():
 def test_cells_are_set_with_minus_signs_and_dashes():
     cells = {
         "-0.5 [-1.0, +0.1] (source-only) ▼": "−0.5 [−1.0, +0.1] (source-only) ▼",
-        "42.5-50.0 ‡": "42.5–50.0 ‡",
+        "42.5-50.0 ¹": "42.5–50.0 ¹",
         "+0.0": "+0.0",
         "emodb-2 <b>": "emodb-2 &lt;b&gt;",
     }
@@ -325,8 +325,9 @@ def test_page_of_holes_says_what_they_need(tmp_path):
 
 
 def test_markdown_puts_every_number_on_its_row(tmp_path):
-    rows = [CHANCE, row("dann", 0.612, published=65.5, published_text="65.50", minus_published=-4.3, marks="★",
-                        target_data=["unlabelled-test"]), row("variant", 0.9, kind="variant")]  # fmt: skip
+    printed = {"published": 65.5, "published_text": "65.50", "minus_published": -4.3}
+    dann = row("dann", 0.612, sample=sample(0.612), target_data=["unlabelled-test"], **printed)
+    rows = [CHANCE, dann, row("variant", 0.9, kind="variant")]
     found = find_results(write(tmp_path, record("a2b", [table("b", rows)])))
     text = markdown(found, systems_of([found[0].record]))
     lines = text.split("## B: high, low (48 utterances, 8 speakers)")[1].strip().splitlines()
@@ -343,6 +344,34 @@ def test_markdown_puts_every_number_on_its_row(tmp_path):
     assert "variant" not in "".join(lines)
     for one in re.findall(r"(?:^\|.*\n)+", text, re.M):  # all tables are well-formed
         assert len({line.count("|") for line in one.splitlines()}) == 1
+
+
+def sample(uar: float, spread: float = 0.01, seeds: int = 3) -> dict:
+    """What tests need of eight speakers and some seeds, who differ from the mean by a little."""
+    left_out = [round(uar + spread * (-1) ** i / 7, 6) for i in range(8)]
+    return {"seeds": list(range(1, seeds + 1)), "uars": [[uar]] * seeds, "left_out": [left_out] * seeds}
+
+
+def test_marks_are_of_the_systems_of_a_group(tmp_path):
+    """Two recipes test the same utterances: there is one best, whatever each of their pages calls best."""
+
+    def systems(*rows: dict) -> dict[str, str]:
+        records = [record(f"{letter}2b", [table("b", [own])]) for letter, own in zip("ac", rows, strict=True)]
+        [group] = groups(systems_of(records))
+        told = marks(group)
+        return {system.label: told.get(id(system), "") for system in group.systems}
+
+    one = row("one", 0.7, sample=sample(0.7), interval=[0.6, 0.8], marks="★")
+    worse = row("other", 0.6, sample=sample(0.6), interval=[0.55, 0.7], marks="★")
+    assert systems(one, worse) == {"one": "★", "other": ""}
+    near = row("other", 0.699, sample=sample(0.699, -0.01), interval=[0.6, 0.8])
+    assert systems(one, near) == {"one": "★", "other": "="}
+    once = row("other", 0.699, sample=sample(0.699, seeds=1), interval=[0.6, 0.8])
+    assert systems(one, once) == {"one": "★", "other": "?"}
+    flagged = row("other", 0.9, sample=sample(0.9), interval=[0.85, 0.95], stamps=["SPEAKER-DEPENDENT"])
+    assert systems(one, flagged) == {"other": "", "one": "★"}
+    chance = row("one", 0.7, sample=sample(0.7), interval=[0.45, 0.8], marks="★")
+    assert systems(chance, worse) == {"one": "", "other": ""}
 
 
 def test_command_writes_both_and_says_so(tmp_path):

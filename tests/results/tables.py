@@ -29,24 +29,25 @@ PAPER = Published(
 )
 
 
-def counts_of(skill: float, seed: int, draws: int = 3) -> np.ndarray:
+def counts_of(skill: float, seed: int, seeds: int = 3) -> np.ndarray:
     rng = np.random.default_rng(seed)
     shares = (1 - skill) / 3 + skill * np.eye(3)
     return np.array(
-        [[[rng.multinomial(n, shares[c]) for c, n in enumerate(row)] for row in N_TRUE] for _ in range(draws)]
+        [[[rng.multinomial(n, shares[c]) for c, n in enumerate(row)] for row in N_TRUE] for _ in range(seeds)]
     )
 
 
 def line(label: str, skill: float = 0.5, seed: int = 0, versus: str | None = None, **more) -> Line:
-    return Line(label, "byol", FIVE, ("k-shot",), counts_of(skill, seed), SPEAKERS, cells=6, versus=versus, **more)
+    own = {"counts": counts_of(skill, seed)[:, None], "seeds": (1, 2, 3), "is_random": True, "speakers": SPEAKERS}
+    return Line(label, "byol", FIVE, ("k-shot",), cells=6, versus=versus, **own | more)
 
 
 def hole(label: str, feature: str, why: str, published: str | None = None) -> Line:
     return Line(label, feature, FIVE, hole=why, published=published)
 
 
-def scored(*lines: Line, seed: int = 1) -> list[Scored | Line]:
-    return score_lines(lines, seed, CLASSES)
+def scored(*lines: Line) -> list[Scored | Line]:
+    return score_lines(lines, CLASSES)
 
 
 def entries(condition: Condition = FIVE) -> list[Scored | Line]:

@@ -11,10 +11,7 @@ import pytest
 from ser.config import build
 from ser.errors import ConfigError
 from ser.metrics import adjusted_r2
-from ser.metrics.linear_fit import f_test
-from ser.metrics.statistics import resample_speakers
-from ser.randomness import rng
-from ser.results.fits import N_RESAMPLES, Fit, FitLine, bootstrap, fit_of, r2_of_models, score
+from ser.results.fits import Fit, FitLine, fit_of, left_out, r2_of_models, score
 from ser.results.published import Published
 from ser.results.record import fit_record
 from ser.results.render import fit_overview, fit_table
@@ -56,20 +53,19 @@ def overview(lines: list[FitLine], scored: dict) -> list[list[str]]:
 
 
 def line(label: str, noise: float, **fields) -> FitLine:
-    return FitLine(label, "f", ("none",), fits=fit_of([run(noise)], T), **fields)
+    return FitLine(label, "f", ("none",), fits=fit_of([run(noise, seed) for seed in (1, 2)], T, (1, 2)), **fields)
 
 
 def test_fits_are_those_of_each_model_on_what_is_rated_and_no_outlier():
     predicted, ratings, speaker_of = predictions(1.0)
     found = fits({Condition(corpus="t"): predicted}, {"activation": ratings, "valence": {}}, speaker_of)["t"]
     assert set(found) == {"activation"}  # nothing has a valence
-    fit = fit_of([{"fits": {"t": found}}], T)["activation"]
+    fit = fit_of([{"fits": {"t": found}}], T, (1,))["activation"]
     for model in range(MODELS):
         own = predicted[(predicted["split"] == f"fold{model}") & predicted["utt_id"].isin(ratings)].dropna()
         assert len(own) == N_SPEAKERS * PER_SPEAKER - 1 - (model == 0)
         y, z = own["utt_id"].map(ratings).to_numpy(), own[["z1", "z2"]].to_numpy()
-        assert r2_of_models(fit.moments)[model] == pytest.approx(adjusted_r2(y, z))
-        assert fit.p[model] == pytest.approx(f_test(y, z))
+        assert r2_of_models(fit.moments)[0, model] == pytest.approx(adjusted_r2(y, z))
         i, j = np.triu_indices(len(y), 1)
         distances = np.sqrt(((z[i] - z[j]) ** 2).sum(1))
         assert fit.distances[model] == pytest.approx(adjusted_r2(distances, abs(y[i] - y[j])))
@@ -80,64 +76,90 @@ def test_rows_without_a_latent_space_have_no_fits():
     assert (
         fits({Condition(corpus="t"): predicted.drop(columns=["z1", "z2"])}, {"activation": ratings}, speaker_of) == {}
     )
-    assert fit_of([{"fits": {}}], T) == {}
+    assert fit_of([{"fits": {}}], T, (1,)) == {}
 
 
 def test_scores_join_models_and_seeds():
     runs = [run(1.0, seed) for seed in (1, 2)]
-    fit = fit_of(runs, T)["activation"]
-    values = np.concatenate([r2_of_models(fit_of([r], T)["activation"].moments) for r in runs])
-    (found,) = score([FitLine("a", "f", fits={"activation": fit})], seed=1)["activation"].values()
+    fit = fit_of(runs, T, (1, 2))["activation"]
+    values = np.concatenate([r2_of_models(fit_of([r], T, (1,))["activation"].moments).ravel() for r in runs])
+    (found,) = score([FitLine("a", "f", fits={"activation": fit})])["activation"].values()
     assert found.r2 == pytest.approx(values.mean())
     assert found.sd == pytest.approx(values.std(ddof=1))
     assert found.interval.low < found.r2 < found.interval.high
-    assert found.is_significant
+    assert found.is_significant and not found.one_training
 
 
-def test_the_bootstrap_weighs_speakers():
-    fit = fit_of([run(1.0)], T)["activation"]
-    drawn = resample_speakers(N_SPEAKERS, rng("bootstrap of fits", 7), N_RESAMPLES)
+def test_a_speaker_is_left_out_of_every_model():
+    fit = fit_of([run(1.0)], T, (1,))["activation"]
     assert fit.speakers == tuple(f"t-{s}" for s in range(N_SPEAKERS))
     predicted, ratings, speaker_of = predictions(1.0)
     rated = predicted[predicted["utt_id"].isin(ratings)].dropna()
-    expected = []
-    for model in range(MODELS):  # repeat the utterances of a speaker as often as the first resample has them
-        own = rated[rated["split"] == f"fold{model}"]
-        times = own["utt_id"].map(speaker_of).map(lambda s: int(drawn[0][int(s[-1])])).to_numpy()
-        own = own.loc[own.index.repeat(times)]
-        expected.append(adjusted_r2(own["utt_id"].map(ratings), own[["z1", "z2"]]))
-    assert bootstrap(fit, fit.speakers, drawn)[0] == pytest.approx(np.mean(expected))
+    for place, speaker in enumerate(fit.speakers):
+        rest = rated[rated["utt_id"].map(speaker_of) != speaker]
+        expected = [adjusted_r2(own["utt_id"].map(ratings), own[["z1", "z2"]]) for _, own in rest.groupby("split")]
+        assert left_out(fit.moments)[place] == pytest.approx(np.mean(expected))
 
 
-def test_a_row_is_compared_on_the_same_resamples():
+def test_folds_that_test_a_speaker_each_are_no_further_source_of_variance():
+    """Their differences are those of their speakers."""
+    whole = fit_of([run(1.0), run(1.0, 2)], T, (1, 2))["activation"]
+    own = np.zeros((2, N_SPEAKERS, *whole.moments.shape[2:]))
+    for place in range(N_SPEAKERS):
+        own[:, place, place] = whole.moments[:, 0, place]
+    parts = dataclasses.replace(whole, moments=own)
+    (found,) = score([FitLine("a", "f", fits={"activation": parts})])["activation"].values()
+    r2 = r2_of_models(own)
+    deviations = left_out(own) - left_out(own).mean()
+    se = np.sqrt((N_SPEAKERS - 1) / N_SPEAKERS * (deviations**2).sum() + r2.mean(1).var(ddof=1) / 2)
+    assert found.r2 == pytest.approx(r2.mean())
+    assert np.ptp(found.interval) >= 2 * 2.776 * se * 0.999  # t of four degrees of freedom, or of a few more
+    assert np.ptp(found.interval) <= 2 * 12.71 * se
+
+
+def test_a_row_is_compared_on_the_same_speakers_and_seeds():
     lines = [line("clear", 0.3), line("dim", 3.0, versus="clear"), line("same", 0.3, versus="clear")]
-    scored = score(lines, seed=1)["activation"]
+    scored = score(lines)["activation"]
     assert scored["clear", "f"].difference is None
     assert scored["dim", "f"].difference == pytest.approx(scored["dim", "f"].r2 - scored["clear", "f"].r2)
     assert scored["dim", "f"].difference_interval.high < 0
+    assert scored["dim", "f"].p < 0.05 and scored["same", "f"].p == 1
     assert tuple(scored["same", "f"].difference_interval) == (0, 0)
+
+
+def test_one_seed_has_an_interval_of_its_own_and_no_p():
+    one = FitLine("one", "f", fits=fit_of([run(1.0)], T, (1,)))
+    other = FitLine("other", "f", versus="one", fits=fit_of([run(3.0)], T, (1,)))
+    scored = score([one, other])["activation"]
+    assert scored["one", "f"].one_training and scored["other", "f"].p is None
+    rows = table([one, other], {"activation": scored}, T, None)
+    assert "¹" in dict(zip(rows[0], rows[1], strict=True))["activation: 95 %"]
+    fixed = [dataclasses.replace(own, is_random=False) for own in (one, other)]
+    assert score(fixed)["activation"]["other", "f"].p is not None
 
 
 def without_speaker(whole: Fit, name: str) -> Fit:
     """What stage 5 writes where none of a speaker's utterances is left."""
     kept = [i for i, speaker in enumerate(whole.speakers) if speaker != name]
-    return dataclasses.replace(whole, speakers=tuple(whole.speakers[i] for i in kept), moments=whole.moments[:, kept])
+    speakers = tuple(whole.speakers[i] for i in kept)
+    return dataclasses.replace(whole, speakers=speakers, moments=whole.moments[:, :, kept])
 
 
-def test_rows_of_unlike_speakers_are_compared_on_the_same_resamples():
-    whole = fit_of([run(1.0)], T)["activation"]
+def test_rows_of_unlike_speakers_are_compared_on_all_of_them():
+    whole = fit_of([run(1.0), run(1.0, 2)], T, (1, 2))["activation"]
     part = without_speaker(whole, "t-1")
     zeros = whole.moments.copy()
-    zeros[:, 1] = 0
+    zeros[:, :, 1] = 0
     padded = dataclasses.replace(whole, moments=zeros)
     lines = [
         FitLine("whole", "f", fits={"activation": whole}),
         FitLine("part", "f", versus="whole", fits={"activation": part}),
         FitLine("padded", "f", versus="whole", fits={"activation": padded}),
     ]
-    scored = score(lines, seed=1)["activation"]
-    assert scored["part", "f"] == scored["padded", "f"]
-    assert score(lines[1:], seed=1)["activation"]["part", "f"].r2 == scored["part", "f"].r2
+    scored = score(lines)["activation"]
+    for name in ("difference", "difference_interval", "p", "r2"):
+        assert getattr(scored["part", "f"], name) == pytest.approx(getattr(scored["padded", "f"], name))
+    assert score(lines[1:])["activation"]["part", "f"].r2 == scored["part", "f"].r2
 
 
 def test_seeds_of_unlike_speakers_are_joined_by_name():
@@ -145,45 +167,32 @@ def test_seeds_of_unlike_speakers_are_joined_by_name():
     fit = other["fits"]["t"]["activation"]
     fit["moments"] = [of_model[1:] for of_model in fit["moments"]]
     fit["speakers"] = fit["speakers"][1:]
-    joined = fit_of([other, one], T)["activation"]
+    joined = fit_of([other, one], T, (1, 2))["activation"]
     assert joined.speakers == tuple(f"t-{s}" for s in range(N_SPEAKERS))
-    assert (joined.moments[:MODELS, 0] == 0).all()
-    np.testing.assert_array_equal(joined.moments[:MODELS, 1:], fit["moments"])
-    np.testing.assert_array_equal(joined.moments[MODELS:], one["fits"]["t"]["activation"]["moments"])
-
-
-def test_intervals_lie_about_what_was_measured():
-    """Resamples count a speaker's copies as new utterances, so their mean R2 is above the measured one."""
-    lines = [line("noise", 30.0), line("dim", 6.0, versus="noise")]
-    fit, dim = (one.fits["activation"] for one in lines)
-    drawn = resample_speakers(N_SPEAKERS, rng("bootstrap of fits", 1), N_RESAMPLES)
-    values, others = bootstrap(fit, fit.speakers, drawn), bootstrap(dim, fit.speakers, drawn)
-    scored = score(lines, seed=1)["activation"]
-    assert values.mean() > scored["noise", "f"].r2 + 0.02
-    expected = np.percentile(values, [2.5, 97.5]) - values.mean() + scored["noise", "f"].r2
-    assert tuple(scored["noise", "f"].interval) == pytest.approx(tuple(expected))
-    differences = others - values
-    expected = np.percentile(differences, [2.5, 97.5]) - differences.mean() + scored["dim", "f"].difference
-    assert tuple(scored["dim", "f"].difference_interval) == pytest.approx(tuple(expected))
+    assert (joined.moments[0, :, 0] == 0).all()
+    np.testing.assert_array_equal(joined.moments[0, :, 1:], fit["moments"])
+    np.testing.assert_array_equal(joined.moments[1], one["fits"]["t"]["activation"]["moments"])
 
 
 def test_tells_how_many_utterances_a_fit_stands_on():
     lines = [line("a", 1.0)]
-    rows = table(lines, score(lines, 1), T, None)
-    n = (3 * (N_SPEAKERS * PER_SPEAKER - 1) - 1) / 3  # one has no rating, one is an outlier to one model of three
+    rows = table(lines, score(lines), T, None)
+    n = (
+        3 * (N_SPEAKERS * PER_SPEAKER - 1) - 1
+    ) / 3  # in each seed; one has no rating, one is an outlier to one model of three
     assert dict(zip(*rows, strict=True))["activation: n"] == f"{n:.0f}"
 
 
 def test_where_nothing_can_be_fitted_cells_are_empty():
-    fit = fit_of([run(1.0)], T)["activation"]
-    one = fit.moments[:, :1] * 0
+    fit = fit_of([run(1.0)], T, (1,))["activation"]
+    one = fit.moments[:, :, :1] * 0
     one[..., 0, 0] = 1
     nan = np.full(MODELS, np.nan)
     lines = [
         line("clear", 0.3),
-        FitLine("none", "f", versus="clear", fits={"activation": Fit(("t-0",), one, nan, nan)}),
+        FitLine("none", "f", versus="clear", fits={"activation": Fit(("t-0",), one, nan, (1,))}),
     ]
-    scored = score(lines, 1)
+    scored = score(lines)
     columns = dict(zip(*np.array(table(lines, scored, T, None))[[0, 2]].tolist(), strict=True))
     assert columns.pop("activation: n") == "1"
     assert set(list(columns.values())[3:]) == {""}
@@ -192,7 +201,7 @@ def test_where_nothing_can_be_fitted_cells_are_empty():
 
 def test_what_explains_nothing_has_an_asterisk():
     lines = [line("clear", 0.3), line("noise", 1e6)]
-    scored = score(lines, seed=1)
+    scored = score(lines)
     assert [s.is_significant for s in scored["activation"].values()] == [True, False]
     rows = table(lines, scored, T, None)
     assert rows[0][:5] == ["system", "feature", "target data", "activation: n", "activation: R2"]
@@ -212,7 +221,7 @@ PUBLISHED = {
 def test_published_values_stand_beside_ours_and_alone():
     published = build(Published, PUBLISHED, "published.yaml")
     ours = [line("metric_act", 0.3, published="act"), line("other", 0.3)]
-    rows = table(ours, score(ours, 1), T, published)
+    rows = table(ours, score(ours), T, published)
     columns = dict(zip(rows[0], rows[1], strict=True))
     assert columns["activation: published"] == "0.31 ± 0.05, 0.30 ± 0.04"
     assert columns["activation: published distances"] == "0.20 ± 0.01"

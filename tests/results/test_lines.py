@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ser.results import lines as results
-from ser.results.lines import Line, confusion_shares, line_of, published_lines, reference_lines
+from ser.results.lines import confusion_shares, line_of, published_lines, reference_lines
 from ser.results.published import Published
 from ser.results.render import markdown_table, overview
 from ser.types import Condition
@@ -27,12 +27,17 @@ def run_of(counts: np.ndarray, folds: float | None = 0.5, one_class: int = 0, ep
     return {"target_data": ["k-shot"], "conditions": conditions}
 
 
+ONCE = {"seeds": (1,), "is_random": False}
+
+
 def test_line_joins_seeds():
     one, two = counts_of(0.5, 1), counts_of(0.5, 2)
     runs = [run_of(one, 0.4, 1, 0.3), run_of(two, 0.5, 2, 0.6)]
-    five, ten = line_of("EMOFSL", "byol", "BTL", runs, "emofsl", ["stamp"])
+    five, ten = line_of("EMOFSL", "byol", "BTL", runs, "emofsl", ["stamp"], seeds=(1, 2), is_random=True)
     assert (five.label, five.feature, five.condition, five.versus) == ("EMOFSL", "byol", FIVE, "BTL")
-    assert np.array_equal(five.counts, np.concatenate([one, two]))
+    assert np.array_equal(five.counts, np.array([one, two]))
+    assert np.array_equal(five.repetitions, np.concatenate([one, two]))
+    assert (five.seeds, five.is_random) == ((1, 2), True)
     assert (five.published, five.stamps) == ("emofsl", ["stamp"])
     assert five.measured == {"uar_mean_of_folds": pytest.approx(0.45), "episodic": pytest.approx(0.45)}
     assert (five.one_class, five.cells) == (3, 12)
@@ -42,18 +47,18 @@ def test_line_joins_seeds():
 
 
 def test_line_has_no_mean_of_folds_where_a_fold_lacks_a_class():
-    [line, _] = line_of("BTL", "byol", None, [run_of(counts_of(0.5, 1), None, episodic=None)])
+    [line, _] = line_of("BTL", "byol", None, [run_of(counts_of(0.5, 1), None, episodic=None)], **ONCE)
     assert line.measured == {}
 
 
 def test_conditions_have_the_task_or_the_target_of_their_recipe():
     run = run_of(counts_of(0.5, 1))
-    assert [one.condition for one in line_of("BTL", "byol", None, [run], target="t")] == [
+    assert [one.condition for one in line_of("BTL", "byol", None, [run], target="t", **ONCE)] == [
         Condition(corpus="t", shots=5), Condition(corpus="t", shots=10)
     ]  # fmt: skip
     run["conditions"] = {"emodb, rotation": run["conditions"]["5"]}
     run["speaker_dependent"] = ["emodb, rotation"]
-    [rotation] = line_of("BTL", "byol", None, [run], task="arousal")
+    [rotation] = line_of("BTL", "byol", None, [run], task="arousal", **ONCE)
     assert rotation.condition == Condition("arousal", "emodb", rotation=True)
     assert rotation.stamps == ["SPEAKER-DEPENDENT"]
 
@@ -96,7 +101,7 @@ def test_speaker_statistics_are_stamped_where_most_speakers_have_one_class():
 def test_classes_that_a_corpus_lacks_are_no_part_of_its_references_and_leave_cells_empty():
     counts = counts_of(0.5, 1)
     counts[..., 2, :] = 0  # no utterance of the third class
-    lacking = Line("BTL", "byol", FIVE, (), counts, SPEAKERS, cells=6)
+    lacking = line("BTL", counts=counts[:, None])
     chance, majority = reference_lines(lacking, CLASSES, CLASSES[0])
     n_present = len(CLASSES) - 1
     found = scored(chance, majority, lacking)

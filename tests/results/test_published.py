@@ -183,7 +183,7 @@ def test_without_its_corpora_a_recipe_shows_what_the_paper_printed(tmp_path, rec
     missing = [name for name in ("iemocap", "msp_improv") if name.split("_")[0] in recipe]
     reason = f"needs {' and '.join(name.upper() for name in missing)}"
     for name, value in zip(("btl", "fstl", "emofsl"), TABLE_II[recipe], strict=True):
-        assert f"| {name} | fbank_no_cmvn | {value:.2f} | not run: {reason} |" in page
+        assert f"| {name} | fbank_no_cmvn |" not in page  # the paper trains its encoder
         assert f"| {name}_finetune | wav2vec2_base | {value:.2f} | not run: {reason} |" in page
     sweep = ["10 shots", "15 shots", "UAR against shots"] if recipe == "iemocap2ravdess" else []
     assert re.findall("^## (.*)$", page, re.M) == ["5 shots", *sweep]

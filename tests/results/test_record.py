@@ -7,15 +7,17 @@ import json
 import numpy as np
 import pytest
 
+from ser.errors import DataError
 from ser.recipe.recipe import Recipe
 from ser.results.fits import FitLine
 from ser.results.lines import Line, reference_lines
 from ser.results.page import PAGE_CODE
 from ser.results.published import Published
-from ser.results.record import fit_record, probe_records, rounded, table_record, text_of
+from ser.results.record import FORMAT, fit_record, probe_records, read_record, rounded, table_record, text_of
 from ser.results.scores import score_lines
 from ser.results.standings import with_standings
 from ser.results.training import learning_curves, plane_record
+from ser.system.files import is_sealed
 from ser.types import Condition
 from tests.test_house import ROOT
 
@@ -35,9 +37,9 @@ ABOUT = {
 
 
 def line(label: str, right: int, **more) -> Line:
-    counts = np.array([[[[right, 4 - right], [0, 2]]] * 8])  # eight speakers; of "low" everything is recognized
+    counts = np.array([[[[[right, 4 - right], [0, 2]]] * 8]])  # eight speakers; of "low" everything is recognized
     speakers = [f"t-{i}" for i in range(8)]
-    return Line(label, "byol", FIVE, ("k-shot",), counts, speakers, cells=2, one_class=1, **more)
+    return Line(label, "byol", FIVE, ("k-shot",), counts, (1,), False, speakers, cells=2, one_class=1, **more)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,7 @@ def table() -> dict:
         Line("hole", "byol", FIVE, hole="h"),
     ]
     lines.append(Line("cited", "-", FIVE, published="cited"))
-    entries = with_standings(score_lines([*reference_lines(lines[0], CLASSES, "high"), *lines], 1, CLASSES), 1)
+    entries = with_standings(score_lines([*reference_lines(lines[0], CLASSES, "high"), *lines], CLASSES))
     return table_record(FIVE, entries, CLASSES, PAPER, ABOUT | {("hole", "byol"): {"kind": "variant"}})
 
 
@@ -71,14 +73,17 @@ def test_a_scored_row_has_every_number_of_the_page(table):
     assert row["interval"] == [0.875, 0.875]  # all speakers alike
     assert row["confusion"] == [[0.75, 0.25], [0.0, 1.0]]
     assert (row["difference"], row["difference_interval"], row["versus"]) == (-0.125, [-0.125, -0.125], "variant")
-    assert row["p"] == round(2 / 2**8, 6)
+    assert row["p"] == 0.0  # no speaker differs from the others
+    assert row["sample"] == {"seeds": [1], "uars": [[0.875]], "left_out": [[0.875] * 8]}
+    assert row["groups"] == {"speaker": {f"t-{i}": 0.875 for i in range(8)}}
+    assert (row["seeds"], row["is_random"], row["detectable"]) == (1, False, 0.0)
     assert row["worse"] is True
     assert (row["one_class"], row["cells"]) == (1, 2)
     assert (row["published"], row["published_text"], row["minus_published"]) == (70.0, "70.00 ± 1.50", 17.5)
     assert row["published_confusion"] == [[80, 20], [40, 60]]
     assert row["best"] == {
         "label": "variant", "feature": "byol", "difference": -0.125, "interval": [-0.125, -0.125],
-        "p": round(2 / 2**8, 6), "can_tell": True, "worse": True,
+        "p": 0.0, "worse": True,
     }  # fmt: skip
     assert "marks" not in row  # neither best nor a tie
     assert row_of(table, "variant")["marks"] == "★"
@@ -89,6 +94,7 @@ def test_references_holes_and_cited_systems_have_what_there_is_of_them(table):
     assert row_of(table, "chance") == {
         "kind": "reference", "label": "chance", "feature": "-", "any_condition": True, "uar": 0.5, "wa": 0.5,
         "macro_f1": round((2 * 16 / 56 + 2 * 8 / 40) / 2, 6), "recall": {"high": 0.5, "low": 0.5},
+        "f1": {"high": round(2 * 16 / 56, 6), "low": round(2 * 8 / 40, 6)},
     }  # fmt: skip
     assert row_of(table, "hole") == {"kind": "variant", "label": "hole", "feature": "byol", "hole": "h"}
     assert row_of(table, "cited") == {
@@ -117,7 +123,9 @@ def test_numbers_are_short_and_none_is_nan():
 
 def test_text_has_a_line_for_each_row(table):
     text = text_of({"format": 1, "tables": [table]})
-    assert json.loads(text) == {"format": 1, "tables": [table]}
+    found = json.loads(text)
+    assert is_sealed(found)
+    assert found | {"hash": ""} == {"format": 1, "tables": [table], "hash": ""}
     assert sum(line.strip().startswith('{"kind"') for line in text.splitlines()) == len(table["rows"])
 
 
@@ -179,6 +187,7 @@ def test_committed_numbers_belong_to_the_page_beside_them(path):
     assert record["recipe"] == path.parent.name
     assert f"from {record['made_from']};" in path.with_suffix(".md").read_text().splitlines()[0]
     assert not record["mini"]
+    assert is_sealed(record)
     assert path.stat().st_size < 500_000
 
 
@@ -192,11 +201,20 @@ def test_every_task_of_every_recipe_has_a_shortcut_row(script):
         assert any(row.feature == "shortcut" for row in recipe.rows if row.task == task), task
 
 
+def test_an_edited_record_is_refused(tmp_path):
+    path = tmp_path / "RESULTS.json"
+    path.write_text(text_of({"format": FORMAT, "tables": [{"rows": [{"uar": 0.5}]}]}))
+    assert read_record(path) == {"format": FORMAT, "tables": [{"rows": [{"uar": 0.5}]}]}
+    path.write_text(path.read_text().replace("0.5", "0.6"))
+    with pytest.raises(DataError, match="was changed after it was written, as its hash shows; restore it, or run"):
+        read_record(path)
+
+
 def test_shares_of_utterances_add_up_to_whole_ones():
     """Chance among three classes has thirds: of 1 + 4 utterances by two speakers, 0.99999 is one, not none."""
-    counts = np.zeros((1, 2, 3, 3))
-    counts[0, :, 0] = 1 / 3 - 1e-12, 1 / 3, 1 / 3
-    counts[0, 1, 0] = 4 / 3 - 1e-12, 4 / 3, 4 / 3
-    chance = Line("chance", "-", FIVE, (), counts, ["t-0", "t-1"])
-    table = table_record(FIVE, score_lines([chance], 1, ("a", "b", "c")), ("a", "b", "c"), None, {})
+    counts = np.zeros((1, 1, 2, 3, 3))
+    counts[0, 0, :, 0] = 1 / 3 - 1e-12, 1 / 3, 1 / 3
+    counts[0, 0, 1, 0] = 4 / 3 - 1e-12, 4 / 3, 4 / 3
+    chance = Line("chance", "-", FIVE, (), counts, (1,), False, ["t-0", "t-1"])
+    table = table_record(FIVE, score_lines([chance], ("a", "b", "c")), ("a", "b", "c"), None, {})
     assert (table["n_utterances"], table["n_true"]) == (5, {"a": 5, "b": 0, "c": 0})

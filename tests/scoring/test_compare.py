@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 from ser.bin import compare as command
 from ser.errors import DataError
 from ser.scoring import compare
+from ser.scoring.runs import write_scores
 from ser.types import Condition
 
 CLASSES = ("angry", "sad")
@@ -32,37 +32,55 @@ def write(folder: Path, table: pd.DataFrame, conditions=None, classes=CLASSES) -
     folder.mkdir(parents=True)
     table.to_csv(folder / "predictions.tsv", sep="\t", index=False)
     names = conditions or [str(shots) for shots in table["shots"].unique()]
-    (folder / "metrics.json").write_text(json.dumps({"classes": list(classes), "conditions": dict.fromkeys(names)}))
+    write_scores(folder, {"classes": list(classes), "conditions": dict.fromkeys(names)})
     return folder
 
 
 def test_scores_difference_and_p_are_those_worked_out_by_hand():
-    a, b = compare.counts_of(table("aaaaaa"), CLASSES), compare.counts_of(table("asasaa"), CLASSES)
+    a, b = (compare.counts_of(table(preds), CLASSES, is_random=False) for preds in ("aaaaaa", "asasaa"))
     result = compare.paired(a, b)
     assert float(result.a["uar"]) == 0.5  # all angry, no sad
     assert float(result.b["uar"]) == pytest.approx((1 + 2 / 3) / 2)
     assert result.b["recall"].tolist() == pytest.approx([1, 2 / 3])
-    assert result.difference == pytest.approx(1 / 3)
-    # Two speakers gain 1/6 each, one nothing: the sum is as large in 2 of the 8 swaps, and as small in 2.
-    assert result.p == pytest.approx(0.5)
-    assert result.interval.low == 0.0 and result.interval.high == pytest.approx(0.5)  # 1/27 and 8/27 of all resamples
+    assert result.found.value == pytest.approx(1 / 3)
+    # Speakers differ by 1/2, 1/2 and 0: mean 1/3, standard error 1/6, so t = 2 with two degrees of freedom.
+    assert result.found.p == pytest.approx(0.18350342)
+    assert result.found.interval == pytest.approx((1 / 3 - 4.30265273 / 6, 1 / 3 + 4.30265273 / 6))
 
 
 def test_a_run_against_itself_does_not_differ(tmp_path, capsys):
+    for seed, preds in enumerate(("asaasa", "asasas"), start=1):
+        write(tmp_path / "row" / f"seed{seed}", table(preds))
+    command.main([str(tmp_path / "row"), str(tmp_path / "row")])
+    out = capsys.readouterr().out
+    assert "B - A  +0.0 [+0.0, +0.0], p 1.000, seeds 1, 2" in out
+    assert [out.count(f"{change}: 0") for change in compare.CHANGES] == [1, 1, 1]
+
+
+def test_one_training_has_no_p_and_says_so(tmp_path, capsys):
     run = write(tmp_path / "seed1", table("asaasa"))
     command.main([str(run), str(run)])
     out = capsys.readouterr().out
-    assert "B - A  +0.0 [+0.0, +0.0], p 1.000" in out
-    assert [out.count(f"{change}: 0") for change in compare.CHANGES] == [1, 1, 1]
+    assert "B - A  +0.0 [+0.0, +0.0], seeds 1\none training: nothing is said about others" in out
+    assert "¹" in out
+
+
+def test_seeds_that_only_one_has_are_left_out_and_none_in_common_is_an_error():
+    seeds = [table(preds).assign(seed=seed) for seed, preds in enumerate(("asasas", "aaaaaa", "aaaasa"), start=1)]
+    counted = [compare.counts_of(pd.concat(seeds[start:stop]), CLASSES) for start, stop in ((0, 2), (1, 3), (2, 3))]
+    found = compare.paired(counted[0], counted[1]).found
+    assert found.seeds == (2,) and found.value == 0 and found.p is None
+    with pytest.raises(DataError, match="A has the seeds 1, 2, B has 3: none is in both"):
+        compare.paired(counted[0], counted[2])
 
 
 def test_a_row_folder_stands_for_all_its_seeds(tmp_path):
     for seed, preds in enumerate(("asasas", "aaaaaa"), start=1):
         write(tmp_path / "row" / f"seed{seed}", table(preds))
     run = compare.read_run(tmp_path / "row")
-    counts = compare.counts_of(run.tables[Condition(shots=0)], run.classes)
-    assert counts.shape == (2, 3, 2, 2)
-    assert np.trace(counts.sum(1), axis1=1, axis2=2).tolist() == [6, 3]
+    counted = compare.counts_of(run.tables[Condition(shots=0)], run.classes)
+    assert counted.counts.shape == (2, 1, 3, 2, 2) and counted.seeds == (1, 2)
+    assert np.trace(counted.counts.sum((1, 2)), axis1=1, axis2=2).tolist() == [6, 3]
 
 
 def test_every_kind_of_change_is_listed(tmp_path, capsys):
@@ -133,6 +151,15 @@ def test_other_classes_and_other_labels_are_refused(tmp_path):
     relabelled = compare.read_run(write(tmp_path / "c", table("asasas", {**TRUE, "c-2-a": "sad"})))
     with pytest.raises(DataError, match=r"different labels for 1 utterances \(first: c-2-a, 'angry' and 'sad'\)"):
         compare.conditions_of(a, relabelled)
+
+
+@pytest.mark.parametrize("name", ["predictions.tsv", "metrics.json"])
+def test_an_edited_file_is_refused(tmp_path, name):
+    path = write(tmp_path / "seed1", table("asasas")) / name
+    compare.read_run(tmp_path)
+    path.write_text(path.read_text().replace("sad", "mad", 1))
+    with pytest.raises(DataError, match=f"seed1/{name}: was changed after stage 5 wrote it; run stage 5 again"):
+        compare.read_run(tmp_path)
 
 
 def test_a_folder_without_scores_is_refused(tmp_path):

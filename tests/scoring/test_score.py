@@ -11,7 +11,15 @@ import torch
 
 from ser.methods.base import Prediction
 from ser.metrics import macro_f1, uar, wa
-from ser.scoring.score import by_corpus, by_pair, by_shots, confusion_counts, metrics, predictions_table
+from ser.scoring.score import (
+    by_corpus,
+    by_pair,
+    by_shots,
+    calibration,
+    confusion_counts,
+    metrics,
+    predictions_table,
+)
 from ser.splits.lists import Split
 from ser.training.run_data import RunData
 from ser.types import Condition
@@ -250,6 +258,17 @@ def test_folds_have_a_standard_deviation_unless_there_is_one_or_one_lacks_a_clas
         assert found["uar_sd_of_folds"] is None
 
 
+def test_a_class_that_a_corpus_does_not_have_is_not_asked_of_its_folds():
+    rows = "f0 0 t-1-a angry angry\nf0 0 t-1-b sad sad\nf1 0 t-2-a angry sad\nf1 0 t-2-b sad sad"
+    speaker_of = {f"t-{s}-{u}": f"t-{s}" for s in (1, 2) for u in "ab"}
+    found = metrics({Condition(corpus="t"): table_of(rows)}, CLASSES, speaker_of, episodic=False)["t"]
+    assert found["uar_mean_of_folds"] == pytest.approx((1.0 + 0.5) / 2)
+    assert found["uar_sd_of_folds"] == pytest.approx(np.std([1.0, 0.5], ddof=1))
+    lacking = rows.replace("f1 0 t-2-b sad sad", "f1 0 t-2-b angry angry")
+    found = metrics({Condition(corpus="t"): table_of(lacking)}, CLASSES, speaker_of, episodic=False)["t"]
+    assert found["uar_mean_of_folds"] is None  # the second fold has no sad
+
+
 def test_latent_vectors_are_columns_of_their_own():
     p = [dataclasses.replace(one, latent=np.arange(2.0 * len(one.utts)).reshape(-1, 2)) for one in predictions()]
     table = predictions_table(p, run_data())
@@ -289,3 +308,20 @@ def test_a_rotation_tests_each_utterance_once_and_apart_from_other_splits():
         "t": ["canonical"], "t, rotation": ["rotation1", "rotation2"],
         "u": ["canonical"], "u, rotation": ["rotation1"],
     }  # fmt: skip
+
+
+def test_calibration_by_hand():
+    """Four utterances of two classes with confidences 0.9, 0.8, 0.6 and 0.6, of which the second is wrong."""
+    table = pd.DataFrame({"true": ["a", "b", "b", "a"], "a": [0.9, 0.8, 0.4, 0.6], "b": [0.1, 0.2, 0.6, 0.4]})
+    found = calibration(table, ["a", "b"], True, None)
+    assert found["nll"] == pytest.approx(-np.log([0.9, 0.2, 0.6, 0.6]).mean())
+    assert found["brier"] == pytest.approx((2 * 0.1**2 + 2 * 0.8**2 + 2 * 2 * 0.4**2) / 4)
+    assert found["ece"] == pytest.approx((0.1 + 0.8 + 0.4 + 0.4) / 4)  # each is a bin of its own
+    # one answered: no error; two: one of two; the equal last two come together: one of four
+    assert found["risk_coverage"] == pytest.approx([0, 0, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25, 0.25])
+
+
+def test_a_temperature_flattens_and_raw_scores_need_one():
+    table = pd.DataFrame({"true": ["a"], "a": [2.0], "b": [0.0]})
+    assert calibration(table, ["a", "b"], False, None) == {}
+    assert calibration(table, ["a", "b"], False, 2.0)["nll"] == pytest.approx(np.log(1 + np.exp(-1)))

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ser.metrics.classification import macro_f1, uar, wa
-from ser.scoring.tidy import ALL, join_scores, scores_table, write_scores
+from ser.scoring.tidy import ALL, join_scores, scores_table, write_table
 
 CLASSES = ["angry", "happy", "sad"]
 
@@ -45,7 +45,7 @@ def test_lines_of_all_seeds_stand_in_one_file(tmp_path):
         table = predictions(seed)
         own = scores_table(table, CLASSES, dict.fromkeys(table["utt_id"], "a-1"), seed)
         (tmp_path / f"seed{seed}").mkdir()
-        write_scores(tmp_path / f"seed{seed}" / "scores.tsv", own)
+        write_table(tmp_path / f"seed{seed}" / "scores.tsv", own)
     join_scores(tmp_path, [tmp_path / "seed1", tmp_path / "seed2"])
     joined = pd.read_csv(tmp_path / "scores.tsv", sep="\t")
     assert joined["seed"].value_counts().to_dict() == {1: 8, 2: 8}

@@ -81,7 +81,9 @@ def test_a_second_run_does_nothing(recipe, capsys):
     first = recipe.run()
     printed = capsys.readouterr().out
     assert "fold1: 60 train, 12 dev, 24 test (tgt-01, tgt-02), 2 support sets" in printed
-    assert f"no speaker, session or audio is shared; fingerprint {first[0][:8]}" in printed
+    assert (
+        f"no speaker or audio is shared, sessions are not known for src, tgt; fingerprint {first[0][:8]}" in printed
+    )
     stamps = {path: path.stat().st_mtime_ns for path in recipe.splits.rglob("*")}
     assert recipe.run() == first
     assert capsys.readouterr().out == "splits: up to date\n"
@@ -308,7 +310,10 @@ def test_what_is_tested_is_printed_by_corpus(tmp_path, capsys):
     made = TaskRecipe(tmp_path / "cross", CROSS).make()
     first, last, *_ = capsys.readouterr().out.splitlines()
     assert first == "mood all: 60 train, 12 dev, 48 test (tgt 48), all of it to adapt to without labels"
-    assert last == f"no speaker, session or audio is shared; fingerprint {made['mood'][0][:8]}"
+    assert (
+        last
+        == f"no speaker or audio is shared, sessions are not known for src, tgt; fingerprint {made['mood'][0][:8]}"
+    )
     TaskRecipe(tmp_path / "multi", MULTI).make("--mini", "true")
     assert capsys.readouterr().out.splitlines()[:2] == [
         "mood canonical: 48 train, 24 dev, 48 test (src 24, tgt 24)",
