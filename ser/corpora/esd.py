@@ -6,7 +6,8 @@ https://hltsingapore.github.io/ESD/.
 
 Layout: `0001/Angry/0001_000351.wav`, 16 kHz, mono; in the first release a folder `train`, `evaluation` or `test`
 stands between, with the official parts. Name: speaker, number: 1 to 350 neutral, 351 to 700 angry, to 1050 happy, to
-1400 sad, to 1750 surprise, so the number modulo 350 is the sentence. `0001/0001.txt` holds the texts.
+1400 sad, to 1750 surprise (as several public loaders have it), so the number modulo 350 is the sentence.
+`0001/0001.txt` holds the texts.
 
 Counts: 35,000 files: 20 speakers, 350 sentences, 5 emotions; 7,000 per emotion (the authors' page).
 
