@@ -28,7 +28,8 @@ class CorpusLabels(ConfigModel):
         by: which labels are mapped: the corpus' own, which is the consensus where listeners decide (`emotion`), the
             acted emotion (MSP-IMPROV's scenario letter), the emotion that listeners heard (CREMA-D's votes), the one
             with the most votes in `utt2votes` (`plurality`; a tie is `unknown`), or the class with the most votes,
-            with the shares of all classes to be trained on (`distribution`; a tie is left out).
+            with the shares of all classes to be trained on (`distribution`; left out are ties, and utterances whose
+            listeners chose a dropped emotion as often).
         expected: class -> utterances in the full release; `angry+sad` where only a sum is known; empty for a corpus
             whose counts are not known.
     """
@@ -62,20 +63,26 @@ class CorpusLabels(ConfigModel):
         field = "votes" if self.by in ("plurality", "distribution") else self.by
         return next(name for name, of in UTT_FILES.items() if of == field)
 
-    def shares(self, votes: Mapping[str, float]) -> dict[str, float]:
-        """Give the share of each class in the votes for any of them; empty without such votes.
+    def counted(self, votes: Mapping[str, float]) -> tuple[str | None, dict[str, float]]:
+        """Give the class with more votes than any other and than any dropped emotion, and the shares of all classes.
+
+        The class is None for a tie, or where a dropped emotion has as many votes.
 
         Example:
-            >>> rules = CorpusLabels(map={"happy": ["happy", "excited"], "sad": ["sad"]}, expected={})
-            >>> rules.shares({"excited": 1, "happy": 2, "sad": 1, "other": 3})
-            {'happy': 0.75, 'sad': 0.25}
+            >>> rules = CorpusLabels(map={"happy": ["happy", "excited"], "sad": ["sad"]}, drop=["calm"], expected={})
+            >>> rules.counted({"excited": 1, "happy": 2, "sad": 1, "calm": 2})
+            ('happy', {'happy': 0.75, 'sad': 0.25})
+            >>> rules.counted({"sad": 1, "calm": 2})
+            (None, {'sad': 1.0})
         """
-        found = Counter[str]()
+        classes = Counter[str]()
         for emotion, n in votes.items():
             if emotion in self.class_of:
-                found[self.class_of[emotion]] += n
-        total = found.total()
-        return {name: n / total for name, n in sorted(found.items())}
+                classes[self.class_of[emotion]] += n
+        most = plurality(classes)
+        dropped = max((n for emotion, n in votes.items() if emotion not in self.class_of), default=0.0)
+        name = most if most != "unknown" and classes[most] > dropped else None
+        return name, {found: n / classes.total() for found, n in sorted(classes.items())}
 
 
 class LabelMap(ConfigModel):
@@ -118,9 +125,7 @@ class LabelMap(ConfigModel):
         rules = self.corpora[corpus]
         class_of = rules.class_of
         if rules.by == "distribution":
-            labelled = {
-                utt: name for utt, of in self.distributions(corpus, utterances).items() if (name := _most(of))
-            }
+            labelled = {utt: name for utt, (name, _) in self._counted(corpus, utterances).items() if name}
         else:
             emotion_of = {u.utt_id: _emotion(u, rules.by) for u in utterances}
             for utt, emotion in emotion_of.items():
@@ -141,19 +146,23 @@ class LabelMap(ConfigModel):
         """Give the shares of classes in the votes of a corpus that is mapped by `distribution`; empty for others.
 
         Returns:
-            Utterance id -> class -> share, of those with a vote for some class.
+            Utterance id -> class -> share, of those that `apply` labels.
 
         Raises:
             ProtocolError: for votes that the map does not cover.
         """
-        rules = self.corpora[corpus]
-        if rules.by != "distribution":
+        if self.corpora[corpus].by != "distribution":
             return {}
+        return {utt: shares for utt, (name, shares) in self._counted(corpus, utterances).items() if name}
+
+    def _counted(
+        self, corpus: str, utterances: Sequence[Utterance]
+    ) -> dict[str, tuple[str | None, dict[str, float]]]:
         votes = {u.utt_id: parse_votes(u.votes) for u in utterances if u.votes}
         for utt, heard in votes.items():
             for emotion in heard:
                 self._check_covered(corpus, utt, emotion)
-        return {utt: shares for utt, heard in votes.items() if (shares := rules.shares(heard))}
+        return {utt: self.corpora[corpus].counted(heard) for utt, heard in votes.items()}
 
     def _check_covered(self, corpus: str, utt: str, emotion: str | None) -> None:
         rules = self.corpora[corpus]
@@ -173,9 +182,3 @@ def _emotion(utterance: Utterance, by: str) -> str | None:
     if by == "plurality":
         return plurality(parse_votes(utterance.votes)) if utterance.votes else "unknown"
     return getattr(utterance, by)
-
-
-def _most(shares: Mapping[str, float]) -> str | None:
-    """Name the class with the largest share; None for a tie."""
-    name = plurality(shares)
-    return None if name == "unknown" else name

@@ -62,15 +62,17 @@ def test_plurality_is_over_emotions_and_a_tie_or_nothing_is_unknown():
 
 
 def test_a_distribution_is_over_classes_and_decides_the_class():
-    """Excited and happy are one class, with as many votes as sad in the second: a tie, which is left out."""
+    """Excited and happy are one class, with as many votes as sad in the second: a tie, which is left out. So is the
+    fourth, which most heard as bored."""
     by_shares = label_map(by="distribution", expected={})
-    assert by_shares.distributions("c", VOTES) == {
+    utterances = [*VOTES, *voted("sad:1 bored:1", "excited:1 happy:1 sad:1", "bored:1 sad:2")[-2:]]
+    utterances[-2:] = [dataclasses.replace(u, utt_id=f"c-s-{i}") for i, u in enumerate(utterances[-2:], 6)]
+    assert by_shares.distributions("c", utterances) == {
         "c-s-0": {"happy": 2 / 3, "sad": 1 / 3},
-        "c-s-1": {"happy": 0.5, "sad": 0.5},
-        "c-s-2": {"happy": 0.5, "sad": 0.5},
-        "c-s-3": {"sad": 1.0},
+        "c-s-6": {"happy": 2 / 3, "sad": 1 / 3},
+        "c-s-7": {"sad": 1.0},
     }
-    assert by_shares.apply("c", VOTES, "full") == {"c-s-0": "happy", "c-s-3": "sad"}
+    assert by_shares.apply("c", utterances, "full") == {"c-s-0": "happy", "c-s-6": "happy", "c-s-7": "sad"}
     assert label_map().distributions("c", VOTES) == {}
     with pytest.raises(
         ProtocolError, match="corpora.c: distribution 'calm' of 'c-s-0' is neither mapped nor dropped"
