@@ -33,6 +33,7 @@ NAME = re.compile(r"(00(?:0[1-9]|1\d|20))_(00\d{4})", re.ASCII)
 FOLDERS = {"neutral": "Neutral", "angry": "Angry", "happy": "Happy", "sad": "Sad", "surprised": "Surprise"}
 """Emotion -> folder, in the order of the numbers."""
 N_SENTENCES = 350
+PARTS = {"train": "train", "evaluation": "dev", "test": "test"}
 MEN = {4, 5, 6, 8, 10, 11, 12, 13, 14, 20}
 
 
@@ -53,6 +54,7 @@ def parse(release: Path) -> Parsed:
         if not {folder, folder.lower()} & set(path.relative_to(release).parts[:-1]):
             raise DataError(f"{path.relative_to(release)}: number {number} is in no folder '{folder}'; move it back")
         utt_id, speaker = ids("esd", name, path.stem)
+        parts = [PARTS[folder] for folder in path.relative_to(release).parts[:-1] if folder in PARTS]
         language = "zh" if int(name) <= 10 else "en"
         utterances.append(
             Utterance(
@@ -64,6 +66,7 @@ def parse(release: Path) -> Parsed:
                 gender="m" if int(name) in MEN else "f",
                 language=language,
                 text_id=f"{language}{sentence + 1:03}",
+                part=parts[-1] if parts else None,
             )
         )
     return without_copies(utterances, release)
@@ -109,6 +112,7 @@ CORPUS = Corpus(
     licence="research only, after a request; cite Zhou et al. 2021",
     counts=dict.fromkeys(FOLDERS, 7000),
     parse=parse,
+    version=2,
     folds=Folds(FoldRule(rule="stratified_speakers")),
     source=Form("ask for the dataset"),
     miniature=MINIATURE,
