@@ -4,6 +4,7 @@ usage: python -m ser.bin.data_dir fix [--allow_pipes true] DATA_DIR
        python -m ser.bin.data_dir subset [--per-spk] [--first|--last|--shortest] [--seed N] SRC N DEST
        python -m ser.bin.data_dir subset --utt-list FILE | --spk-list FILE  SRC DEST
        python -m ser.bin.data_dir combine DEST SRC1 SRC2 ...
+       python -m ser.bin.data_dir lhotse DATA_DIR DEST          recordings.jsonl.gz and supervisions.jsonl.gz
        python -m ser.bin.data_dir spk2utt [UTT2SPK]
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from ser.data.combine import combine_data
 from ser.data.fix import fix_data_dir
+from ser.data.lhotse import export_lhotse
 from ser.data.maps import spk2utt_of
 from ser.data.subset import ORDERS, choose, listed, subset_data_dir
 from ser.errors import ConfigError, run_cli
@@ -65,6 +67,10 @@ def _combine(args: argparse.Namespace) -> None:
     print(f"{args.dest}: combined {', '.join(map(str, args.sources))}")
 
 
+def _lhotse(args: argparse.Namespace) -> None:
+    print(f"{args.dest}: {export_lhotse(args.data_dir, args.dest)} utterances of {args.data_dir} for lhotse")
+
+
 def _spk2utt(args: argparse.Namespace) -> None:
     entries = spk2utt_of(Path("/dev/stdin") if str(args.utt2spk) == "-" else args.utt2spk)
     sys.stdout.writelines(f"{speaker} {utts}\n" for speaker, utts in entries.items())
@@ -94,6 +100,11 @@ def _parser() -> argparse.ArgumentParser:
     combine.add_argument("dest", type=Path)
     combine.add_argument("sources", type=Path, nargs="+")
     combine.set_defaults(run=_combine)
+
+    lhotse = commands.add_parser("lhotse", help="manifests for lhotse")
+    lhotse.add_argument("data_dir", type=Path)
+    lhotse.add_argument("dest", type=Path)
+    lhotse.set_defaults(run=_lhotse)
 
     for command in (fix, subset, combine):
         command.add_argument("--allow-pipes", "--allow_pipes", choices=("true", "false"), default="false")

@@ -18,7 +18,7 @@ from ser.results import render
 from ser.results.keep import page_of
 from ser.results.page import made_from, read_page, refuse_without_scores
 from ser.results.record import text_of
-from ser.system.files import holding, write_text
+from ser.system.files import holding, is_sealed, read_json, write_text
 
 
 def main(argv: Sequence[str]) -> None:
@@ -35,6 +35,9 @@ def main(argv: Sequence[str]) -> None:
     for out in (args.out, elsewhere) if has_former else ():  # a page that lacks rows of the former one lies in exp/
         numbers = out.with_suffix(".json")
         if _is_of(numbers, inputs) and (not out.exists() or _is_of(out, inputs)):
+            if not is_sealed(read_json(numbers)):
+                print(f"{numbers}: was changed after it was written; written again")
+                continue
             render.write_page(numbers)
             print(f"results: up to date in {out}")
             return

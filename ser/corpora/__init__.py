@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ser.corpora.base import Corpus
 
-SHARED = ("base", "das_ratings", "downloads", "folds", "miniature", "overview", "spelling", "table")
+SHARED = ("base", "das_ratings", "downloads", "folds", "imports", "miniature", "overview", "spelling", "table")
 """Files of this folder that are not a corpus; names that begin with `_` are not, either."""
 
 CORPORA: dict[str, Corpus] = {

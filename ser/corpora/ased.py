@@ -8,11 +8,11 @@ Name: emotion (a angry, f fearful, h happy, n neutral, s sad) with the folder's 
 repetition, sex (01 woman, 02 man), speaker 01 to 65.
 
 Counts: 2,474 files: neutral 522, fearful 510, happy 486, sad 470, angry 486 (the total is the authors'; the five
-numbers as we know them add up to it, and were not counted in the files).
+numbers counted in EmoBox's list of files, where one of the sad ones has an upper-case letter).
 
 Known traps: five sentences of an emotion are said in that emotion only, and two in all, so the text tells most
 emotions: sentences 01 to 05 have a text id with the letter. A split by speakers shares all texts. One name has an
-upper-case letter (S4-04-02-01-29), of which others tell.
+upper-case letter (others give it as S4-04-02-01-29).
 """
 
 from __future__ import annotations

@@ -61,6 +61,10 @@ class Archive:
     note: str = ""
 
 
+PACKED = "GitHub packs it on each request: size and checksum are not fixed, and the download cannot be resumed"
+"""Note on an archive of a repository."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Form:
     """A release behind a form.

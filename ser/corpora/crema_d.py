@@ -8,10 +8,11 @@ https://github.com/CheyneyComputerScience/CREMA-D.git`. A zip of the page holds 
 Layout: `AudioWAV/1001_DFA_ANG_XX.wav`, 16 kHz, mono, 16 bit. Name: actor (1001 to 1091), sentence, emotion (ANG DIS
 FEA HAP NEU SAD), level (LO MD HI, of the sentence IEO; XX elsewhere). `VideoDemographics.csv` has the sex of the
 actors (repeated here), `processedResults/summaryTable.csv` the listeners' votes: `FileName`, `VoiceVote` (letter of
-the emotion that most listeners heard from audio only, several with `:` for a tie), and others for video.
+the emotion that most listeners heard from audio only, several with `:` for a tie), and others for video;
+`processedResults/tabulatedVotes.csv` the number of votes, of audio only in its lines 100,001 to 107,442.
 
-Counts: 7,442 files (the authors' total): 1,271 of each emotion, 1,087 neutral. All takes of 91 actors would be
-7,462: 16 of IEO and 6 of every other sentence; 20 are missing.
+Counts: 7,442 files (the authors' total): 1,271 of each emotion, 1,087 neutral (counted in EmoBox's list of files).
+All takes of 91 actors would be 7,462: 16 of IEO and 6 of every other sentence; 20 are missing.
 
 Known traps: the emotion of the name is what the actor intended, and listeners of the audio agree in 41 % (the
 paper's abstract); `emotion` is the intended one, as nearly all papers use it, and `emotion_rated` what listeners
@@ -33,7 +34,7 @@ from ser.corpora.base import Corpus, Form, Parsed, audio_files, match_name, with
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import AMERICAN, Conditions, Labels, Miniature, Prompt, Rate
 from ser.errors import DataError
-from ser.types import Utterance, ids
+from ser.types import Utterance, format_votes, ids
 
 SENTENCES = ("DFA", "IEO", "IOM", "ITH", "ITS", "IWL", "IWW", "MTI", "TAI", "TIE", "TSI", "WSI")
 NAME = re.compile(
@@ -50,7 +51,11 @@ WOMEN = {
     1043, 1046, 1047, 1049, 1052, 1053, 1054, 1055, 1056, 1058, 1060, 1061, 1063, 1072, 1073, 1074, 1075, 1076, 1078,
     1079, 1082, 1084, 1089, 1091,
 }  # fmt: skip
+VOICE = range(100_000, 200_000)
+"""Numbers of the clips that listeners heard without seeing them, in the table of all votes."""
+
 TABLES = ("processedResults/summaryTable.csv", "summaryTable.csv")
+ALL_VOTES = ("processedResults/tabulatedVotes.csv", "tabulatedVotes.csv")
 
 
 def parse(release: Path) -> Parsed:
@@ -59,7 +64,7 @@ def parse(release: Path) -> Parsed:
     Raises:
         DataError: for a name outside the grammar, two different files of one name, or a vote of unknown form.
     """
-    votes = _votes(release)
+    votes, all_votes = _votes(release), _all_votes(release)
     utterances = []
     folder = release / "AudioWAV" if (release / "AudioWAV").is_dir() else release
     for path in audio_files(folder):
@@ -76,6 +81,7 @@ def parse(release: Path) -> Parsed:
                 language="en",
                 text_id=sentence,
                 emotion_rated=votes.get(_clip(path.stem), "unknown") if votes else None,
+                votes=all_votes.get(_clip(path.stem)),
             )
         )
     return without_copies(utterances, release)
@@ -104,6 +110,27 @@ def _votes(release: Path) -> dict[str, str]:
     return votes
 
 
+def _all_votes(release: Path) -> dict[str, str]:
+    """Read clip -> votes of those who heard it without seeing it."""
+    found = [release / name for name in ALL_VOTES if (release / name).is_file()]
+    votes = {}
+    for path in found[:1]:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            for n, row in enumerate(csv.DictReader(file), start=2):
+                try:
+                    number = int(row.get("") or "")
+                    heard = {emotion: int(row[letter]) for letter, emotion in VOTES.items()}
+                    clip = row["fileName"]
+                except (KeyError, ValueError):
+                    raise DataError(
+                        f"crema_d: {path.relative_to(release)}, line {n}: found {row}, expected a number, votes in "
+                        "the columns A D F H N S, and a fileName; restore the table or remove it"
+                    ) from None
+                if number in VOICE:
+                    votes[clip] = format_votes(heard)
+    return votes
+
+
 # ---- The miniature --------------------------------------------------------------------------------------------
 
 CREMA_D_ACTORS = {"1001": "m", "1002": "f", "1005": "m", "1006": "f", "1011": "m", "1018": "f"}
@@ -129,7 +156,18 @@ def label_files(prompts: Sequence[Prompt], rate: Rate, seed: int) -> Labels:
         letter = prompt.stem.split("_")[2][0]
         vote = "N" if n % 5 == 0 else "A:D" if n % 7 == 0 else letter
         lines.append(f'"{n}","{prompt.stem}","{vote}","50"\n')
-    return {"processedResults/summaryTable.csv": lines}
+    return {"processedResults/summaryTable.csv": lines, "processedResults/tabulatedVotes.csv": _tabulated(prompts)}
+
+
+def _tabulated(prompts: Sequence[Prompt]) -> Iterator[str]:
+    """Write the votes on audio, of which the last of ten is neutral, and on video, which are not read."""
+    yield '"","A","D","F","H","N","S","fileName","numResponses"\n'
+    for n, prompt in enumerate(prompts, 1):
+        for mode, most in ((100_000, 9), (200_000, 8)):
+            votes = dict.fromkeys("ADFHNS", 0)
+            votes[prompt.stem.split("_")[2][0]] += most
+            votes["N"] += 10 - most
+            yield f'"{mode + n}",{",".join(map(str, votes.values()))},"{prompt.stem}",10\n'
 
 
 MINIATURE = Miniature(
@@ -158,6 +196,7 @@ CORPUS = Corpus(
     licence="Open Database License 1.0; cite Cao et al. 2014",
     counts={e: 1087 if e == "neutral" else 1271 for e in EMOTIONS.values()},
     parse=parse,
+    version=2,
     folds=Folds(FoldRule(rule="stratified_speakers")),
     source=Form("clone with Git LFS (`git lfs clone https://github.com/CheyneyComputerScience/CREMA-D.git`)"),
     miniature=MINIATURE,

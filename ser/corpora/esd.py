@@ -6,7 +6,8 @@ https://hltsingapore.github.io/ESD/.
 
 Layout: `0001/Angry/0001_000351.wav`, 16 kHz, mono; in the first release a folder `train`, `evaluation` or `test`
 stands between, with the official parts. Name: speaker, number: 1 to 350 neutral, 351 to 700 angry, to 1050 happy, to
-1400 sad, to 1750 surprise, so the number modulo 350 is the sentence. `0001/0001.txt` holds the texts.
+1400 sad, to 1750 surprise (as several public loaders have it), so the number modulo 350 is the sentence.
+`0001/0001.txt` holds the texts.
 
 Counts: 35,000 files: 20 speakers, 350 sentences, 5 emotions; 7,000 per emotion (the authors' page).
 
@@ -32,6 +33,7 @@ NAME = re.compile(r"(00(?:0[1-9]|1\d|20))_(00\d{4})", re.ASCII)
 FOLDERS = {"neutral": "Neutral", "angry": "Angry", "happy": "Happy", "sad": "Sad", "surprised": "Surprise"}
 """Emotion -> folder, in the order of the numbers."""
 N_SENTENCES = 350
+PARTS = {"train": "train", "evaluation": "dev", "test": "test"}
 MEN = {4, 5, 6, 8, 10, 11, 12, 13, 14, 20}
 
 
@@ -52,6 +54,7 @@ def parse(release: Path) -> Parsed:
         if not {folder, folder.lower()} & set(path.relative_to(release).parts[:-1]):
             raise DataError(f"{path.relative_to(release)}: number {number} is in no folder '{folder}'; move it back")
         utt_id, speaker = ids("esd", name, path.stem)
+        parts = [PARTS[folder] for folder in path.relative_to(release).parts[:-1] if folder in PARTS]
         language = "zh" if int(name) <= 10 else "en"
         utterances.append(
             Utterance(
@@ -63,6 +66,7 @@ def parse(release: Path) -> Parsed:
                 gender="m" if int(name) in MEN else "f",
                 language=language,
                 text_id=f"{language}{sentence + 1:03}",
+                part=parts[-1] if parts else None,
             )
         )
     return without_copies(utterances, release)
@@ -108,6 +112,7 @@ CORPUS = Corpus(
     licence="research only, after a request; cite Zhou et al. 2021",
     counts=dict.fromkeys(FOLDERS, 7000),
     parse=parse,
+    version=2,
     folds=Folds(FoldRule(rule="stratified_speakers")),
     source=Form("ask for the dataset"),
     miniature=MINIATURE,

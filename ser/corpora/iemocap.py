@@ -8,7 +8,8 @@ Layout: `Session{1..5}/dialog/EmoEvaluation/Ses01F_impro01.txt` (labels) and
 turn: session, wearer of the motion-capture markers, scenario (`impro01`, `script01_1`, with a letter where a
 scene was taken in parts), then *talker* and turn number (`M000`, also `MX01` and `MXX0`). A label line has
 start and end in seconds, turn, code and [valence, activation, dominance] on a scale of 1 to 5, separated by
-tabs.
+tabs. Lines of its listeners follow: `C-E2:`, words of emotions, a comment in brackets. Their votes are in
+`utt2votes`; those of the actors about themselves (`C-F1:`, `C-M1:`) are not.
 
 Counts: 10,039 turns: neu 1708, ang 1103, sad 1084, hap 595, exc 1041, fru 1849, sur 107, fea 40; dis, oth and
 xxx (no agreement) are 2,512 together. Their split into 2, 3 and 2,507 is the one of public listings: only the
@@ -26,6 +27,7 @@ and end are not kept: the audio is cut.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby, product
 from math import ceil, floor
@@ -35,7 +37,7 @@ from ser.corpora.base import Corpus, Form, Parsed, audio_files, audio_suffix, ma
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import AMERICAN, Conditions, Labels, Miniature, Prompt, Rate, class_means
 from ser.errors import DataError, unknown
-from ser.types import Utterance, ids
+from ser.types import Utterance, format_votes, ids
 
 SESSION = re.compile(r"Session([1-5])")
 DIALOG = re.compile(r"Ses0([1-5])[FM]_(impro\d\d|script\d\d_\d)[a-z]?", re.ASCII)
@@ -56,6 +58,14 @@ COUNTS = {
     "ang": 1103, "hap": 595, "exc": 1041, "sad": 1084, "neu": 1708, "fru": 1849,
     "fea": 40, "sur": 107, "dis": 2, "oth": 3, "xxx": 2507,
 }  # fmt: skip
+
+RATER = re.compile(r"C-E\d+:([^(]*)", re.ASCII)
+WORDS = {
+    "anger": "angry", "happiness": "happy", "excited": "excited", "sadness": "sad", "neutral state": "neutral",
+    "neutral": "neutral",
+    "frustration": "frustrated", "fear": "fearful", "surprise": "surprised", "disgust": "disgusted",
+}  # fmt: skip
+"""What listeners choose; other words count as other."""
 
 LOWEST, HIGHEST = 0.5, 5.5  # of an averaged rating
 
@@ -106,6 +116,7 @@ def _read_labels(path: Path, session: Path, root: Path, suffix: str) -> Iterator
         raise DataError(f"{path.relative_to(root)}: a dialog of session {number} in folder '{session.name}'")
     audio = session / "sentences" / "wav" / path.stem
     text = path.read_text(encoding="utf-8-sig", errors="replace")  # raters' comments may be anything
+    votes = _votes(text.split("\n"))
     for n, line in enumerate(text.split("\n"), start=1):
         if not line.startswith("["):  # raters, comments
             continue
@@ -134,8 +145,25 @@ def _read_labels(path: Path, session: Path, root: Path, suffix: str) -> Iterator
                 arousal=_rating("activation", activation, where),
                 valence=_rating("valence", valence, where),
                 dominance=_rating("dominance", dominance, where),
+                votes=format_votes(votes[n]) or None,
             ),
         )
+
+
+def _votes(lines: Sequence[str]) -> dict[int, Counter[str]]:
+    """Count the votes below each label line, by its number: of listeners, not of the actors about themselves.
+
+    A listener has one vote, who chose several emotions a part of it for each.
+    """
+    votes: dict[int, Counter[str]] = {}
+    current = Counter[str]()
+    for n, line in enumerate(lines, start=1):
+        if line.startswith("["):
+            current = votes[n] = Counter()
+        elif (rater := RATER.match(line)) and (words := [word for w in rater[1].split(";") if (word := w.strip())]):
+            for word in words:
+                current[WORDS.get(word.lower(), "other")] += 1 / len(words)
+    return votes
 
 
 def _rating(name: str, text: str | None, where: str) -> float | None:
@@ -248,6 +276,7 @@ CORPUS = Corpus(
     licence="research only, no redistribution (release form of USC SAIL)",
     counts={EMOTIONS[code]: n for code, n in COUNTS.items()},
     parse=parse,
+    version=2,
     folds=Folds(FoldRule(rule="sessions"), held_out=5),  # a woman and a man each; the fifth: 1241 of 5531 turns
     source=Form("fill in the release form and ask for the full release"),
     miniature=MINIATURE,

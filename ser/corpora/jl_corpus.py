@@ -2,17 +2,17 @@
 
 Two women and two men say fifteen sentences in five primary emotions (angry excited happy neutral sad) and five
 secondary ones (anxious apologetic assertive concerned encouraging).
-https://www.kaggle.com/datasets/tli725/jl-corpus; open, a license is stated differently by others (CC0, ODC-By), so
-read it there.
+https://www.kaggle.com/datasets/tli725/jl-corpus; CC0, as others read it on the authors' page and in their paper.
 
 Layout: `Raw JL corpus (unchecked and unannotated)/JL(wav+txt)/male1_angry_10a_1.wav`, each with a text file of its
 name. Name: speaker, emotion, sentence, a or b, take 1 or 2.
 
-Counts: 2,400 files: 4 speakers, 10 emotions, 15 sentences, a and b, 2 takes; 240 per emotion (EmoBox lists 2,400;
-the product is ours, not counted in the files).
+Counts: 2,400 files: 4 speakers, 10 emotions, 15 sentences, a and b, 2 takes; 240 per emotion (counted in EmoBox's
+list of files; others count 60 per speaker and emotion).
 
 Known traps: papers that count five emotions leave out half of the files; the secondary emotions are no canonical
 words here and count as `other`, their own in `utt2emo_native`. The names are four people: male1 and female1 are two.
+The archive holds a part of the folder again, in lower case; copies are read once.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ CORPUS = Corpus(
     rate_hz=44_100,
     folders=("JL-Corpus", "JL Corpus", "JL"),
     page="https://www.kaggle.com/datasets/tli725/jl-corpus",
-    licence="open, stated as CC0 and as ODC-By; cite James et al. 2018",
+    licence="CC0, as others read it on the authors' page; cite James et al. 2018",
     counts=dict.fromkeys(PRIMARY.values(), 240) | {"other": 1200},
     parse=parse,
     folds=Folds(FoldRule(rule="consecutive_speakers"), texts=5),

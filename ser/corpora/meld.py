@@ -16,8 +16,8 @@ Counts: 13,708 labelled utterances, 13,706 with audio: neutral 6434, joy 2308, s
 Known traps: `dia125_utt3` of train cannot be decoded and `dia110_utt7` of dev does not exist; both are left out.
 Numbers of dialogues start anew in each part, so a name alone is no utterance. The test folder has files without a
 label (`final_videos_test...`, copies), which are left out. EmoBox counts 304 names of speakers. The official parts,
-which stand in the utterance ids, share their speakers, who are characters, and minor characters share names. Music
-and laughter are part of the audio.
+which stand in `utt2part` and in the utterance ids, share their speakers, who are characters, and minor characters
+share names. Music and laughter are part of the audio.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ def parse(release: Path) -> Parsed:
                     emotion_native=row["Emotion"],
                     gender=GENDER.get(who),
                     language="en",
+                    part=part,
                 )
             )
     return Parsed(utterances, dropped)
@@ -165,6 +166,7 @@ CORPUS = Corpus(
         "surprised": 1636,
     },
     parse=parse,
+    version=2,
     folds=Folds(FoldRule(rule="stratified_speakers")),
     source=Form(
         "download http://web.eecs.umich.edu/~mihalcea/downloads/MELD.Raw.tar.gz and convert the audio of its videos"

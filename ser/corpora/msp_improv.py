@@ -22,12 +22,13 @@ stored reversed (1 is most active), so arousal is 6 - A; its field comes before 
 `; N:`; some values are NaN; labels say UTD-IMPROV and .avi where audio says MSP-IMPROV and .wav; raters stand
 twice in some blocks. The scenario's emotion (`emotion_acted`) equals what raters heard in half of the turns:
 `emotion` is the consensus. The text is known for R and T only, so other turns have no text id. Naturalness
-has no field and is not kept.
+has no field and is not kept. `utt2votes` has the raters' first choices.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
@@ -36,7 +37,7 @@ from ser.corpora.base import Corpus, Form, Parsed, audio_files, match_name
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import AMERICAN, Conditions, Labels, Miniature, Prompt, Rate, class_means
 from ser.errors import DataError, unknown
-from ser.types import Utterance, ids
+from ser.types import Utterance, format_votes, ids
 
 LABEL_FILES = ("Evaluation.txt", "Evalution.txt")
 TURN = r"S(?:0[1-9]|1\d|20)[AHNS]-[FM]0[1-6]-[PRST]-[FM]{2}\d\d"
@@ -48,6 +49,11 @@ LABEL = re.compile(
 )
 LABEL_EXAMPLE = "UTD-IMPROV-S20A-F02-R-FF99.avi; A; A:2.500000; V:2.000000; D:3.500000 ; N:3.000000;"
 SESSION = re.compile(r"session([1-6])", re.IGNORECASE)
+
+WORDS = {"Angry": "angry", "Happy": "happy", "Neutral": "neutral", "Sad": "sad"}
+"""What raters choose; other words count as other."""
+
+Label = tuple[str, tuple[float | None, float | None, float | None], dict[str, str]]
 
 EMOTIONS = {"A": "angry", "H": "happy", "N": "neutral", "S": "sad", "O": "other", "X": "unknown"}
 
@@ -69,12 +75,12 @@ def parse(release: Path) -> Parsed:
             f"msp_improv: {len(unlabelled)} audio files have no label (first: {unlabelled[0]}); "
             "restore the label file or move the audio away"
         )
-    return Parsed([_utterance(t, *label, audio.get(t, _place(t, folder))) for t, label in labels.items()], {})
+    return Parsed([_utterance(t, label, audio.get(t, _place(t, folder))) for t, label in labels.items()], {})
 
 
-def _utterance(turn: str, letter: str, ratings: tuple[float | None, ...], wav: Path) -> Utterance:
+def _utterance(turn: str, label: Label, wav: Path) -> Utterance:
     scenario, talker, condition, _ = turn.split("-")
-    activation, valence, dominance = ratings
+    letter, (activation, valence, dominance), heard = label
     utt_id, speaker = ids("msp_improv", talker, turn)
     return Utterance(
         utt_id=utt_id,
@@ -90,6 +96,7 @@ def _utterance(turn: str, letter: str, ratings: tuple[float | None, ...], wav: P
         valence=valence,
         dominance=dominance,
         emotion_acted=EMOTIONS[scenario[3]],
+        votes=format_votes(Counter(heard.values())) or None,
     )
 
 
@@ -103,12 +110,16 @@ def _label_file(root: Path) -> Path:
     return found[0]
 
 
-def _read_labels(path: Path, root: Path) -> dict[str, tuple[str, tuple[float | None, ...]]]:
-    """Read turn -> consensus letter and (activation, valence, dominance) as stored."""
-    labels: dict[str, tuple[str, tuple[float | None, ...]]] = {}
+def _read_labels(path: Path, root: Path) -> dict[str, Label]:
+    """Read turn -> consensus letter, (activation, valence, dominance) as stored, and what each rater heard."""
+    labels: dict[str, Label] = {}
+    heard: dict[str, str] = {}
     text = path.read_text(encoding="utf-8-sig", errors="replace")  # raters' words may be anything
     for n, line in enumerate(text.split("\n"), start=1):
-        if not (line.startswith("UTD-") or ".avi;" in line):  # raters
+        if not (line.startswith("UTD-") or ".avi;" in line):
+            rater, _, words = line.partition(";")
+            if words:
+                heard[rater] = WORDS.get(words.partition(";")[0].strip(), "other")  # who stands twice counts once
             continue
         where = f"msp_improv: {path.relative_to(root)} line {n}"
         if not (matched := LABEL.fullmatch(line.rstrip())):
@@ -118,7 +129,8 @@ def _read_labels(path: Path, root: Path) -> dict[str, tuple[str, tuple[float | N
             raise DataError(f"{where}: {unknown(letter, EMOTIONS)}")
         if turn in labels:
             raise DataError(f"{where}: '{turn}' is labelled twice; keep one block")
-        labels[turn] = letter, tuple(_rating(text, where) for text in ratings)
+        activation, valence, dominance = (_rating(text, where) for text in ratings)
+        labels[turn] = letter, (activation, valence, dominance), (heard := {})
     return labels
 
 
@@ -232,6 +244,7 @@ CORPUS = Corpus(
     licence="academic license of UT Dallas, no redistribution",
     counts={"angry": 792, "sad": 885, "happy": 2644, "neutral": 3477, "other": 85, "unknown": 555},
     parse=parse,
+    version=2,
     folds=Folds(FoldRule(rule="sessions"), held_out=6),  # a woman and a man each; the sixth: 1622 turns
     source=Form("sign the academic license and ask for the audio and `Evalution.txt`"),
     miniature=MINIATURE,

@@ -3,11 +3,11 @@
 English speaking turns, each heard by five listeners or more. Signed academic license, no redistribution;
 https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Podcast.html.
 
-Layout: `Audios/MSP-PODCAST_0001_0008.wav` (in older versions `Audio/`), 16 kHz, and `Labels/labels_consensus.csv`
-(older: `labels_concensus.csv`; either may lie a folder deeper) with the columns FileName, EmoClass, EmoAct, EmoVal,
-EmoDom (1 to 7), SpkrID, Gender, Split_Set. EmoClass: A angry, C contempt, D disgust, F fear, H happy, N neutral, S
-sad, U surprise, O other, X no agreement. `labels_detailed.csv` has the listeners, a line each: in a column
-EmoClass_Major, or in a second column without a name of its own as `worker; Neutral; Annoyed; A:3; V:4; D:4`.
+Layout: `Audios/MSP-PODCAST_0001_0008.wav` (in older versions `Audio/`), 16 kHz but for a few files, and
+`Labels/labels_consensus.csv` (older: `labels_concensus.csv`; either may lie a folder deeper) with the columns
+FileName, EmoClass, EmoAct, EmoVal, EmoDom (1 to 7), SpkrID, Gender, Split_Set. EmoClass: A angry, C contempt, D
+disgust, F fear, H happy, N neutral, S sad, U surprise, O other, X no agreement. `labels_detailed.csv` has the
+listeners, a line each: in a column EmoClass_Major, or in the second column as `worker; Neutral; Annoyed; A:3; V:4`.
 
 Counts: not asserted, as they differ between versions: 2.0 has 264,705 labelled turns (137,168 of eight emotions in
 Train, 27,205 in Development, 36,768 in Test1, 11,667 in Test2). Every labelled turn has to have audio, except
@@ -212,7 +212,6 @@ CORPUS = Corpus(
     hours=409.0,
     kind="natural, podcasts",
     traps="a sixth of the turns is of unknown speakers; the official parts share a few speakers",
-    rate_hz=16_000,
     folders=("MSP-Podcast", "MSP-PODCAST", "MSP_Podcast", "MSP-PODCAST-Publish-2.0"),
     page="https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Podcast.html (academic license)",
     licence="academic license of UT Dallas, no redistribution",

@@ -7,8 +7,9 @@ https://huggingface.co/datasets/amu-cai/nEMO in Parquet, which is not read here.
 Layout: `samples/EB0_anger_1.wav`. Name: speaker, emotion (anger fear happiness neutral sadness surprised), sentence
 from 1 to 90.
 
-Counts: 4,481 files: anger 749, fear 736, happiness 749, neutral 809, sadness 769, surprised 669 (the authors'
-dataset card gives the total and the first two; all six, as we know them, add up to the total).
+Counts: 4,481 files: anger 749, fear 736, happiness 749, neutral 809, sadness 769, surprised 669. The total is that of
+the repository's list of files and of the authors' dataset card, which also has the first two; the other four, as we
+know them, add up to it, and were not counted in the files.
 
 Known traps: it is "happiness" but "surprised"; recordings that did not come out well are missing, so sentences have
 gaps; in `data.tsv` spaces stand before the speaker, so the sex is repeated here instead of read. All speakers share
@@ -22,7 +23,7 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-from ser.corpora.base import Corpus, Form, Parsed, audio_files, match_name, without_copies
+from ser.corpora.base import GIB, PACKED, Archive, Corpus, Parsed, audio_files, match_name, without_copies
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import Conditions, Miniature, Prompt
 from ser.types import Utterance, ids
@@ -102,13 +103,12 @@ CORPUS = Corpus(
     hours=3.1,
     kind="acted",
     traps="all actors share the sentences",
-    rate_hz=24_000,
     folders=("nEMO", "nEMO-main"),
     page="https://github.com/amu-cai/nEMO",
     licence="CC BY-NC-SA 4.0",
     counts={"angry": 749, "fearful": 736, "happy": 749, "neutral": 809, "sad": 769, "surprised": 669},
     parse=parse,
     folds=Folds(FoldRule(rule="consecutive_speakers"), texts=5),
-    source=Form("clone the repository (`git clone https://github.com/amu-cai/nEMO`)"),
+    source=Archive("https://github.com/amu-cai/nEMO/archive/HEAD.zip", most=4 * GIB, note=PACKED),
     miniature=MINIATURE,
 )

@@ -1,7 +1,7 @@
 """RESD: Russian Emotional Speech Dialogs (Aniemore 2022).
 
 Actors play Russian dialogs, each of two roles with an emotion. MIT, as others state it;
-https://huggingface.co/datasets/Aniemore/resd_annotated (there as Parquet; `ser.bin.import_data` reads that form).
+https://huggingface.co/datasets/Aniemore/resd_annotated (there as Parquet; `ser.bin.import_table` reads that form).
 
 Layout: `train/` and `test/` with a folder per dialog, and `train.csv`, `test.csv` with the columns `path` and
 `emotion`: `train/anger_fear_34/34_anger_fear_a_060.wav`, of the first dialogs

@@ -4,7 +4,8 @@
 people labelled five emotions and neutral, and the majority decides. Free for academic purposes;
 https://github.com/pariajm/sharif-emotional-speech-database.
 
-Layout: `female/F03S02.wav`, `male/M02F01.wav`, 44.1 kHz, mono, 16 bit. Name: sex and number of the speaker, emotion
+Layout: `female/F03S02.wav`, `male/M02F01.wav`, 44.1 kHz, mono, 16 bit as we
+know it. Name: sex and number of the speaker, emotion
 (A anger, F fear, H happiness, N neutral, S sadness, W surprise), number of the utterance in that emotion.
 
 Counts: 3,000: A 1059, F 38, H 201, N 1028, S 449, W 225. The total is the authors'; the six numbers are those of
@@ -96,7 +97,6 @@ CORPUS = Corpus(
     hours=3.4,
     kind="radio plays",
     traps="38 utterances of fear; a corrected list has 2,838 of the files",
-    rate_hz=44_100,
     folders=("ShEMO",),
     page="https://github.com/pariajm/sharif-emotional-speech-database",
     licence="free for academic purposes; cite Mohamad Nezami et al. 2019",

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-from ser.corpora.base import Corpus, Form, Parsed, audio_files, match_name, without_copies
+from ser.corpora.base import GIB, Archive, Corpus, Parsed, audio_files, match_name, without_copies
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import Conditions, Miniature, Prompt
 from ser.types import Utterance, ids
@@ -97,13 +97,15 @@ CORPUS = Corpus(
     hours=7.7,
     kind="acted",
     traps="men and women are both numbered from 01; all speakers share ten sentences",
-    rate_hz=48_000,
     folders=("SUBESCO",),
     page="https://zenodo.org/records/4526477",
     licence="CC BY 4.0",
     counts=dict.fromkeys(EMOTIONS.values(), 1000),
     parse=parse,
     folds=Folds(FoldRule(rule="stratified_speakers"), texts=5),
-    source=Form("download the archive"),
+    source=Archive(
+        "https://zenodo.org/records/4526477/files/SUBESCO.zip?download=1",  # no checksum known to us
+        most=8 * GIB,
+    ),
     miniature=MINIATURE,
 )

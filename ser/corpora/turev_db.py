@@ -1,7 +1,7 @@
 """TurEV-DB: Turkish Emotion-Voice Database (Canpolat et al. 2020).
 
 Six speakers say Turkish words angrily, calmly, happily and sadly. CC BY-NC-ND 4.0;
-https://github.com/Xeonen/TurEV-DB.
+https://github.com/Xeonen/TurEV-DB, which names no paper: the one above is as we know it.
 
 Layout: `Sound Source/Angry|Calm|Happy|Sad/1157_kz_acik.wav`, 44.1 kHz. Name: speaker (1157 1234 1358 1984 6783
 7895), emotion (hl sad, kz angry, mt happy, sk calm), word.
@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ser.corpora.base import Corpus, Form, Parsed, audio_files, match_name, without_copies
+from ser.corpora.base import GIB, PACKED, Archive, Corpus, Parsed, audio_files, match_name, without_copies
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import Conditions, Miniature, Prompt
 from ser.types import Utterance, ids
@@ -90,13 +90,12 @@ CORPUS = Corpus(
     hours=0.5,
     kind="acted",
     traps="single words; not every speaker has every emotion",
-    rate_hz=44_100,
     folders=("TurEV-DB", "TurEV-DB-master"),
     page="https://github.com/Xeonen/TurEV-DB",
     licence="CC BY-NC-ND 4.0",
     counts={"angry": 487, "calm": 408, "happy": 357, "sad": 483},
     parse=parse,
     folds=Folds(FoldRule(rule="stratified_speakers", folds=3)),
-    source=Form("clone the repository (`git clone https://github.com/Xeonen/TurEV-DB.git`)"),
+    source=Archive("https://github.com/Xeonen/TurEV-DB/archive/HEAD.zip", most=8 * GIB, note=PACKED),
     miniature=MINIATURE,
 )

@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ser.corpora.base import GIB, Archive, Corpus, Parsed, audio_files, match_name
+from ser.corpora.base import GIB, PACKED, Archive, Corpus, Parsed, audio_files, match_name
 from ser.corpora.folds import FoldRule, Folds
 from ser.corpora.miniature import Conditions, Labels, Miniature, Prompt, Rate, class_means, das_csv
 from ser.errors import DataError
@@ -118,7 +118,7 @@ CORPUS = Corpus(
     source=Archive(
         "https://github.com/siddiquelatif/URDU-Dataset/archive/refs/heads/master.zip",
         most=1 * GIB,
-        note="GitHub packs it on each request: size and checksum are not fixed, and the download cannot be resumed",
+        note=PACKED,
     ),
     miniature=MINIATURE,
 )

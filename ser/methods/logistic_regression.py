@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from ser.adaptation.base import Normalization, mean_and_deviation, sees
 from ser.config import ConfigModel
+from ser.errors import ConfigError
 from ser.methods.base import About, History, Job, Prediction, State
 from ser.metrics.calibration import probabilities
 from ser.splits.lists import Split
@@ -37,13 +38,15 @@ class Config(ConfigModel):
     """`inverse_penalty` is scikit-learn's C, or `nested`: chosen by training speakers who are left out in turn.
     Without an adaptation (`normalization`) features are standardized by the utterances that a model is trained on. Of
     features side by side, `fusion: early` fits one model to all, and `late` one model to each, whose log posteriors
-    are averaged."""
+    are averaged. With `targets: distributions` the loss is the cross entropy with the shares of the votes, of label
+    maps that go by distribution; a nested C is chosen with classes."""
 
     method: Literal["logistic_regression"]
     train_on: Literal["support", "labelled", "source"]
     normalization: Normalization | None = None
     inverse_penalty: Annotated[float, Field(gt=0)] | Literal["nested"]
     fusion: Literal["early", "late"] = "early"
+    targets: Literal["classes", "distributions"] = "classes"
 
     @model_validator(mode="after")
     def _speakers_to_leave_out(self) -> Config:
@@ -88,6 +91,11 @@ def _adapted(config: Config, data: RunData, split: Split, utts: Sequence[str] | 
 
 def train(config: Config, data: RunData, seed: int, init: State | None, job: Job) -> tuple[State, History]:
     """Fit one model per training set, and one for all splits that show the same features; nothing is random."""
+    if config.targets == "distributions" and not any(split.shares for split in data.splits):
+        raise ConfigError(
+            "targets: distributions needs a label map with 'by: distribution', such as four_class_distribution, and "
+            "corpora that have utt2votes"
+        )
     parts = list(data.blocks.values()) if config.fusion == "late" else [slice(None)]
     state = {"sizes": np.array([part.stop - part.start for part in parts])} if config.fusion == "late" else {}
     history = []
@@ -99,10 +107,12 @@ def train(config: Config, data: RunData, seed: int, init: State | None, job: Job
             if config.normalization is None:
                 moments = data.moments(split, list(labelled))
             shown = x if moments is None else moments
-            key = (tuple(labelled.items()), hashlib.blake2b(np.ascontiguousarray(shown)).digest())
+            shares = tuple(tuple(split.shares.get(utt, {}).items()) for utt in labelled)
+            key = (tuple(labelled.items()), shares, hashlib.blake2b(np.ascontiguousarray(shown)).digest())
             if key not in known:
                 costs = [_cost(config, data, labelled, x[:, part]) for part in parts]
-                known[key] = _fit_parts(x, data.targets(labelled), moments, config, parts, costs)
+                y = data.targets(labelled) if config.targets == "classes" else data.distributions(split, labelled)
+                known[key] = _fit_parts(x, y, moments, config, parts, costs)
             fits.append(known[key])
         state |= {f"k{k}.{name}": np.stack([fit[name] for fit in fits]) for name in fits[0]}
         history.append({"k": k, "models": len(fits)})
@@ -148,10 +158,19 @@ def _cost(config: Config, data: RunData, labelled: Mapping[str, str], x: np.ndar
 
 
 def _fit(x: np.ndarray, y: np.ndarray, moments: np.ndarray | None, cost: float) -> dict[str, np.ndarray]:
+    """Fit weights (C, D) and biases (C,) to classes (n,), or to shares of classes (n, C).
+
+    The cross entropy with shares is that of an utterance for each of its classes, weighted by the share.
+    """
     from sklearn.linear_model import LogisticRegression
 
+    weights = None
+    if y.ndim == 2:
+        shares = y
+        rows, y = np.nonzero(shares)
+        x, weights = x[rows], shares[rows, y]
     mean, deviation = (np.zeros(x.shape[1]), np.ones(x.shape[1])) if moments is None else moments
-    model = LogisticRegression(C=cost, max_iter=1000).fit((x - mean) / deviation, y)
+    model = LogisticRegression(C=cost, max_iter=1000).fit((x - mean) / deviation, y, weights)
     coef, intercept = model.coef_, model.intercept_
     if len(coef) == 1:  # two classes have one logit, that of the second against the first
         coef, intercept = np.concatenate([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2

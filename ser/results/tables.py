@@ -19,7 +19,7 @@ from ser.results.page import Page, head, hole, is_drawn, sources_of, stamps_of, 
 from ser.results.record import FORMAT, fit_record, probe_records, table_record
 from ser.results.scores import score_lines
 from ser.results.standings import with_standings
-from ser.results.words import SPEAKER_DEPENDENT, definitions, notes_of
+from ser.results.words import SPEAKER_DEPENDENT, costs_note, definitions, notes_of
 from ser.types import Condition
 
 Json = dict[str, Any]
@@ -72,11 +72,14 @@ def _tables(recipe: Recipe, page: Page) -> list[Json]:
         lines_of = [*references, *of_table, *holes[task], *cited]
         entries = with_standings(score_lines(lines_of, classes))
         about_rows = _about_rows(recipe, page, condition)
-        scores = [(row.label, page.runs[row.name]) for row in recipe.rows if row.task == task and page.runs[row.name]]
+        scored = [row for row in recipe.rows if row.task == task and page.runs[row.name]]
+        scores = [(row.label, page.runs[row.name]) for row in scored]
+        costs = [(row.label, row.values[row.about.cost]) for row in scored if row.about.cost]
+        notes = " ".join(filter(None, [notes_of(scores), costs_note(costs)]))
         records.append(
             table_record(
                 condition, entries, classes, page.published, about_rows,
-                split_rule=_split_rule(page, condition), notes=notes_of(scores),
+                split_rule=_split_rule(page, condition), notes=notes,
             )
         )  # fmt: skip
     return records

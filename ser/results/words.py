@@ -93,6 +93,26 @@ def notes_of(rows: Iterable[tuple[str, Sequence[Mapping[str, Any]]]]) -> str:
     return " ".join(f"No head for {name} ({why}) in {own}." for (name, why), own in heads.items())
 
 
+def costs_note(costs: Iterable[tuple[str, float | str]]) -> str:
+    """Say which linear references were tuned, and which were not; "" without any.
+
+    Args:
+        costs: label of a system, and its cost, a number or `nested`.
+
+    Example:
+        >>> costs_note([("svc", "nested"), ("support_only", 1.0)])
+        'Cost (C) chosen by training speakers left out in turn: svc. Cost fixed, not tuned: support_only 1.'
+    """
+    both = list(dict.fromkeys(costs))
+    tuned = [label for label, cost in both if isinstance(cost, str)]
+    fixed = [f"{label} {cost:g}" for label, cost in both if not isinstance(cost, str)]
+    texts = [
+        ("Cost (C) chosen by training speakers left out in turn", tuned),
+        ("Cost fixed, not tuned" if tuned else "Cost (C) fixed, not tuned", fixed),
+    ]
+    return " ".join(f"{what}: {', '.join(labels)}." for what, labels in texts if labels)
+
+
 SPEAKER_DEPENDENT = "SPEAKER-DEPENDENT"
 """Stamp of systems some of whose tested speakers were trained on."""
 

@@ -1,18 +1,19 @@
 """Splits as files: who is trained on, adapted to and tested, and nothing that would let a trainer see test labels.
 
 `train.lst dev.lst labelled.lst support.<k>.<draw>.lst` hold `utterance class` lines, `adapt.lst test.lst` utterances
-alone, `test.ref` the classes of the test utterances. Only stage 5 opens `test.lst` and `test.ref`.
+alone, `test.ref` the classes of the test utterances. Only stage 5 opens `test.lst` and `test.ref`. Where labels are
+distributions of votes, `shares.lst` holds `utterance happy:0.75; sad:0.25` lines of those whose class a list shows.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ser.data.maps import read_list, read_map
+from ser.data.maps import read_list, read_map, write_map
 from ser.errors import DataError
 from ser.system.files import changed_files, fingerprint, hash_files, read_json, remove, write_json
 from ser.system.folders import Kind, is_made_here, remove_folder, replacing_folder
@@ -30,6 +31,8 @@ class Split:
         support: (k, draw) -> support set.
         labelled: target utterances outside the test part; only for rows that declare `labelled`, as the in-domain
             ceiling does.
+        shares: utterance -> class -> share of the votes for any class; of utterances whose class a list other than
+            the test's shows, where a label map goes by distribution.
         about: speakers and other information of the protocol.
     """
 
@@ -40,7 +43,15 @@ class Split:
     test: Mapping[str, str]
     support: Mapping[tuple[int, int], Mapping[str, str]] = field(default_factory=dict)
     labelled: Mapping[str, str] = field(default_factory=dict)
+    shares: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
+
+
+def with_shares(split: Split, shares: Mapping[str, Mapping[str, float]]) -> Split:
+    """Give a split the shares of the utterances whose class its lists show; never of its test utterances."""
+    lists = (split.train, split.dev, split.labelled, *split.support.values())
+    shown = {utt for entries in lists for utt in entries} - split.test.keys()
+    return replace(split, shares={utt: shares[utt] for utt in sorted(shown & shares.keys())})
 
 
 SPLIT = Kind(
@@ -88,9 +99,22 @@ def _write_split(folder: Path, split: Split) -> None:
         (folder / name).write_text("".join(f"{utt} {label}\n" for utt, label in entries.items()))
     for name, utts in {"adapt.lst": split.adapt, "test.lst": split.test}.items():
         (folder / name).write_text("".join(f"{utt}\n" for utt in utts))
+    if split.shares:
+        write_map(folder / "shares.lst", {utt: _shares_text(shares) for utt, shares in split.shares.items()})
     counts = {name: len(entries) for name, entries in with_class.items() if not name.startswith("support")}
     files = hash_files(folder, [path.name for path in folder.iterdir()])
     write_json(folder / "split.json", {"name": split.name, "counts": counts, **split.about, "files": files})
+
+
+def _shares_text(shares: Mapping[str, float]) -> str:
+    return "; ".join(f"{name}:{share:.9g}" for name, share in shares.items())
+
+
+def _read_shares(path: Path) -> dict[str, dict[str, float]]:
+    if not path.exists():
+        return {}
+    pairs = {utt: [pair.rsplit(":", 1) for pair in text.split("; ")] for utt, text in read_map(path).items()}
+    return {utt: {name: float(share) for name, share in of} for utt, of in pairs.items()}
 
 
 def remove_splits(folder: Path, keep: Collection[str] = ()) -> None:
@@ -172,4 +196,5 @@ class Splits:
             test=read_map(folder / "test.ref") if with_test else {},
             support=dict(sorted(support.items())),
             labelled=read_map(folder / "labelled.lst"),
+            shares=_read_shares(folder / "shares.lst"),
         )

@@ -11,7 +11,7 @@ from ser.data.data_dir import check_unchanged, read_data_dir
 from ser.errors import DataError
 from ser.splits.audit import one_class_speakers
 from ser.splits.labels import LabelMap
-from ser.splits.lists import SPLITS, changed_lists, remove_splits, write_splits
+from ser.splits.lists import SPLITS, changed_lists, remove_splits, with_shares, write_splits
 from ser.splits.protocols import read_protocol
 from ser.splits.protocols.base import Protocol
 from ser.system.files import fingerprint, hash_file, read_json
@@ -63,14 +63,15 @@ def _make(protocol: Protocol, task: str, label_map: LabelMap, data: Path, folder
             print(f"{prefix}splits: up to date")
             return
         print(f"{changed[0]}: was changed after it was made; made again")
-    utterances, labels, releases, copies = {}, {}, {}, {}
+    utterances, labels, shares, releases, copies = {}, {}, {}, {}, {}
     for name in protocol.corpora:
         corpus = read_data_dir(data / name)
         info = read_json(data / name / "corpus.json")
         releases[name], copies[name] = info["release"], info.get("copy", [])
         labels |= label_map.apply(name, corpus, releases[name])
         utterances[name] = [u for u in corpus if u.utt_id in labels]
-    splits = protocol.splits(utterances, labels)
+        shares |= label_map.distributions(name, corpus)
+    splits = [with_shares(split, shares) for split in protocol.splits(utterances, labels)]
     about = {
         "made_from": made_from,
         "protocol": protocol.model_dump(),
@@ -117,8 +118,7 @@ def _not_shared(looked_for: str, utterances: Mapping[str, Sequence[Utterance]]) 
 def _data_hash(data_dir: Path, label_map: LabelMap, protocol: Protocol) -> str:
     """Hash the inputs of the splits; the place of the audio does not matter."""
     rules = label_map.corpora.get(data_dir.name)
-    named = {"emotion_acted": ("utt2emo_acted",), "emotion_rated": ("utt2emo_rated",)}
-    other = named.get(rules.by, ()) if rules else ()
+    other = (rules.reads,) if rules and rules.reads not in READS else ()
     check_unchanged(data_dir)
     try:
         paths = [data_dir / name for name in (*READS, *other, *protocol.also_reads)]

@@ -166,6 +166,11 @@ class RunData:
         """Turn classes into indices, (n,) int64."""
         return np.array([self.classes.index(name) for name in labelled.values()], dtype=np.int64)
 
+    def distributions(self, split: Split, labelled: Mapping[str, str]) -> np.ndarray:
+        """Give the share of each class in the votes, (n, C) float64; 1 for the class of utterances without votes."""
+        shares = [split.shares.get(utt, {name: 1.0}) for utt, name in labelled.items()]
+        return np.array([[of.get(name, 0.0) for name in self.classes] for of in shares])
+
     def episodes(self, k: int) -> list[Episode]:
         """List all support sets of size k in a fixed order."""
         return [

@@ -61,6 +61,26 @@ def test_what_listeners_heard_reaches_the_data_directory(tmp_path):
     }  # fmt: skip
 
 
+def test_votes_are_of_those_who_heard_a_clip_without_seeing_it(tmp_path):
+    touch(tmp_path, ["AudioWAV/1001_IEO_ANG_MD.wav", "AudioWAV/1040_ITH_SAD_X.wav", "AudioWAV/1002_DFA_NEU_XX.wav"])
+    head = '"","A","D","F","H","N","S","fileName","numResponses","agreement","emoVote"\n'
+    lines = (
+        '"100009",4,3,0,0,2,0,"1001_IEO_ANG_MD",9,0.44,"A"\n"200009",9,0,0,0,0,0,"1001_IEO_ANG_MD",9,1,"A"\n'
+        '"107442",0,0,0,0,1,8,"1040_ITH_SAD_XX",9,0.8,"S"\n"300009",0,0,0,9,0,0,"1001_IEO_ANG_MD",9,1,"H"\n'
+    )
+    (tmp_path / "tabulatedVotes.csv").write_text(head + lines)
+    assert {u.utt_id[13:]: u.votes for u in parse(tmp_path).utterances} == {
+        "1001_IEO_ANG_MD": "angry:4 disgusted:3 neutral:2",
+        "1002_DFA_NEU_XX": None,
+        "1040_ITH_SAD_X": "neutral:1 sad:8",
+    }
+    (tmp_path / "tabulatedVotes.csv").write_text(head.replace('"A"', '"B"', 1) + lines)
+    with pytest.raises(
+        DataError, match="^crema_d: tabulatedVotes.csv, line 2: found .*, expected a number, votes in"
+    ):
+        parse(tmp_path)
+
+
 def test_without_a_table_nobody_heard_anything(tmp_path):
     touch(tmp_path, ["AudioWAV/1001_IEO_ANG_MD.wav"])
     assert [u.emotion_rated for u in parse(tmp_path).utterances] == [None]

@@ -48,6 +48,7 @@ def test_every_field_of_an_utterance_in_an_official_part(tmp_path):
             gender="m",
             language="en",
             text_id="en001",
+            part="dev",
         )
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -132,7 +133,20 @@ def test_talker_is_the_last_letter_group_of_a_long_scripted_name(tmp_path):
         valence=2.0,
         arousal=3.5,
         dominance=4.0,
+        votes="neutral:1",
     )
+
+
+def test_a_listener_has_one_vote_and_actors_have_none_about_themselves(tmp_path):
+    root = write_release(tmp_path, [Turn("Ses01F_impro01", "F000", "ang"), Turn("Ses01F_impro01", "F001", "xxx")])
+    path = root / "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt"
+    first, second = re.split(r"(?=\[\d+\.\d+ - .*F001)", path.read_text())
+    heard = (
+        "C-E1:\tAnger;\t()\nC-E3:\tAnger; Frustration;\t(mad, Fear)\nC-E4:\tBored;\t()\n"
+        "C-F1:\tSadness;\t()\nC-M1:\tSadness;\t()\nA-E4:\tval 5; act 1; dom  5;\t()\n\n"
+    )
+    path.write_text(first.split("C-E2")[0] + heard + second)
+    assert [u.votes for u in parse(root).utterances] == ["angry:1.5 frustrated:0.5 other:1", "neutral:1"]
 
 
 @pytest.mark.parametrize("talker, gender", [("MX01", "m"), ("FXX0", "f"), ("MXX3", "m")])

@@ -9,6 +9,7 @@ import pytest
 
 from ser.corpora.base import prepare
 from ser.corpora.meld import CORPUS, parse
+from ser.data.data_dir import read_data_dir
 from ser.errors import DataError
 from ser.types import Utterance
 from tests.fakes.wav import touch, write_wav
@@ -46,6 +47,18 @@ def test_full_release_gives_what_the_authors_count_without_two_that_have_no_audi
     assert sorted(parsed.dropped) == ["dev_splits_complete/dia110_utt7.mp4", "train_splits/dia125_utt3.mp4"]
 
 
+def test_minor_characters_have_no_gender_and_do_not_take_it_from_others(tmp_path):
+    root = write_tables(tmp_path / "MELD", train=[line("Ross", "joy", 0, 0), line("Waiter", "fear", 0, 1)])
+    for turn in (0, 1):
+        write_wav(root / f"train_splits/dia0_utt{turn}.wav", turn)
+    prepare(CORPUS, root, tmp_path / "data", allow_partial=True)
+    assert (tmp_path / "data/spk2gender").read_text() == "meld-Ross m\n"
+    assert [(u.speaker, u.gender, u.part) for u in read_data_dir(tmp_path / "data")] == [
+        ("meld-Ross", "m", "train"),
+        ("meld-Waiter", None, "train"),
+    ]
+
+
 def test_one_name_in_three_parts_is_three_utterances_and_every_field(tmp_path):
     same = [line(" Mr. Geller ", "joy", 0, 3)]
     root = write_tables(tmp_path / "MELD.Raw", train=same, dev=same, test=[line("Rachel", "fear", 0, 3)])
@@ -62,6 +75,7 @@ def test_one_name_in_three_parts_is_three_utterances_and_every_field(tmp_path):
         emotion_native="joy",
         gender=None,
         language="en",
+        part="train",
     )
     assert (dev.utt_id, dev.wav) == (
         "meld-Mr.%20Geller-dev_dia0_utt3",

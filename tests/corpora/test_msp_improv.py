@@ -115,6 +115,7 @@ def test_every_field_of_a_turn(tmp_path):
         arousal=3.5,  # 6 - 2.5
         valence=2.0,
         dominance=3.5,
+        votes="happy:1 other:1",  # the first rater stands twice
     )
 
 

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from ser.errors import ConfigError
 from ser.methods import logistic_regression
 from ser.methods.base import Job
 from ser.methods.logistic_regression import Config
@@ -50,6 +53,44 @@ def test_equals_scikit_learn(inverse_penalty, classes):
         assert list(model.classes_) == data.classes
         assert p.scores == pytest.approx(model.predict_proba(x), abs=2e-3)
         assert np.array(data.classes)[p.scores.argmax(1)].tolist() == model.predict(x).tolist()
+
+
+def test_a_row_trains_on_distributions_of_votes():
+    """Against the cross entropy with the shares, written out and minimized; utterances without votes count whole."""
+    data = make_run_data(classes=CLASSES[:3])
+    rng = np.random.default_rng(0)
+    shares = {
+        utt: dict(zip(data.classes, rng.dirichlet(np.ones(3)).tolist(), strict=True))
+        for utt in list(data.splits[0].train)[1:]
+    }
+    data = dataclasses.replace(data, splits=[dataclasses.replace(data.splits[0], shares=shares)])
+    soft = config(0.5, "source").model_copy(update={"targets": "distributions"})
+    state, _ = logistic_regression.train(soft, data, 1, None, JOB)
+    (prediction,) = logistic_regression.predict(soft, data, state, "cpu")
+
+    train = data.splits[0].train
+    x = StandardScaler().fit(data.x[data.rows(train)].astype(float))
+    seen, tested = (x.transform(data.x[data.rows(utts)].astype(float)) for utts in (train, data.splits[0].test))
+    first = next(iter(train))
+    p = np.array([[shares.get(u, {train[first]: 1.0}).get(c, 0.0) for c in data.classes] for u in train])
+
+    def loss(flat):
+        weight, bias = flat[:-3].reshape(-1, 3), flat[-3:]
+        return -(p * log_softmax(seen @ weight + bias, axis=1)).sum() + (weight**2).sum() / (2 * 0.5)
+
+    best = minimize(loss, np.zeros(seen.shape[1] * 3 + 3), options={"gtol": 1e-7}).x
+    expected = softmax(tested @ best[:-3].reshape(-1, 3) + best[-3:], axis=1)
+    assert prediction.scores == pytest.approx(expected, abs=2e-3)
+    hard, _ = logistic_regression.train(config(0.5, "source"), data, 1, None, JOB)
+    assert np.abs(hard["k0.weight"] - state["k0.weight"]).max() > 0.05
+
+
+def test_distributions_need_votes():
+    data = make_run_data()
+    with pytest.raises(ConfigError, match="^targets: distributions needs a label map with 'by: distribution'"):
+        logistic_regression.train(
+            config(train_on="source").model_copy(update={"targets": "distributions"}), data, 1, None, JOB
+        )
 
 
 def test_in_domain_trains_on_all_labelled_utterances_of_the_other_speakers():

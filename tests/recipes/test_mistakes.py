@@ -254,4 +254,4 @@ def test_counts_are_those_of_stage_5(finished):
     assert {condition.key for condition in run.tables} == set(scores["conditions"])
     for condition, table in run.tables.items():
         counts = scores["conditions"][condition.key]["counts"]
-        assert compare.counts_of(table, run.classes).tolist() == counts
+        assert compare.counts_of(table, run.classes).counts.tolist() == [counts]

@@ -106,7 +106,7 @@ def test_a_new_method_is_trained_scored_described_and_used(own):
         assert result.returncode == 0, result.stderr
         (line,) = map(json.loads, result.stdout.splitlines())
         assert line["label"] in about["classes"] and sum(line["probabilities"].values()) == pytest.approx(1, abs=1e-5)
-        assert line["calibrated"] != on_target
+        assert bool(line["calibrated_on"]) != on_target
     before = own.files(own.exp)
     result = own.run("--stage", "4")
     assert result.returncode == 0, result.stdout + result.stderr

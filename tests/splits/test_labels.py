@@ -44,6 +44,42 @@ def test_an_emotion_that_is_neither_mapped_nor_dropped_is_refused():
         label_map().apply("c", said("happy", "calm", "sad"), "mini")
 
 
+def voted(*votes: str | None) -> list:
+    return [utterance(f"c-s-{i}", "bored", **({"votes": text} if text else {})) for i, text in enumerate(votes)]
+
+
+VOTES = voted("happy:2 sad:1", "excited:1 happy:1 sad:2", "happy:1 sad:1", "bored:2 sad:1", None, "bored:3")
+
+
+def test_plurality_is_over_emotions_and_a_tie_or_nothing_is_unknown():
+    """Excited and happy are two emotions, so that sad has the most votes of the second; bored wins the fourth."""
+    labelled = label_map(by="plurality", drop=["bored", "unknown"], expected={}).apply("c", VOTES, "full")
+    assert labelled == {"c-s-0": "happy", "c-s-1": "sad"}
+    with pytest.raises(
+        ProtocolError, match="corpora.c: plurality 'unknown' of 'c-s-2' is neither mapped nor dropped"
+    ):
+        label_map(by="plurality", expected={}).apply("c", VOTES, "full")
+
+
+def test_a_distribution_is_over_classes_and_decides_the_class():
+    """Excited and happy are one class, with as many votes as sad in the second: a tie, which is left out. So is the
+    fourth, which most heard as bored."""
+    by_shares = label_map(by="distribution", expected={})
+    utterances = [*VOTES, *voted("sad:1 bored:1", "excited:1 happy:1 sad:1", "bored:1 sad:2")[-2:]]
+    utterances[-2:] = [dataclasses.replace(u, utt_id=f"c-s-{i}") for i, u in enumerate(utterances[-2:], 6)]
+    assert by_shares.distributions("c", utterances) == {
+        "c-s-0": {"happy": 2 / 3, "sad": 1 / 3},
+        "c-s-6": {"happy": 2 / 3, "sad": 1 / 3},
+        "c-s-7": {"sad": 1.0},
+    }
+    assert by_shares.apply("c", utterances, "full") == {"c-s-0": "happy", "c-s-6": "happy", "c-s-7": "sad"}
+    assert label_map().distributions("c", VOTES) == {}
+    with pytest.raises(
+        ProtocolError, match="corpora.c: distribution 'calm' of 'c-s-0' is neither mapped nor dropped"
+    ):
+        by_shares.apply("c", voted("calm:1 happy:1"), "full")
+
+
 @pytest.mark.parametrize("emotions", [["happy", "happy"], ["sad"], ["bored"], []])
 def test_a_class_without_utterances_is_refused(emotions):
     vanished = "sad" if "happy" in emotions else "happy"
@@ -142,7 +178,7 @@ def test_expected_counts_of_shipped_maps_are_those_of_the_parsers(name, corpus):
     if rules.by == "emotion_acted":
         assert sum(rules.expected.values()) in (8438, 2 * 8438)  # the sums of Gao et al., Table 1
         return
-    if not counts:
+    if not counts or rules.by in ("plurality", "distribution"):  # how the votes fall is not published
         assert rules.expected == {}
         return
     assert {e for emotions in rules.map.values() for e in emotions} | set(rules.drop) == set(counts)

@@ -8,7 +8,7 @@ import string
 import pytest
 
 from ser.errors import DataError
-from ser.splits.lists import Split, Splits, changed_lists, write_splits
+from ser.splits.lists import Split, Splits, changed_lists, with_shares, write_splits
 from ser.system.files import fingerprint
 
 LEGAL = string.ascii_letters + string.digits + "_.%"
@@ -30,6 +30,17 @@ ABOUT = {"made_from": {"seed": 1}, "labels": {"classes": ["happy", "sad"]}, "rel
 def folder(tmp_path):
     write_splits(tmp_path / "splits", [SPLIT, dataclasses.replace(SPLIT, name="fold2", support={})], ABOUT)
     return tmp_path / "splits"
+
+
+def test_shares_are_of_utterances_whose_class_a_list_shows_and_never_of_tested_ones(tmp_path):
+    votes = {"c-1-b": {"very sad": 0.75, "sad": 0.25}, "d-2-a": {"sad": 1.0}, "d-3-a": {"sad": 0.6, "happy": 0.4},
+             "x-1-a": {"sad": 1.0}}  # fmt: skip
+    split = with_shares(SPLIT, votes)
+    assert split.shares == {"c-1-b": votes["c-1-b"], "d-2-a": votes["d-2-a"]}
+    write_splits(tmp_path / "splits", [split], ABOUT)
+    assert (tmp_path / "splits/fold1/shares.lst").read_text() == "c-1-b very sad:0.75; sad:0.25\nd-2-a sad:1\n"
+    assert Splits.open(tmp_path / "splits").for_training()[0].shares == split.shares
+    assert not (tmp_path / "splits/fold1/shares.lst").read_text().count("d-3-a")
 
 
 def test_what_was_written_comes_back_in_its_order(folder):

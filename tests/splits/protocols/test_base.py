@@ -117,8 +117,8 @@ def test_folds_of_sentences_and_the_held_out_fold_are_the_corpus_own(tmp_path):
     assert multi.held_out == {"ravdess": 6, "emodb": 3}
 
 
-def test_every_corpus_declares_its_folds():
-    assert all(corpus.folds for corpus in CORPORA.values())
+def test_every_corpus_of_several_speakers_declares_its_folds():
+    assert {name for name, corpus in CORPORA.items() if not corpus.folds} == {"emns"}
 
 
 def test_folds_of_a_corpus_that_nobody_knows_are_named(tmp_path):
