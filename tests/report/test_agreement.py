@@ -120,7 +120,10 @@ def test_the_headline_repeats_the_tables(name):
         own = dict(zip(head, printed, strict=True))
         interval = f" [{cells['95 %']}]" if cells.get("95 %") else ""
         assert own["UAR [95 %]"] == cells["UAR"] + interval
-        assert (own.get("difference [95 %]", ""), own.get("p", "")) == (cells.get("difference", ""), cells.get("p", ""))
+        assert (own.get("difference [95 %]", ""), own.get("p", "")) == (
+            cells.get("difference", ""),
+            cells.get("p", ""),
+        )
 
 
 def test_the_page_of_all_recipes_prints_the_same(committed):
