@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     "errors", "types", "randomness", "config", "losses", "metrics", "system", "nn", "data", "corpora", "features",
     "splits", "adaptation", "training", "methods", "recipe", "scoring", "results", "inference", "mistakes", "report",
-    "bin",
+    "docs", "bin",
 )  # fmt: skip
 FLOOR_OF = {name: floor for floor, name in enumerate(FLOORS)}
 

@@ -58,7 +58,7 @@ def _scores(result, classes: Sequence[str], found, n_tests: int) -> str:
     rows = [["", "UAR", "95 %", *classes]]
     for run, scores, bounds in (("A", result.a, result.a_estimate), ("B", result.b, result.b_estimate)):
         recalls = ["" if recall != recall else f"{100 * recall:.1f}" for recall in scores["recall"]]
-        rows.append([run, f"{100 * scores['uar']:.1f}", span(bounds.interval, bounds.one_training), *recalls])
+        rows.append([run, f"{100 * scores['uar']:.1f}", span(bounds.interval), *recalls])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     text = f"B - A  {signed(100 * found.value)}"

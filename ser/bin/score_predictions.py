@@ -31,8 +31,8 @@ def main(argv: Sequence[str]) -> None:
         raise DataError(f"two files are named {twice[0]}: a system has the name of its file; rename one")
     from ser.results.lines import Line, reference_lines
     from ser.results.record import table_record
-    from ser.results.render import markdown_table, wrapped
     from ser.results.scores import score_lines
+    from ser.results.sections import markdown_table, wrapped
     from ser.results.words import definitions, paragraph
     from ser.scoring.compare import counts_of, speaker_of_id
     from ser.scoring.external import read_predictions

@@ -11,9 +11,9 @@ from typing import Any
 
 from ser.features.config import layer_text
 from ser.results.lines import Line
-from ser.results.measures import interval_of, percent
-from ser.results.render import wrapped
+from ser.results.measures import percent, span
 from ser.results.scores import Scored
+from ser.results.sections import wrapped
 
 SEES = {
     "unlabelled-train": "audio of its training speakers, without labels",
@@ -115,7 +115,7 @@ def _numbers(about: Mapping[str, Any], scored: Sequence[Scored | Line]) -> str:
     rule = "| --- |" + " ---: |" * (2 + len(about["classes"]))
     lines = [f"| condition | UAR | 95 % (speakers) | {recalls} |", rule]
     for entry in scored:
-        bounds = interval_of({"interval": entry.interval})
+        bounds = span(entry.interval)
         shares = [100 * float(recall) for recall in entry.scores["recall"]]
         recalls = " | ".join("-" if math.isnan(share) else f"{share:.1f}" for share in shares)
         lines.append(f"| {entry.line.condition} | {percent(float(entry.scores['uar']))} | {bounds} | {recalls} |")
@@ -150,9 +150,9 @@ def _limits(about: Mapping[str, Any]) -> str:
             f"{about['far']['from']}; `too_short`: shorter than {about['seconds']['shortest']:.2f} s, the shortest "
             "utterance that it was trained on."
         )
-    for name, span in about["attributes"].items():
+    for name, scale in about["attributes"].items():
         limits.append(
-            f"`{name}` is a linear guess from the latent space, on the ratings' scale ({span['lowest']:g} to "
-            f"{span['highest']:g} in training)."
+            f"`{name}` is a linear guess from the latent space, on the ratings' scale ({scale['lowest']:g} to "
+            f"{scale['highest']:g} in training)."
         )
     return "\n".join(wrapped(f"- {limit}").replace("\n", "\n  ") for limit in limits)

@@ -8,7 +8,8 @@ from typing import Any
 
 from ser.results.measures import p_value, percent, signed, span
 from ser.results.record import read_record
-from ser.results.render import environment, pipes, wrapped
+from ser.results.render import environment
+from ser.results.sections import pipes, wrapped
 from ser.system import files
 
 FORMAT = 1

@@ -8,7 +8,8 @@ side by side, or `*` for each feature of the recipe (for a method that fine-tune
 spaces; `-` leaves a cell empty.
 A ninth column `tasks` may name the tasks that a row is for, separated by spaces; `-` or no column is all.
 First lines `base<tab>FILE` take over the rows of other tables; the file's own rows are added to them, and replace
-those of the same name.
+those of the same name. First lines `question<tab>TEXT<tab>ROWS` name the question that some rows answer; a page shows
+them together.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from ser.methods.base import About
 
 COLUMNS = ["row", "conf", "feature", "seeds", "init", "versus", "published", "set"]
+
+FIRST_LINES = {"base": 2, "question": 3}
+"""What may stand above the columns, with the number of cells of such a line."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,6 +146,10 @@ class Table:
             if row.versus is not None and row.versus not in {other.label for other in rows}:
                 raise ConfigError(f"{path}: row '{row.label}': versus "
                                   f"{unknown(row.versus, {other.label for other in rows})}")  # fmt: skip
+        labels = {row.label for row in rows}
+        for question, asked in questions(path).items():
+            if missing := [label for label in asked if label not in labels]:
+                raise ConfigError(f"{path}: question '{question}': row {unknown(missing[0], labels)}")
         for override in self.overrides:
             keys, _ = split_override(override)
             if not any(_has(row.values, keys) for row in rows):
@@ -163,13 +171,12 @@ class Table:
 
     def _read_rows(self, path: Path) -> list[Row]:
         """Read a table and what it builds on."""
-        try:
-            lines = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        except FileNotFoundError:
-            raise ConfigError(f"{path}: no such table of rows") from None
+        lines = _lines(path)
         first, base = 1, {}
-        while lines and lines[0][0] == "base" and len(lines[0]) == 2:
-            base |= {row.name: row for row in self._read_rows(beside(path, lines.pop(0)[1]))}
+        while lines and _is_first(lines[0]):
+            if lines[0][0] == "base":
+                base |= {row.name: row for row in self._read_rows(beside(path, lines[0][1]))}
+            lines.pop(0)
             first += 1
         columns = lines[0] if lines[:1] == [[*COLUMNS, "tasks"]] else COLUMNS
         if (lines or first == 1) and lines[:1] != [columns]:
@@ -241,6 +248,30 @@ class Table:
                 raise
             return str(error)
         return None
+
+
+def _lines(path: Path) -> list[list[str]]:
+    """Read the cells of a table's lines."""
+    try:
+        return [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such table of rows") from None
+
+
+def _is_first(cells: Sequence[str]) -> bool:
+    return len(cells) == FIRST_LINES.get(cells[0])
+
+
+def questions(path: Path) -> dict[str, list[str]]:
+    """Read the questions that rows of a table, and of those that it builds on, answer: question -> labels."""
+    found: dict[str, list[str]] = {}
+    for cells in _lines(path):
+        if not _is_first(cells):
+            break
+        more = questions(path.parent / cells[1]) if cells[0] == "base" else {cells[1]: cells[2].split(" ")}
+        for question, labels in more.items():
+            found.setdefault(question, []).extend(labels)
+    return found
 
 
 def feature_config(name: str, conf: Path) -> FeatureConfig:

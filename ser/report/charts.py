@@ -41,19 +41,50 @@ class Series:
     is_band: bool = False
 
 
-def interval(uar: float, bounds: Sequence[float] | None, chance: float, label: str) -> Markup:
-    """Draw a UAR on a line from 0 to 100 %, with its interval and a tick for chance.
+def interval(uar: float, bounds: Sequence[float] | None, chance: float) -> Markup:
+    """Draw a UAR on a line from 0 to 100 %, with its interval and a tick for chance, beside the numbers that say it.
 
     Args:
         uar, chance: in [0, 1].
         bounds: of the interval, in [0, 1].
-        label: what is shown, in words.
     """
-    marks = [f'<path class="axis" d="M0 6H100M{100 * chance:.1f} 2V10"/>']
-    if bounds:
-        marks.append(f'<path class="whisker" d="M{100 * bounds[0]:.1f} 6H{100 * bounds[1]:.1f}"/>')
-    marks.append(f'<circle cx="{100 * uar:.1f}" cy="6" r="3"/>')
-    return _svg("iv", (100, 12), label, marks)
+    low, high = bounds or (uar, uar)
+    places = {"u": uar, "l": low, "w": high - low, "c": chance}
+    style = ";".join(f"--{name}:{100 * share:.0f}%" for name, share in places.items())
+    return Markup(f'<i class="iv" style="{style}"></i>')
+
+
+def differences(rows: Sequence[tuple[str, float, Sequence[float] | None]], title: str) -> Markup:
+    """Draw differences with their intervals on either side of a line at zero, each under its name.
+
+    Args:
+        rows: name, difference in points, and its interval or nothing; at least one.
+        title: what is shown, in words.
+    """
+    width, line, left = 360, 34, 6
+    reach = max(5.0, *(abs(v) for _, points, bounds in rows for v in (points, *(bounds or ()))))
+    reach = 5 * math.ceil(1.05 * reach / 5)
+
+    def at(points: float) -> float:
+        return left + (points + reach) / (2 * reach) * (width - 2 * left)
+
+    bottom = line * len(rows) + 2
+    marks = [f'<path class="grid" d="M{at(p):.1f} 4V{bottom}"/>' for p in (-reach, reach)]
+    for i, (name, points, bounds) in enumerate(rows):
+        y = line * i + 26
+        marks.append(f'<path class="axis" d="M{at(0):.1f} {y - 7}v14"/>')
+        marks.append(f'<text class="name" x="{left}" y="{y - 10}">{escape(name)}</text>')
+        text = tick_text(points, 0.1)
+        marks.append(
+            f'<text x="{width - left}" y="{y - 10}" text-anchor="end">{"" if points < 0 else "+"}{text}</text>'
+        )
+        if bounds:
+            marks.append(f'<path class="whisker" d="M{at(bounds[0]):.1f} {y}H{at(bounds[1]):.1f}"/>')
+        marks.append(f'<circle class="point" cx="{at(points):.1f}" cy="{y}" r="4.5"/>')
+    for p, anchor in ((-reach, "start"), (0, "middle"), (reach, "end")):
+        text = "0" if not p else f"{p:+d}".replace("-", "−")
+        marks.append(f'<text x="{at(p):.1f}" y="{bottom + 14}" text-anchor="{anchor}">{text}</text>')
+    return _svg("chart differences", (width, bottom + 20), title, marks)
 
 
 def lines(

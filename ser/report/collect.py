@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ser.results.record import condition_of, read_record
+from ser.system.files import fingerprint
 from ser.types import Condition
 
 REGIMES = {
@@ -121,8 +122,8 @@ class System:
 
     @property
     def anchor(self) -> str:
-        """Id of its row's place in the page."""
-        return anchor(self.recipe["recipe"], str(self.tested), self.label, self.feature)
+        """Id of its row's place in the page, short, as there are a thousand."""
+        return f"s{fingerprint([self.recipe['recipe'], str(self.tested), self.label, self.feature])[:8]}"
 
 
 def title_of(record: Mapping[str, Any], corpus: str) -> str:

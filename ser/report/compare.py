@@ -174,5 +174,15 @@ def _cell(systems: Sequence[System]) -> Cell:
 
 
 def in_order(systems: Sequence[System]) -> list[System]:
-    """Put what may be compared side by side, the best first."""
-    return [system for group in groups(systems) for system in group.systems]
+    """Put what may be compared side by side, the best first; of what was not run, only what a paper printed.
+
+    A published value stands once for all the features that its system would be trained on.
+    """
+    found: dict[object, System] = {}
+    for system in (system for group in groups(systems) for system in group.systems):
+        if system.uar is not None:
+            found[id(system)] = system
+        elif "published" in system.row:
+            name = (system.recipe["recipe"], str(system.tested), system.row.get("published_as", system.label))
+            found.setdefault(name, system)
+    return list(found.values())

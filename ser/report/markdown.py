@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from ser.report import words
+from ser.report.cards import Card, cards
 from ser.report.collect import REGIMES, Found, System
 from ser.report.compare import Group, Matrix, choices, groups, marks, matrices
 from ser.results import measures
-from ser.results.measures import SUMMARY, cells_of, columns_of, percent
-from ser.results.render import pipes, wrapped
-from ser.results.words import paragraph
+from ser.results.measures import SUMMARY, cells_of, columns_of, p_value, percent, signed
+from ser.results.sections import details, pipes, wrapped
 
 EMPTY = "No recipe has results yet: run a recipe, as in `egs/emodb/run.sh --db_root DIR`, and then the report again."
 
@@ -26,31 +26,55 @@ def markdown(found: Sequence[Found], systems: Sequence[System]) -> str:
     parts = ["<!-- Written by `./run.sh --report`; do not edit. -->", "# Results of all recipes"]
     if not systems:
         return "\n\n".join([*parts, EMPTY, *_stale(found)]) + "\n"
+    records = [recipe.record for recipe in found if recipe.record]
+    scored = [system for system in systems if system.uar is not None]
     parts += [
         wrapped(
-            "One row per system: the papers' methods and their baselines. Each recipe's RESULTS.md "
-            "has all systems. The systems of one table were tested on the same utterances of the same classes. "
-            "Columns give the training corpora and the data seen of the tested corpus. ★: the best of a table, if "
-            "its interval is above chance, leaving out systems with a flag that others lack and, unless all are, "
-            "systems trained on labels of the target beyond k shots. =: not significantly worse than ★ at the 5 % "
-            "level, corrected for the systems of the table. ?: no test, since one of the two was trained once. Marks "
-            "are of this table only, and none stands where intervals are missing."
+            "What four papers claim, and what holds on corpora that anyone may download. [How to read these tables]"
+            "(../docs/reading-tables.md) defines every term; `./run.sh --report` makes this page and "
+            "`egs/report.html`, where all systems can be sorted and filtered."
         ),
-        "## Recipes",
-        _recipes(found),
-        *_stale(found),
+        *(text for card in cards(records) for text in _card(card)),
         "## Source and target",
-        "Best UAR of the systems that have seen the same of the tested corpus; the best is chosen by the scores "
-        "themselves. A number in brackets is published. *: flagged systems only.",
+        wrapped(
+            "The best UAR of each source and target among systems that have seen the same of the target, chosen by "
+            "the scores themselves; flagged systems only where there are no others (*)."
+        ),
     ]
     shown = [f"regime:{regime}" for regime in REGIMES if regime != "labelled"]
-    for matrix in (matrix for matrix in matrices(systems) if matrix.choice in shown):
-        parts += [f"### {', '.join(matrix.classes)}: {choices(systems)[matrix.choice]}", _matrix(matrix)]
-    for group in groups([system for system in systems if system.is_shown_first]):
-        parts += [f"## {_heading(group)}", _table(group)]
-    terms = words.definitions([recipe.record for recipe in found if recipe.record], "tables")
-    terms = [both for both in terms if both[0].partition(" ")[0] not in ("marks", "★", "▽")]
-    return "\n\n".join([*parts, "## Definitions", wrapped(paragraph(terms))]) + "\n"
+    for matrix in (matrix for matrix in matrices(scored) if matrix.choice in shown):
+        parts += [f"**{', '.join(matrix.classes)}; {choices(scored)[matrix.choice]}**", _matrix(matrix)]
+    parts += ["## Recipes", _recipes(found), *_stale(found)]
+    parts += [
+        "## Systems",
+        wrapped(
+            "Systems of one table were tested on the same utterances of the same classes. ★: the best, if its "
+            "interval is above chance, leaving out systems with a flag that others lack and, unless all are, systems "
+            "trained on labels of the target beyond k shots. =: not significantly worse than ★ at the 5 % level, "
+            "corrected for the systems of the table. no test: one of the two was trained once."
+        ),
+    ]
+    for group in groups([system for system in scored if system.is_shown_first]):
+        parts.append(details(f"<b>{_heading(group)}</b>", _table(group)))
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _card(card: Card) -> list[str]:
+    """Say what a paper claims, what open corpora give, and what holds."""
+    results = []
+    for result in card.results:
+        one = result.compared
+        interval = "" if one.interval is None else " [{}, {}]".format(*(signed(100 * b) for b in one.interval))
+        p = "" if one.p is None else f", p {p_value(one.p)}"
+        link = f"[{result.recipe}]({result.recipe}/RESULTS.md)"
+        results.append(f"- {result.where}: {signed(100 * one.difference)} points{interval}{p} ({link})")
+    proposed, other = card.systems
+    return [
+        f"## {card.name}",
+        wrapped(f"**The claim.** {card.paper.claim} Published: {card.published}"),
+        wrapped(f"**On open corpora**, {proposed} minus {other}: **{card.holds}**"),
+        *(["\n".join(results)] if results else []),
+    ]
 
 
 def _stale(found: Sequence[Found]) -> list[str]:
@@ -79,30 +103,25 @@ def _matrix(matrix: Matrix) -> str:
         cells = []
         for target in matrix.targets:
             cell = matrix.cells.get((source, target))
-            if cell is None:
-                cells.append("")
-            elif cell.best is not None:
-                cells.append(f"{percent(cell.best.uar)}{'*' if cell.is_stamped else ''}")
-            else:
-                printed = "" if cell.published is None else f" ({cell.published:.1f})"
-                cells.append(f"needs {cell.needs}{printed}" if cell.needs else f"not run{printed}")
+            best = None if cell is None else cell.best
+            cells.append("" if best is None else f"{percent(best.uar)}{'*' if cell.is_stamped else ''}")
         rows.append([source, *cells])
     return pipes(rows, 1)
 
 
 def _heading(group: Group) -> str:
-    tested = f"{sum(group.n_true.values())} utterances, {group.n_speakers} speakers" if group.n_true else "not run"
+    tested = f"{sum(group.n_true.values())} utterances, {group.n_speakers} speakers"
     return f"{group.corpus}: {', '.join(group.classes)} ({tested})"
 
 
-NAMES = ("trained on", "system", "feature", "regime", "target data", "split", "flags", "recipe")
+NAMES = ("trained on", "system", "feature", "sees", "split", "flags", "recipe")
 """Columns that describe a system."""
 
 
 def _table(group: Group) -> str:
     told = marks(group)
-    rows = [{**_cells(system), "marks": told.get(id(system), "")} for system in group.systems]
-    columns = [*NAMES, *columns_of(measures.MEASURES, SUMMARY), "marks"]
+    rows = [{**_cells(system), "notes": words.rank(told.get(id(system), ""))} for system in group.systems]
+    columns = [*NAMES, *columns_of(measures.MEASURES, SUMMARY), "notes"]
     filled = [name for name in columns if name == "UAR" or any(row[name] for row in rows)]
     n_texts = sum(name in NAMES for name in filled)
     return pipes([filled, *([row[name] for name in filled] for row in rows)], n_texts)
@@ -114,11 +133,9 @@ def _cells(system: System) -> Mapping[str, str]:
         "trained on": " + ".join(system.sources),
         "system": system.label,
         "feature": "" if system.feature == "-" else system.feature,
-        "regime": words.regime(system),
-        "target data": words.seen(system) if system.regime else "",
+        "sees": words.seen(system) if system.regime else "",
         "split": system.split_rule,
         "flags": ", ".join(words.stamps(system)),
         "recipe": "" if row["kind"] == "reference" else f"{system.recipe['recipe']}, {system.condition}",
     }
-    cells = cells_of(measures.MEASURES, SUMMARY, row)
-    return names | cells | ({} if system.uar is not None else {"UAR": words.hole(system)})
+    return names | cells_of(measures.MEASURES, SUMMARY, row)

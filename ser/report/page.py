@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from ser.report import charts, words
+from ser.report.cards import Card, cards
 from ser.report.charts import N_LEVELS, Series
 from ser.report.collect import REGIMES, Found, System, anchor, title_of
 from ser.report.compare import choices, groups, in_order, marks, matrices
-from ser.results import measures
+from ser.results import answers, measures, panels
 from ser.results.groups import DEFINITION, group_rows
-from ser.results.measures import REPORT, cells_of, columns_of, number, percent, signed
+from ser.results.measures import REPORT, cells_of, columns_of, number, percent, signed, span
 from ser.results.record import condition_of
-from ser.results.render import corpus_text, name_cells
+from ser.results.render import corpus_text
+from ser.results.sections import name_cells
 
 LEARNED = {"loss": "loss", "dev_uar": "UAR (dev)", "dev": "UAR (dev)"}
 """Column of a learning curve -> name of its axis."""
@@ -48,25 +51,28 @@ def page(found: Sequence[Found], systems: Sequence[System]) -> str:
         "number": number,
         "signed": lambda points: words.typographic(signed(points)),
         "bounds": lambda row: words.typographic(_bounds(row)),
+        "notes": measures.notes,
         "typographic": words.typographic,
         "heat": heat,
         "breakable": words.breakable,
-        "rank": lambda system: ranks.get(id(system), ""),
+        "rank": lambda system: words.rank(ranks.get(id(system), "")),
     }
     environment.globals |= {"words": words, "interval": _interval, "anchor": anchor, "title_of": title_of,
                             "condition_of": condition_of, "corpus_text": corpus_text}  # fmt: skip
     records = [recipe.record for recipe in found if recipe.record]
+    shown = in_order(systems)
     return environment.get_template("report.html.j2").render(
         style=Markup(_asset(environment, "style.css")),
         script=Markup(_asset(environment, "script.js")),
         found=found,
         records=records,
-        systems=in_order(systems),
-        shown_first=sum(system.is_shown_first for system in in_order(systems)),
+        systems=shown,
+        shown_first=sum(system.is_shown_first for system in shown),
+        cards=[(card, _differences(card)) for card in cards(records)],
         recipes=[(record, _recipe(record)) for record in records],
         regimes=REGIMES,
         features=sorted({system.feature for system in systems} - {"-"}),
-        matrices=matrices(systems),
+        matrices=matrices([system for system in systems if system.uar is not None]),
         choices=choices(systems),
         definitions=[
             ("Tables", _plain(words.definitions(records, "tables"))),
@@ -82,6 +88,20 @@ def _asset(environment: jinja2.Environment, name: str) -> str:
     return environment.loader.get_source(environment, name)[0]
 
 
+def _differences(card: Card) -> Markup | None:
+    """Draw what open corpora say of a paper's claim."""
+    if not card.results:
+        return None
+    rows = [
+        (result.where, 100 * one.difference, one.interval and [100 * bound for bound in one.interval])
+        for result in card.results
+        for one in [result.compared]
+    ]
+    proposed, other = card.systems
+    said = "; ".join(f"{name}: {points:+.1f} points" for name, points, _ in rows)
+    return charts.differences(rows, f"{proposed} minus {other}, UAR in points with 95 % intervals. {said}")
+
+
 def heat(share: float) -> str:
     """Choose one of eleven colors for a share in [0, 1]."""
     return f"h{round(10 * min(max(share, 0.0), 1.0))}"
@@ -92,16 +112,14 @@ def _plain(terms: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def _bounds(row: Mapping[str, Any]) -> str:
-    """Print the interval of a row's UAR, marked where it is of one training."""
-    return measures.interval_of(row)
+    """Print the interval of a row's UAR."""
+    return span(row.get("interval"))
 
 
 def _interval(system: System) -> Markup:
     """Draw a system's UAR."""
     chance = 1 / max(1, len([n for n in system.table["n_true"].values() if n]))
-    bounds = words.typographic(_bounds(system.row))
-    label = f"UAR {percent(system.uar)} %" + (f", 95 % interval {bounds} %" if bounds else "")
-    return charts.interval(system.uar, system.row.get("interval"), chance, label)
+    return charts.interval(system.uar, system.row.get("interval"), chance)
 
 
 # ---- One recipe -----------------------------------------------------------------------------------------------
@@ -112,7 +130,9 @@ def _recipe(record: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "tables": [_table(record, table) for table in record["tables"]],
         "commands": _commands(record),
-        "shots": _shots(record),
+        "sentences": [Markup(_strong(text)) for text in answers.sentences(record)],
+        "figure": _figure(record),
+        "shots": [] if answers.headline(record) else _shots(record),  # the figure has them all
         "learning": _learning(record),
         "planes": _planes(record),
         "latent": _latent(record),
@@ -121,6 +141,24 @@ def _recipe(record: Mapping[str, Any]) -> dict[str, Any]:
         "probes": _probes(record),
         "features": [told.replace("`", "") for told in record["features"].values()],
     }
+
+
+def _strong(text: str) -> str:
+    """Set what Markdown has in bold."""
+    return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", str(escape(text)))
+
+
+def _figure(record: Mapping[str, Any]) -> Markup | None:
+    """Draw the figure of a recipe's page, in the colors of this one."""
+    found = answers.headline(record)
+    if found is None:
+        return None
+    drawing, height = panels.drawn(record, found)
+    title = escape(f"{record['title']}: UAR in per cent with 95 % intervals")
+    return Markup(
+        f'<svg class="panels" viewBox="0 0 {panels.WIDTH} {height}" role="img" aria-label="{title}">'
+        f"<title>{title}</title>{drawing}</svg>"
+    )
 
 
 def _commands(record: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -136,9 +174,14 @@ def _commands(record: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _table(record: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
-    systems = [System(record, table, row) for row in table["rows"]]
+    rows = [row for row in table["rows"] if "uar" in row or "published" in row]
+    systems = [System(record, table, row) for row in rows]
     matrices, printed = [], []
-    for row in table["rows"]:
+    found = answers.headline(record)
+    for row in table["rows"]:  # of many tables, the matrices of the first one are enough to look at
+        is_elsewhere = found is not None and (table is not found.table or row["feature"] not in (found.feature, "-"))
+        if is_elsewhere and "published_confusion" not in row:
+            continue
         name = f"{row['label']}, {row['feature']}".removesuffix(", -")
         if row["kind"] == "paper" and "confusion" in row:
             matrices.append((name, _confusion(record, table, row, "confusion")))
@@ -156,7 +199,7 @@ def _table(record: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any
         "anchor": anchor(record["recipe"], str(condition_of(table))),
         "columns": columns,
         "rows": [
-            (system, name_cells(system.row)["target data"], [of_row[name] for name in columns])
+            (system, name_cells(system.row)["sees"], [of_row[name] for name in columns])
             for system, of_row in zip(systems, cells, strict=True)
         ],
         "best": max(
@@ -239,14 +282,17 @@ def _by_shots(label: str, of_row: Mapping[int, Mapping[str, Any]]) -> Series:
 def _learning(record: Mapping[str, Any]) -> list[tuple[str, list[Markup]]]:
     """Draw learning curves, one chart for each row and column of its history."""
     of_row: dict[str, list[Mapping[str, Any]]] = {}
+    found = answers.headline(record)
     for curve in record["learning"]:
+        if found is not None and curve["feature"] != found.feature:
+            continue
         of_row.setdefault(_name(curve), []).append(curve)
     drawn = []
     for name, curves in of_row.items():
         panels = []
         for column, axis in LEARNED.items():
             series = [
-                Series(curve["name"], curve["epochs"], curve[column])
+                Series(curve["name"], _thinned(curve["epochs"]), _thinned(curve[column]))
                 for curve in curves
                 if any(value is not None for value in curve.get(column, ()))
             ]
@@ -257,8 +303,31 @@ def _learning(record: Mapping[str, Any]) -> list[tuple[str, list[Markup]]]:
     return drawn
 
 
+MAX_POINTS = 25
+"""Of a learning curve as it is drawn."""
+
+
+def _thinned(values: Sequence[Any]) -> Sequence[Any]:
+    """Leave out points that nobody could see.
+
+    Example:
+        >>> _thinned(range(100))[:3], _thinned([1, 2])
+        (range(0, 9, 3), [1, 2])
+    """
+    return values[:: -(-len(values) // MAX_POINTS)] if values else values
+
+
 def _name(about: Mapping[str, Any]) -> str:
     return ", ".join(part for part in (about.get("task"), about["label"], about.get("feature")) if part)
+
+
+def points_of(plane: Mapping[str, Any]) -> Sequence[Any]:
+    """Choose the points of a plane that are drawn: every second one where there are many."""
+    points = plane["points"]
+    return points[:: 1 + (len(points) > MANY_POINTS)]
+
+
+MANY_POINTS = 250
 
 
 def _planes(record: Mapping[str, Any]) -> list[tuple[str, list[Markup]]]:
@@ -268,7 +337,7 @@ def _planes(record: Mapping[str, Any]) -> list[tuple[str, list[Markup]]]:
         panels = []
         for what, column, names in (("emotion", 1, plane["classes"]), ("corpus", 0, plane["corpora"])):
             points = {
-                title_of(record, name): [(p[2], p[3]) for p in plane["points"] if p[column] == i]
+                title_of(record, name): [(p[2], p[3]) for p in points_of(plane) if p[column] == i]
                 for i, name in enumerate(names)
             }
             title = f"{record['title']}, {_name(plane)}: t-SNE of embeddings, one seed, colored by {what}"

@@ -12,11 +12,13 @@
   const value = (row, column) => {
     let place = 0;
     for (const cell of row.cells) {
-      if (column < place + cell.colSpan) return cell.dataset.v;
+      if (column < place + cell.colSpan) return cell.dataset.v ?? cell.textContent.trim();
       place += cell.colSpan;
     }
     return "";
   };
+
+  const number = (text) => parseFloat(text.replace("\u2212", "-"));
 
   function filter() {
     const words = fields.q.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -46,7 +48,7 @@
       const early = texts.get(a).place - texts.get(b).place;
       if (column < 0) return early;
       if (x === "" || y === "") return (x === "") - (y === "") || early; // what is empty stands last, always
-      const both = isNumber ? Number(x) - Number(y) : x.localeCompare(y, "en", { numeric: true });
+      const both = isNumber ? number(x) - number(y) : x.localeCompare(y, "en", { numeric: true });
       return sign * both || early;
     });
     body.append(...keyed.map(([row]) => row));

@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from ser.report.collect import REGIMES, System
+from ser.results.answers import sees
 
 
 def typographic(text: str) -> Markup:
@@ -37,9 +38,14 @@ def regime(system: System) -> str:
     return REGIMES.get(system.regime, "")
 
 
+def rank(mark: str) -> str:
+    """Print the mark of a system among all that may be compared with it; a missing test is said in words."""
+    return "no test" if mark == "?" else mark
+
+
 def seen(system: System) -> str:
     """List the data that it has seen of the target, as its recipe's table does."""
-    return ", ".join(system.row.get("target_data", ())) or ("none" if system.uar is not None else "")
+    return sees(system.row, system.tested.shots)
 
 
 def hole(system: System) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from ser.results import matrix_page
 from ser.results.matrix_page import Table
 from ser.results.record import condition_of
-from ser.results.render import page_rows
+from ser.results.sections import page_rows
 from ser.system.files import holding, write_text
 
 Format = Literal["latex", "csv"]

@@ -18,8 +18,14 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 """One row of a table in RESULTS.json."""
 
-PAGE, TERMINAL, REPORT, SUMMARY = "RESULTS.md", "terminal", "report.html", "egs/RESULTS.md"
-"""Where a column may stand."""
+PAGE, DETAIL, TERMINAL, REPORT, SUMMARY = "RESULTS.md", "detail", "terminal", "report.html", "egs/RESULTS.md"
+"""Where a column may stand; `detail` is the second table of a page, of all that is measured besides."""
+
+SIGNIFICANT = 0.05
+"""A corrected p below it is a difference."""
+
+BEST, TIE = "★", "="
+"""The marks: the best system of a table, and those of another kind that are not significantly worse than it."""
 
 
 # ---- Formats --------------------------------------------------------------------------------------------------
@@ -45,19 +51,14 @@ def signed(points: float | None) -> str:
     return "" if points is None else f"{points:+.1f}"
 
 
-def span(bounds: Sequence[float] | None, one_training: bool = False) -> str:
-    """Print an interval of shares in per cent, marked where it is of one training.
+def span(bounds: Sequence[float] | None) -> str:
+    """Print an interval of shares in per cent.
 
     Example:
-        >>> span([0.425, 0.5], one_training=True)
-        '42.5-50.0 ¹'
+        >>> span([0.425, 0.5])
+        '42.5-50.0'
     """
-    return "" if bounds is None else f"{percent(bounds[0])}-{percent(bounds[1])}{ONE if one_training else ''}"
-
-
-def interval_of(row: Row) -> str:
-    """Print the interval of a row's UAR."""
-    return span(row.get("interval"), bool(row.get("one_training")))
+    return "" if bounds is None else f"{percent(bounds[0])}-{percent(bounds[1])}"
 
 
 def p_value(p: float | None) -> str:
@@ -90,9 +91,6 @@ def brackets(bounds: Sequence[float] | None, sign: str = "") -> str:
     return "" if bounds is None else f"[{bounds[0]:{sign}.2f}, {bounds[1]:{sign}.2f}]"
 
 
-ONE = " ¹"
-
-
 # ---- Entries --------------------------------------------------------------------------------------------------
 
 
@@ -116,7 +114,7 @@ class Measure:
     format: Callable[[Any], str] = percent
     cell: Callable[[Row], str] | None = None
     definition: str = ""
-    tables: Collection[str] = (PAGE,)
+    tables: Collection[str] = (DETAIL,)
 
     @property
     def is_by_class(self) -> bool:
@@ -161,7 +159,9 @@ def definitions_of(measures: Sequence[Measure]) -> list[list[str]]:
 def _uar(row: Row) -> str:
     if row.get("uar") is not None:
         return percent(row["uar"])
-    return f"not run: {row['hole']}" if row.get("hole") else ""
+    if row.get("hole"):
+        return f"not run: {row['hole']}"
+    return "not run" if "hole" in row else ""
 
 
 def _folds(row: Row) -> str:
@@ -173,10 +173,9 @@ def _difference(row: Row) -> str:
     if row.get("difference") is None:
         return ""
     value, bounds = signed(100 * row["difference"]), row.get("difference_interval")
-    one = ONE if row.get("difference_of_one_training") else ""
-    between = f" [{', '.join(signed(100 * bound) for bound in bounds)}{one}]" if bounds else one
+    between = f" [{', '.join(signed(100 * bound) for bound in bounds)}]" if bounds else ""
     seeds = f", {n} seed{'s' * (n > 1)}" if (n := len(row.get("difference_seeds", ()))) else ""
-    return f"{value}{between} ({row['versus']}{seeds}){' ▼' if row.get('worse') else ''}"
+    return f"{value}{between} ({row['versus']}{seeds})"
 
 
 def _seeds(row: Row) -> str:
@@ -188,8 +187,34 @@ def _seeds(row: Row) -> str:
 def _source_only(row: Row) -> str:
     if (found := row.get("source_only")) is None:
         return ""
-    worse = " ▽" if found.get("worse") else ""
-    return f"{signed(100 * found['difference'])} ({found['label']}, p {p_value(found['p'])}){worse}"
+    return f"{signed(100 * found['difference'])} ({found['label']}, p {p_value(found['p'])})"
+
+
+def notes(row: Row) -> str:
+    """Print what a reader has to know of a system besides its numbers: a mark where it is among the best, then words.
+
+    Example:
+        >>> notes({"is_best_of_all": True, "one_training": True})
+        '★ one training'
+        >>> notes({"best": {"label": "fstl", "is_tie": True, "p": 0.2}})
+        'not worse than fstl'
+        >>> notes({"worse": True, "versus": "btl", "one_class": 2, "cells": 15})
+        'worse than btl; predicts one class in 2 of 15'
+    """
+    is_tie = bool((row.get("best_of_all") or {}).get("is_tie"))
+    mark = BEST if row.get("is_best_of_all") else TIE if is_tie else ""
+    found = ["best of its kind"] if row.get("is_best") and not row.get("is_best_of_all") else []
+    if (best := row.get("best")) and best.get("is_tie"):
+        found.append(f"not worse than {best['label']}")
+    if row.get("worse"):
+        found.append(f"worse than {row['versus']}")
+    if (before := row.get("source_only")) and before.get("worse"):
+        found.append(f"worse than {before['label']}")
+    if row.get("one_training"):
+        found.append("one training")
+    if row.get("one_class"):
+        found.append(f"predicts one class in {row['one_class']} of {row['cells']}")
+    return " ".join(filter(None, (mark, "; ".join(dict.fromkeys(found)))))
 
 
 def _measured(key: str) -> Callable[[Scored], float | None]:
@@ -212,11 +237,11 @@ MEASURES = (
         definition="trainings that differ in nothing but their random numbers; -: nothing is random.",
     ),
     Measure(
-        "interval", "95 %", lambda scored: scored.interval, tables=EVERYWHERE, cell=interval_of,
+        "interval", "95 %", lambda scored: scored.interval, tables=EVERYWHERE, format=span,
         definition="""interval of the method's UAR, with speakers, seeds and support draws as random factors: a
         delete-one-speaker jackknife on the logit of UAR plus a two-way layout of seeds and draws, with
-        Satterthwaite's degrees of freedom. ¹: one training of a random method, so the interval is about that training
-        only. Empty where one speaker has all utterances of a class.""",
+        Satterthwaite's degrees of freedom. Of one training of a random method it is about that training only. Empty
+        where one speaker has all utterances of a class.""",
     ),
     Measure(
         "sd", "sd", lambda scored: scored.scores["uar_sd"],
@@ -225,7 +250,7 @@ MEASURES = (
     Measure("folds", "folds", _measured("uar_mean_of_folds"), cell=_folds,
             definition="mean (± standard deviation) of the UARs of single folds, as papers print it."),
     Measure("folds_sd", "", _measured("uar_sd_of_folds"), tables=()),
-    Measure("minus_published", "folds - published", None, signed, tables=(PAGE, SUMMARY)),
+    Measure("minus_published", "folds - published", None, signed, tables=(DETAIL, SUMMARY)),
     Measure(
         "episodic", "episodic", _measured("episodic"),
         definition="""UAR by the paper's sampling of test utterances: 5 random queries per class in each of
@@ -235,7 +260,7 @@ MEASURES = (
     Measure("wa", "WA", lambda scored: scored.scores["wa"], definition="accuracy."),
     Measure("macro_f1", "F1", lambda scored: scored.scores["macro_f1"], definition="mean of the classes' F1."),
     Measure(
-        "recall", "{}", lambda scored: scored.by_class("recall"), tables=(PAGE, REPORT),
+        "recall", "{}", lambda scored: scored.by_class("recall"), tables=(DETAIL, REPORT),
         definition="one column for each class: the share of its utterances that was recognized.",
     ),
     Measure("ece", "ECE", _measured("ece"), number, tables=()),
@@ -249,7 +274,7 @@ MEASURES = (
         definition="""UAR minus that of the system named, on the same utterances, support sets and seeds; of unequal
         numbers of seeds, on those that both have, whose number is in the brackets. Its interval counts speakers,
         seeds and draws as random and is corrected for the number of systems held against the same one (Bonferroni),
-        so that all of these hold at once. ▼: significantly worse than the system named.""",
+        so that all of these hold at once.""",
     ),
     Measure("difference_interval", "", lambda scored: scored.against and scored.against.interval, tables=()),
     Measure("detectable", "", lambda scored: scored.against and scored.against.detectable, tables=()),
@@ -259,7 +284,7 @@ MEASURES = (
         exactly where the interval excludes 0. None of one training of a random method.""",
     ),
     Measure("source_only", "against source only", cell=_source_only, tables=(REPORT,)),
-    Measure("marks", "marks", lambda scored: scored.standing.marks, str, tables=(PAGE, REPORT)),
+    Measure("notes", "notes", cell=notes, tables=(PAGE, REPORT)),
 )  # fmt: skip
 """Of a table of scores, in the order of its columns."""
 
@@ -268,12 +293,12 @@ def _r2(row: Row) -> str:
     if "n" not in row:
         return "not run"
     text = number(row.get("r2"))
-    return text if row.get("is_significant", True) or not text else f"{text}*"
+    return text if row.get("is_significant", True) or not text else f"{text} (n.s.)"
 
 
 def _r2_interval(row: Row) -> str:
     text = brackets(row.get("interval"))
-    return text + ONE if text and row.get("one_training") else text
+    return f"{text} (one training)" if text and row.get("one_training") else text
 
 
 def _fit_difference(row: Row) -> str:
@@ -292,18 +317,19 @@ FIT_MEASURES = (
     Measure(
         "r2", "R2", _of("r2"), cell=_r2, tables=(PAGE, REPORT),
         definition="""adjusted R2 of the ordinary least squares fit of a rating on the latent space, l ~ 1 + z1 + z2,
-        over the rated utterances that a model was tested on, without outliers; mean over fold models and seeds. *:
-        for at least half of the models no dependence is found at the 5 % level (Hotelling's test of the slopes, whose
-        covariance is that of a delete-one-speaker jackknife).""",
+        over the rated utterances that a model was tested on, without outliers; mean over fold models and seeds.
+        n.s.: for at least half of the models no dependence is found at the 5 % level (Hotelling's test of the slopes,
+        whose covariance is that of a delete-one-speaker jackknife).""",
     ),
     Measure("is_significant", "", _of("is_significant"), tables=()),
     Measure("one_training", "", _of("one_training"), tables=()),
     Measure(
-        "interval", "95 %", _of("interval"), cell=lambda row: _r2_interval(row), tables=(PAGE, REPORT),
+        "interval", "95 %", _of("interval"), cell=_r2_interval, tables=(PAGE, REPORT),
         definition="""interval of that mean with speakers, seeds and fold models as random factors (delete-one-speaker
-        jackknife, two-way layout, Satterthwaite's degrees of freedom). ¹: of one training.""",
+        jackknife, two-way layout, Satterthwaite's degrees of freedom).""",
     ),
-    Measure("sd", "sd", _of("sd"), number, definition="standard deviation of R2 over fold models and seeds."),
+    Measure("sd", "sd", _of("sd"), number, tables=(PAGE,),
+            definition="standard deviation of R2 over fold models and seeds."),
     Measure("published_text", "published", None, str, tables=(PAGE, REPORT)),
     Measure(
         "difference", "difference", _of("difference"), cell=_fit_difference, tables=(PAGE, REPORT),

@@ -16,7 +16,7 @@ from ser.features.config import layer_text
 from ser.recipe import provenance
 from ser.recipe.code import code_hash
 from ser.recipe.recipe import Recipe
-from ser.recipe.rows import Row
+from ser.recipe.rows import Row, questions
 from ser.results.published import Published, check_sizes, read_published
 from ser.results.render import holds_scores
 from ser.scoring.runs import read_scores
@@ -138,6 +138,7 @@ def made_from(recipe: Recipe, page: Page) -> str:
                 for row in recipe.rows
             ],
             "published": page.published and page.published.model_dump(),
+            "questions": questions(recipe.table),
             "code": code_hash(PAGE_CODE),
             "title": page.title,
             "corpora": page.missing
@@ -243,6 +244,7 @@ def head(recipe: Recipe, page: Page) -> dict[str, Any]:
         "command": f"cd egs/{recipe.folder.name} && ./run.sh{_options(recipe)}",
         "corpora": corpora,
         "protocol": page.protocol.protocol,
+        "questions": questions(recipe.table),
         "source": page.published and page.published.source,
         "note": page.published and page.published.note,
         "confusion_source": page.published and page.published.confusion_source,

@@ -9,20 +9,24 @@ from ser.results import measures
 from ser.results.measures import definitions_of
 
 NOTES = (
-    ("target data", """the data that a system has seen of the tested corpus before the test. Labelled data are
-     utterances of other folds. Unlabelled data are utterances of the task's classes for `corpus` statistics, and
-     all utterances of a speaker for `speaker` statistics; with adversarial domains, unlabelled-test is the audio of
-     the test utterances in the domain loss."""),
+    ("sees", """the data that a system has seen of the tested corpus before the test. Labels are those of utterances
+     of other folds. Audio is unlabelled: utterances of the task's classes for `corpus` statistics, and all utterances
+     of a speaker for `speaker` statistics; with adversarial domains, test audio is the audio of the test utterances
+     in the domain loss."""),
     ("chance, majority, shortcut", """chance guesses evenly; majority always predicts the source's most frequent
      class; shortcut sees only duration, level, and silence."""),
-    ("†", "the number of folds and draws, of all, in which only one class was predicted."),
-    ("marks", """systems with the same feature, target data, and flags are compared with the best of them by the
-     same test, corrected for their number. ☆: the best of them, if its interval is above chance. =: not significantly
-     worse at the 5 % level, which does not mean equally good. ?: no test, since one of the two was trained once."""),
-    ("★", """the best of all, leaving out systems with a flag that others lack and, unless all are, systems trained
-     on labels of the target beyond k shots. =★ and ?★ mark the best systems of other kinds that are not
-     significantly worse. The best are chosen by the scores themselves, so the tests find slightly too few ties."""),
-    ("▽", "adapted, but significantly worse than the feature's first system that has seen no target data."),
+    ("★", """the best of all systems, leaving out those with a flag that others lack and, unless all are, systems
+     trained on labels of the target beyond k shots. The best are chosen by the scores themselves, so the tests find
+     slightly too few ties."""),
+    ("=", """the best of another kind that is not significantly worse than ★ at the 5 % level, which does not mean
+     equally good."""),
+    ("best of its kind", """systems with the same feature, data seen of the target, and flags are compared with the
+     best of them, if its interval is above chance, by the same test, corrected for their number. `not worse than` it
+     are those for which the test finds no difference."""),
+    ("worse than", """significantly worse than the system that it is held against, or than the feature's first system
+     that has seen no target data."""),
+    ("one training", "of a random method: its interval is about that training only, and no test is made."),
+    ("predicts one class", "in how many of all folds and draws only one class was predicted."),
 )  # fmt: skip
 """What holds for a whole table of scores: terms and what they mean."""
 

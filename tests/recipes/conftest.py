@@ -78,18 +78,20 @@ class Checkout:
 
 
 def tables(page: str) -> dict[str, dict[str, dict[str, str]]]:
-    """Read the first table under each heading of a RESULTS.md: row, without marks and stamps -> column -> cell.
+    """Read the tables under each heading of a RESULTS.md: row, without flags -> column -> cell.
 
-    Of rows that share a name, for several features, the first is taken.
+    Of rows that share a name, for several features, the first is taken. Under the title stands the headline.
     """
     found = {}
     for section in re.split(r"^#+ ", page, flags=re.MULTILINE)[1:]:
-        if table := re.search(r"^\|(?:.*\n\|)*", section, re.MULTILINE):
-            lines = section[table.start() :].split("\n\n")[0].splitlines()
-            names, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-            found[section.partition("\n")[0]] = {
-                re.split(r" [†\[]", cells[0])[0]: dict(zip(names, cells, strict=True)) for cells in reversed(rows)
-            }
+        own = found.setdefault(section.partition("\n")[0], {})
+        for table in re.findall(r"(?:^\|.*\n)+", section, re.MULTILINE):
+            names, _, *rows = [[c.strip() for c in line.strip("|").split("|")] for line in table.splitlines()]
+            of_table: dict[str, dict[str, str]] = {}
+            for cells in rows:
+                of_table.setdefault(re.split(r" \[", cells[0])[0], dict(zip(names, cells, strict=True)))
+            for label, cells in of_table.items():
+                own[label] = own.get(label, {}) | cells
     return found
 
 

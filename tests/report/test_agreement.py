@@ -11,7 +11,7 @@ import pytest
 from ser.report import markdown as all_recipes
 from ser.report.collect import Found, find_results, systems_of
 from ser.report.page import page
-from ser.results import measures, render
+from ser.results import answers, measures, panels, render, sections
 from ser.results.measures import EVERYWHERE, MEASURES, Measure, percent
 from ser.results.record import condition_of, read_record
 from ser.results.words import definitions, paragraph
@@ -73,11 +73,18 @@ def html(committed) -> dict[str, list[list[str]]]:
     return Tables(page(committed, systems_of(records))).found
 
 
-def table_in(text: str, heading: str) -> list[dict[str, str]]:
-    """Read the Markdown table under a heading."""
-    section = text.split(f"\n## {heading}\n", 1)[1]
-    names, _, *rows = cells_of_pipes(re.search(r"^\|(?:.*\n\|)*.*$", section, re.M)[0])
-    return [dict(zip(names, row, strict=True)) for row in rows]
+def systems_in(text: str, heading: str) -> dict[tuple[str, str], dict[str, str]]:
+    """Read all tables of a section: system without flags, and feature -> column -> cell."""
+    section = re.split(r"^#+ ", text.split(f"\n## {heading}\n", 1)[1], maxsplit=1, flags=re.M)[0]
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for table in re.findall(r"(?:^\|.*\n)+", section, re.M):
+        names, _, *rows = cells_of_pipes(table)
+        for row in rows:
+            cells = dict(zip(names, row, strict=True))
+            own = found.setdefault((cells["system"].split(" [")[0], cells["feature"]), {})
+            assert all(own.get(name, cell) == cell for name, cell in cells.items())
+            own |= cells
+    return found
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -85,20 +92,38 @@ def test_the_page_and_the_report_print_the_same(name, html):
     record = read_record(ROOT / "egs" / name / "RESULTS.json")
     text = (ROOT / "egs" / name / "RESULTS.md").read_text()
     n = 0
-    for table in record["tables"]:
+    for table in record["tables"] if record["environment"] else ():
         condition = condition_of(table)
         place = re.sub(r"[^A-Za-z0-9_]+", "-", f"{name}-{condition}").strip("-")
         head, *rows = html[place]
-        ours = table_in(text, str(condition))
-        theirs = [row for row in rows if len(row) == len(head)]
-        ours = [cells for cells in ours if not cells["UAR"].startswith("not run") and cells["UAR"]]
-        assert len(ours) == len(theirs)
-        for cells, row in zip(ours, theirs, strict=True):
+        ours = systems_in(text, str(condition))
+        for row in (row for row in rows if len(row) == len(head)):
+            cells = ours[row[0].split("  ")[0], row[1] or "-"]
             for column, cell in zip(head[3:], row[3:], strict=True):
                 if column in cells:
                     assert plain(cell) == cells[column], (condition, cells["system"], column)
                     n += bool(cell)
     assert n > 10 or record["environment"] is None
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_headline_repeats_the_tables(name):
+    """At most ten rows, each with the digits that its system has in its table."""
+    record = read_record(ROOT / "egs" / name / "RESULTS.json")
+    if (found := answers.headline(record)) is None:
+        return
+    head, _, *rows = cells_of_pipes(render.headline_table(record, found))
+    assert 0 < len(rows) == len(found.rows) <= answers.MAX_ROWS
+    ours = systems_in((ROOT / "egs" / name / "RESULTS.md").read_text(), str(found.condition))
+    for row, printed in zip(found.rows, rows, strict=True):
+        cells = ours[row["label"], row["feature"]]
+        own = dict(zip(head, printed, strict=True))
+        interval = f" [{cells['95 %']}]" if cells.get("95 %") else ""
+        assert own["UAR [95 %]"] == cells["UAR"] + interval
+        assert (own.get("difference [95 %]", ""), own.get("p", "")) == (
+            cells.get("difference", ""),
+            cells.get("p", ""),
+        )
 
 
 def test_the_page_of_all_recipes_prints_the_same(committed):
@@ -110,9 +135,8 @@ def test_the_page_of_all_recipes_prints_the_same(committed):
     n = 0
     for system in systems:
         if system.is_shown_first and system.uar is not None and system.row["kind"] != "reference":
-            own = table_in((ROOT / "egs" / system.recipe["recipe"] / "RESULTS.md").read_text(), str(system.tested))
-            label = render.name_cells(system.row)["system"]
-            [cells] = [c for c in own if (c["system"], c["feature"]) == (label, system.feature)]
+            own = systems_in((ROOT / "egs" / system.recipe["recipe"] / "RESULTS.md").read_text(), str(system.tested))
+            cells = own[system.label, system.feature]
             where = f"| {system.recipe['recipe']}, {system.condition} |"
             name = f"| {system.label} | {system.feature} |"
             found = [row for row in lines if where in row and name in row and f"| {cells['UAR']} |" in row]
@@ -125,7 +149,10 @@ def test_the_page_of_all_recipes_prints_the_same(committed):
 @pytest.mark.parametrize("name", RECIPES)
 def test_committed_pages_are_rendered_from_the_numbers_beside_them(name):
     for numbers in (ROOT / "egs" / name).glob("RESULTS.json"):
-        assert numbers.with_suffix(".md").read_text() == render.markdown(read_record(numbers))
+        record = read_record(numbers)
+        assert numbers.with_suffix(".md").read_text() == render.markdown(record)
+        figure = numbers.with_suffix(".svg")
+        assert (figure.read_text() if figure.exists() else None) == panels.figure(record)
 
 
 def test_committed_mistakes_are_rendered_from_the_numbers_beside_them():
@@ -165,10 +192,10 @@ def test_a_new_entry_shows_in_the_record_and_on_every_page(more_measures):
     assert row["mce"] == 0.0712
 
     text = f"{100 * worst:.1f}"
-    head, _, cells = cells_of_pipes(render.markdown_table(table))
+    head, _, cells = cells_of_pipes(sections.markdown_table(table))
     on_page = dict(zip(head, cells, strict=True))
     assert (on_page["worst class"], on_page["F1 sad"], on_page["MCE"]) == (text, "12.3", "0.07")
-    terminal = render.text_table(table).splitlines()
+    terminal = sections.text_table(table).splitlines()
     assert terminal[1][terminal[0].index("worst class") :].startswith(text)
     assert "MCE" not in terminal[0]
 
@@ -187,7 +214,7 @@ def test_an_old_record_without_the_measure_has_no_column(more_measures):
     for row in table["rows"]:
         for key in ("worst_class", "f1_by_class", "mce"):
             row.pop(key, None)
-    head = cells_of_pipes(render.markdown_table(table))[0]
+    head = cells_of_pipes(sections.markdown_table(table))[0]
     assert not {"worst class", "F1 sad", "MCE"} & set(head)
     assert condition_of(table) == FIVE
 

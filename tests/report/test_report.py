@@ -11,6 +11,7 @@ import pytest
 
 from ser.errors import DataError
 from ser.report import charts, words
+from ser.report.cards import cards, read_papers
 from ser.report.collect import anchor, find_results, systems_of
 from ser.report.compare import choices, groups, marks, matrices
 from ser.report.markdown import EMPTY, markdown
@@ -179,11 +180,18 @@ def test_the_page_has_the_colors_of_the_figures():
 
 
 def test_an_interval_lies_where_its_numbers_are():
-    svg = charts.interval(0.5, [0.425, 0.6], 0.25, "UAR 50 %")
-    assert 'd="M42.5 6H60.0"' in svg
-    assert 'cx="50.0"' in svg
-    assert "M25.0 2V10" in svg
-    assert "<title>UAR 50 %</title>" in svg
+    assert charts.interval(0.5, [0.42, 0.6], 0.25) == '<i class="iv" style="--u:50%;--l:42%;--w:18%;--c:25%"></i>'
+    assert 'style="--u:50%;--l:50%;--w:0%;--c:25%"' in charts.interval(0.5, None, 0.25)
+
+
+def test_differences_lie_where_their_numbers_are():
+    svg = charts.differences([("a > b", 4.0, (-2.0, 10.0)), ("c", -10.0, None)], "title")
+    x = [float(v) for v in re.findall(r'class="point" cx="([\d.]+)"', svg)]
+    zero = float(re.search(r'class="axis" d="M([\d.]+) ', svg)[1])
+    low, high = map(float, re.search(r'class="whisker" d="M([\d.]+) \d+H([\d.]+)"', svg).groups())
+    unit = (x[0] - zero) / 4
+    assert (x[1], low, high) == pytest.approx((zero - 10 * unit, zero - 2 * unit, zero + 10 * unit), abs=0.2)
+    assert "a &gt; b" in svg and "−10.0" in svg and "+4.0" in svg
 
 
 def test_lines_lie_where_their_numbers_are():
@@ -247,7 +255,7 @@ class Reader(HTMLParser):
 
 def full_record() -> dict:
     """A recipe with everything that a section can show, and names that would break a careless page."""
-    rows = [CHANCE, row(EVIL, 0.6, published=65.5, published_text="65.50", minus_published=-5.5, marks="★",
+    rows = [CHANCE, row(EVIL, 0.6, published=65.5, published_text="65.50", minus_published=-5.5, is_best_of_all=True,
                         confusion=[[0.6, 0.4], [0.3, 0.7]], published_confusion=[[50, 50], [25, 75]]),
             row("source_only", 0.4, kind="beside", any_condition=True)]  # fmt: skip
     tables = [table("b", rows, shots=5), table("b", rows, shots=10)]
@@ -290,7 +298,7 @@ def test_page_shows_what_a_recipe_has(tmp_path):
     found = find_results(write(tmp_path, full_record()))
     text = page(found, systems_of([found[0].record]))
     expected = (
-        *("UAR against shots", "Learning curves", "Embeddings in the plane", "Latent planes", "Similarity by layer"),
+        *('class="panels"', "Learning curves", "Embeddings in the plane", "Latent planes", "Similarity by layer"),
         *("Ratings on the latent space", "Domains in the embeddings", "published, F", "−5.5", "50.0–70.0"),
         *("cd egs/a2b &amp;&amp; ./run.sh --db_root DIR", "2026-01-01"),
     )
@@ -319,9 +327,7 @@ def test_page_of_holes_says_what_they_need(tmp_path):
     Reader(html)
     assert "needs IEMOCAP" in html
     assert "66.50" in html
-    text = markdown(found, systems)
-    assert "| A | needs IEMOCAP (66.5) |" in text
-    assert "B: high, low (not run)" in text
+    assert "| needs IEMOCAP |" in markdown(found, systems)
 
 
 def test_markdown_puts_every_number_on_its_row(tmp_path):
@@ -330,15 +336,11 @@ def test_markdown_puts_every_number_on_its_row(tmp_path):
     rows = [CHANCE, dann, row("variant", 0.9, kind="variant")]
     found = find_results(write(tmp_path, record("a2b", [table("b", rows)])))
     text = markdown(found, systems_of([found[0].record]))
-    lines = text.split("## B: high, low (48 utterances, 8 speakers)")[1].strip().splitlines()
+    lines = text.split("<b>B: high, low (48 utterances, 8 speakers)</b></summary>")[1].strip().splitlines()
     cells = [dict(zip(lines[0].split(" | "), line.split(" | "), strict=True)) for line in lines[2:4]]
     assert cells[0]["| trained on"] == "| A"
     assert (cells[0]["system"], cells[0]["UAR"], cells[0]["95 %"]) == ("dann", "61.2", "51.2-71.2")
-    assert (cells[0]["regime"], cells[0]["target data"], cells[0]["marks |"]) == (
-        "unlabelled",
-        "unlabelled-test",
-        "★ |",
-    )
+    assert (cells[0]["sees"], cells[0]["notes |"]) == ("test audio", "★ |")
     assert (cells[0]["published"], cells[0]["folds - published"]) == ("65.50", "-4.3")
     assert (cells[1]["system"], cells[1]["UAR"], cells[1]["95 %"]) == ("chance", "50.0", "")
     assert "variant" not in "".join(lines)
@@ -402,3 +404,39 @@ def test_the_committed_page_is_made_from_the_committed_numbers():
     committed = [one for one in found if not one.is_own]
     text = markdown(committed, systems_of([one.record for one in committed if one.record]))
     assert (ROOT / "egs" / "RESULTS.md").read_text() == text
+
+
+# ---- What holds ------------------------------------------------------------------------------------------------
+
+
+def test_every_paper_of_a_recipe_has_a_claim():
+    papers = {found.record["paper"] for found in find_results(ROOT / "egs") if found.record} - {None}
+    assert papers == set(read_papers())
+
+
+def test_a_card_counts_over_all_tables_and_shows_the_headline():
+    def rows(difference: float, p: float, shortcut: float) -> list[dict]:
+        tested = {
+            "versus": "baseline",
+            "difference": difference,
+            "difference_interval": [difference - 0.1, difference],
+        }
+        return [CHANCE, row("baseline", 0.5), row("dann_2_center", 0.5 + difference, p=p, **tested),
+                row("shortcut", shortcut, kind="shortcut")]  # fmt: skip
+
+    twin = record(
+        "a2b", [table("b", rows(0.2, 0.01, 0.4)), table("c", rows(-0.1, 0.2, 0.45))], title="A to B, binary"
+    )
+    printed = [row(label, None, published=value) for label, value in (("baseline", 60.0), ("dann_2_center", 62.5))]
+    paper = record("i2b", [table("b", printed, n_true={})], needs="IEMOCAP", environment=None)
+    [card] = cards([twin, paper])
+    assert (card.name, card.systems, card.printed) == ("Gao et al. 2022", ["dann_2_center", "baseline"], [2.5])
+    assert card.published == "dann_2_center against baseline: +2.5 points, ahead in 1 of 1 tables."
+    assert card.holds == (
+        "dann_2_center is ahead of baseline in 1 of 2 tables, significantly in 1. It is below shortcut in 1 of 2."
+    )
+    [result] = card.results
+    assert (result.recipe, result.where) == ("a2b", "A to B, arousal")
+    assert (result.compared.difference, result.compared.interval) == (0.2, (0.1, 0.2))
+    [alone] = cards([paper])
+    assert alone.holds == "Nothing was run on open corpora."

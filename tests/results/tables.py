@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from ser.results.lines import Line, reference_lines
-from ser.results.measures import MEASURES, PAGE, cells_of
+from ser.results.measures import DETAIL, MEASURES, PAGE, cells_of
 from ser.results.published import Published
 from ser.results.record import row_record, table_record
-from ser.results.render import name_cells
 from ser.results.scores import Scored, score_lines
+from ser.results.sections import name_cells
 from ser.types import Condition
 
 CLASSES = ("angry", "happy", "sad")
@@ -79,7 +79,8 @@ def table_of(
 def cell(entry: Scored | Line, column: str, published: Published | None = None, condition: Condition = FIVE) -> str:
     """Print one cell of RESULTS.md."""
     row = row_record(entry, condition, published, about([entry]))
-    return (name_cells(row) | cells_of(MEASURES, PAGE, row, CLASSES))[column]
+    printed = cells_of(MEASURES, PAGE, row, CLASSES) | cells_of(MEASURES, DETAIL, row, CLASSES)
+    return (name_cells(row) | printed)[column]
 
 
 def cells_of_pipes(table: str) -> list[list[str]]:

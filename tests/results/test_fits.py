@@ -14,7 +14,7 @@ from ser.metrics import adjusted_r2
 from ser.results.fits import Fit, FitLine, fit_of, left_out, r2_of_models, score
 from ser.results.published import Published
 from ser.results.record import fit_record
-from ser.results.render import fit_overview, fit_table
+from ser.results.sections import fit_overview, fit_table
 from ser.scoring.score import fits
 from ser.types import Condition
 
@@ -133,7 +133,7 @@ def test_one_seed_has_an_interval_of_its_own_and_no_p():
     scored = score([one, other])["activation"]
     assert scored["one", "f"].one_training and scored["other", "f"].p is None
     rows = table([one, other], {"activation": scored}, T, None)
-    assert "¹" in dict(zip(rows[0], rows[1], strict=True))["activation: 95 %"]
+    assert "one training" in dict(zip(rows[0], rows[1], strict=True))["activation: 95 %"]
     fixed = [dataclasses.replace(own, is_random=False) for own in (one, other)]
     assert score(fixed)["activation"]["other", "f"].p is not None
 
@@ -199,14 +199,14 @@ def test_where_nothing_can_be_fitted_cells_are_empty():
     assert overview(lines, scored)[2][2] == ""
 
 
-def test_what_explains_nothing_has_an_asterisk():
+def test_what_explains_nothing_says_so():
     lines = [line("clear", 0.3), line("noise", 1e6)]
     scored = score(lines)
     assert [s.is_significant for s in scored["activation"].values()] == [True, False]
     rows = table(lines, scored, T, None)
-    assert rows[0][:5] == ["system", "feature", "target data", "activation: n", "activation: R2"]
-    assert [row[4].endswith("*") for row in rows[1:]] == [False, True]
-    assert [row[2].split(" ")[0].endswith("*") for row in overview(lines, scored)[1:]] == [False, True]
+    assert rows[0][:5] == ["system", "feature", "sees", "activation: n", "activation: R2"]
+    assert ["(n.s.)" in row[4] for row in rows[1:]] == [False, True]
+    assert ["(n.s.)" in row[2] for row in overview(lines, scored)[1:]] == [False, True]
 
 
 PUBLISHED = {

@@ -8,9 +8,20 @@ import pytest
 from ser.results import lines as results
 from ser.results.lines import confusion_shares, line_of, published_lines, reference_lines
 from ser.results.published import Published
-from ser.results.render import markdown_table, overview
+from ser.results.sections import markdown_table, overview
 from ser.types import Condition
-from tests.results.tables import CLASSES, FIVE, N_TRUE, SPEAKERS, TEN, cell, counts_of, line, scored, table_of
+from tests.results.tables import (
+    CLASSES,
+    FIVE,
+    N_TRUE,
+    SPEAKERS,
+    TEN,
+    cell,
+    counts_of,
+    line,
+    scored,
+    table_of,
+)
 
 
 def run_of(counts: np.ndarray, folds: float | None = 0.5, one_class: int = 0, episodic: float | None = 0.5) -> dict:
@@ -75,8 +86,8 @@ def test_chance_and_majority():
     assert majority.scores["macro_f1"] == pytest.approx(2 * share / (share + 1) / 3)
     assert majority.scores["recall"].tolist() == [1, 0, 0]
     for entry in (chance, majority):
-        assert [cell(entry, name) for name in ("UAR", "95 %", "sd", "folds", "episodic", "target data", "p")] == [
-            "33.3", "", "", "", "", "none", "",
+        assert [cell(entry, name) for name in ("UAR", "95 %", "sd", "folds", "episodic", "sees", "p")] == [
+            "33.3", "", "", "", "", "nothing", "",
         ]  # fmt: skip
 
 

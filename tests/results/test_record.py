@@ -85,8 +85,7 @@ def test_a_scored_row_has_every_number_of_the_page(table):
         "label": "variant", "feature": "byol", "difference": -0.125, "interval": [-0.125, -0.125],
         "p": 0.0, "worse": True,
     }  # fmt: skip
-    assert "marks" not in row  # neither best nor a tie
-    assert row_of(table, "variant")["marks"] == "★"
+    assert "is_best" not in row and row_of(table, "variant")["is_best_of_all"] is True
     assert "confusion" not in row_of(table, "variant")
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from ser.metrics.statistics import mean_scores
-from ser.results import render
+from ser.results import answers, panels, render, sections
 from ser.results.lines import Line, confusion_shares, reference_lines
-from ser.results.measures import MEASURES, PAGE, columns_of
+from ser.results.measures import DETAIL, MEASURES, PAGE, columns_of
 from ser.results.published import Published
 from ser.results.record import FORMAT, probe_records
-from ser.results.words import definitions, notes_of, paragraph
+from ser.results.words import definitions, notes_of
 from ser.types import Condition
 from tests.results.tables import (
     CLASSES,
@@ -42,46 +42,36 @@ def test_cells_are_per_cent():
     low, high = entry.interval
     assert cell(entry, "95 %") == f"{100 * low:.1f}-{100 * high:.1f}"
     assert (cell(entry, "folds"), cell(entry, "episodic")) == ("45.7", "43.2")
-    assert [cell(entry, name) for name in ("system", "feature", "target data")] == ["BTL", "byol", "k-shot"]
+    assert [cell(entry, name) for name in ("system", "feature", "sees")] == ["BTL", "byol", "k labels per class"]
 
 
-def test_a_row_that_predicts_a_single_class_is_marked():
-    assert cell(scored(line("BTL", one_class=2))[0], "system") == "BTL †2/6"
-    assert cell(scored(line("BTL"))[0], "system") == "BTL"
+def test_a_row_that_predicts_a_single_class_says_so():
+    assert "predicts one class in 2 of 6" in cell(scored(line("BTL", one_class=2))[0], "notes")
+    assert "predicts" not in cell(scored(line("BTL"))[0], "notes")
 
 
 def test_markdown_has_one_row_per_line_with_as_many_cells_as_columns():
     for published in (None, PAPER):
-        rows = cells_of_pipes(render.markdown_table(table_of(entries(), published), bool(published)))
-        empty = ["folds", "episodic", "marks"]  # columns that no row fills are left out
+        rows = cells_of_pipes(sections.markdown_table(table_of(entries(), published), bool(published)))
+        empty = ["folds", "episodic"]  # columns that no row fills are left out
         empty += [] if published else ["published", "folds - published"]
-        names = [*render.NAMES, *columns_of(MEASURES, PAGE, CLASSES)]
+        names = [*sections.NAMES, *columns_of(MEASURES, PAGE, CLASSES), *columns_of(MEASURES, DETAIL, CLASSES)]
         assert rows[0] == [name for name in names if name not in empty]
         assert set("".join(rows[1])) == {"-", ":"}
         assert {len(row) for row in rows} == {len(rows[0])}
-        labels = ["chance", "majority (angry)", "BTL", "EMOFSL †1/6", "LR", "FSTL", "EMOFSL"]
+        labels = ["chance", "majority (angry)", "BTL", "EMOFSL", "LR", "FSTL", "EMOFSL"]
         assert [row[0] for row in rows[2:]] == labels
 
 
 def test_holes_are_printed_with_their_reason():
     assert cell(entries()[-2], "UAR") == "not run: no s3prl"
-    assert "not run: no s3prl" in render.markdown_table(table_of(entries()))
-    assert "not run: no s3prl" in render.text_table(table_of(entries()))
-
-
-def test_a_table_without_scores_has_only_the_columns_that_can_be_filled():
-    table = render.markdown_table(table_of(entries()[-2:], PAPER), True)
-    assert cells_of_pipes(table) == [
-        ["system", "feature", "published", "UAR"],
-        ["---", "---", "---:", "---:"],
-        ["FSTL", "wav2vec2", "", "not run: no s3prl"],
-        ["EMOFSL", "wav2vec2", "65.72", "not run: no GPU"],
-    ]
+    assert "not run: no s3prl" in sections.markdown_table(table_of(entries()))
+    assert "not run: no s3prl" in sections.text_table(table_of(entries()))
 
 
 @pytest.mark.parametrize("published", [None, PAPER])
 def test_text_table_is_aligned(published):
-    text = render.text_table(table_of(entries(), published), bool(published)).splitlines()
+    text = sections.text_table(table_of(entries(), published), bool(published)).splitlines()
     assert len(text) == 1 + 7
     for name in ("UAR", "published") if published else ("UAR",):
         column = text[0].index(name)
@@ -123,7 +113,7 @@ def test_stamps_stand_beside_the_label_and_leave_it_to_be_found():
     lines = [line("BTL", stamps=["speaker ~ emotion"]), line("FSTL", 0.6, 4, versus="BTL", one_class=1, stamps=["x"])]
     btl, fstl = scored(*lines)
     assert cell(btl, "system") == "BTL [speaker ~ emotion]"
-    assert cell(fstl, "system") == "FSTL †1/6 [x]"
+    assert cell(fstl, "system") == "FSTL [x]"
     assert fstl.against.p is not None and cell(fstl, "difference").endswith("(BTL)")
 
 
@@ -139,7 +129,7 @@ def test_confusion_is_in_per_cent_of_each_true_class():
             slow += speaker
     for i in range(3):
         assert shares[i] == pytest.approx(slow[i] / slow[i].sum())
-    [text] = render.confusions(table_of([entry]), None)
+    [text] = sections.confusions(table_of([entry]), None)
     rows = cells_of_pipes(text.split("\n\n")[1])
     assert rows[0] == ["true \\ predicted", *CLASSES]
     assert rows[2:5] == [[name, *(f"{100 * v:.2f}" for v in shares[i])] for i, name in enumerate(CLASSES)]
@@ -154,21 +144,21 @@ def test_confusion_of_the_paper_stands_beneath_ours():
 | sad | 0.00 | 33.33 | 66.67 |
 """
     source = PAPER.confusion_source
-    btl, emofsl = render.confusions(table_of(entries(), PAPER), source)
+    btl, emofsl = sections.confusions(table_of(entries(), PAPER), source)
     ours = [
-        render.confusion_text(np.round(100 * confusion_shares(entry.line), 4).tolist(), CLASSES)
+        sections.confusion_text(np.round(100 * confusion_shares(entry.line), 4).tolist(), CLASSES)
         for entry in entries()[2:4]
     ]
     assert btl == f"<details><summary>BTL, byol</summary>\n\n{ours[0]}\n</details>"
     assert emofsl.startswith("<details><summary>EMOFSL, byol</summary>")
     assert emofsl.index(ours[1]) < emofsl.index("Published (A 2020, Fig. 2):") < emofsl.index(theirs)
-    elsewhere = render.confusions(table_of(entries(TEN), PAPER, TEN), source)
-    assert len(elsewhere) == len(render.confusions(table_of(entries()), None)) == 2
+    elsewhere = sections.confusions(table_of(entries(TEN), PAPER, TEN), source)
+    assert len(elsewhere) == len(sections.confusions(table_of(entries()), None)) == 2
     assert "Published" not in "".join(elsewhere)
-    [alone] = render.confusions(table_of(entries()[-2:], PAPER), source)  # nothing was run
+    [alone] = sections.confusions(table_of(entries()[-2:], PAPER), source)  # nothing was run
     assert alone.startswith("<details><summary>emofsl, published (A 2020, Fig. 2)</summary>")
     assert theirs in alone
-    [uncalled] = render.confusions(table_of([], PAPER), source)  # no row is that method
+    [uncalled] = sections.confusions(table_of([], PAPER), source)  # no row is that method
     assert uncalled == alone
 
 
@@ -201,7 +191,7 @@ def test_uar_against_shots():
         low, high = row["interval"]
         return f"{100 * row['uar']:.1f} [{100 * low:.1f}-{100 * high:.1f}]"
 
-    rows = cells_of_pipes(render.overview(tables, True))
+    rows = cells_of_pipes(sections.overview(tables, True))
     assert rows[0] == ["system", "feature", "5 shots", "10 shots", "published"]
     assert rows[2:] == [
         ["source only", "byol", text(5, 2), text(5, 2), ""],
@@ -215,11 +205,11 @@ def test_corpora_have_a_mean():
     found = scored(line("BTL"), line("LR", 0.9, 1))
     tables = [table_of(found, condition=Condition("t", corpus)) for corpus in "ab"]
     tables[1]["rows"][0]["uar"] = 0.25
-    rows = cells_of_pipes(render.overview(tables))
+    rows = cells_of_pipes(sections.overview(tables))
     assert rows[0] == ["system", "feature", "t: a", "t: b", "mean"]
     assert rows[2][-1] == f"{100 * (found[0].scores['uar'] + 0.25) / 2:.1f}"
     tables[1]["rows"] = tables[1]["rows"][:1]  # LR was not made for b
-    assert cells_of_pipes(render.overview(tables))[3][-2:] == ["", ""]
+    assert cells_of_pipes(sections.overview(tables))[3][-2:] == ["", ""]
 
 
 # ---- Page -----------------------------------------------------------------------------------------------------
@@ -234,6 +224,11 @@ def record_of(tables: list[dict], environment: dict | None = ENVIRONMENT, publis
     return {
         "format": FORMAT,
         "made_from": "0123abcd",
+        "recipe": "a2b",
+        "command": "cd egs/a2b && ./run.sh",
+        "paper": "A 2020",
+        "mini": False,
+        "variant": None,
         "title": "A to B",
         "stamps": ["PARTIAL CORPUS: a"],
         "environment": environment,
@@ -261,11 +256,23 @@ def test_page():
                  "- corpus `a`: Corpus A, full release, 2 utterances, 1 speakers, 16 kHz",
                  "- feature `byol`", "## 5 shots", "## 10 shots", "## UAR against shots"):  # fmt: skip
         assert text in lines
-    assert all(page.count(render.markdown_table(table)) for table in tables)
-    assert page.count("<details>") == page.count("</details>") == 6  # of BTL, of EMOFSL, and groups
-    assert page.count(render.wrapped(paragraph(definitions()["tables"]))) == 2
-    assert render.overview(tables) in page
+    # folded: both tables with two matrices each, all shots side by side, and the environment
+    assert page.count("<details>") == page.count("</details>") == 2 * 3 + 1 + 1
+    assert sections.overview(tables).strip() in page
     assert render.holds_scores(page)
+
+
+def test_what_is_read_first_is_not_folded_and_terms_are_defined_elsewhere():
+    page = render.markdown(record_of([table_of(entries(), PAPER)], published=PAPER))
+    first = page.partition("<details>")[0]
+    assert " ".join(answers.sentences(record_of([table_of(entries(), PAPER)]))) in first.replace("\n", " ")
+    assert "(../../docs/reading-tables.md)" in first and "![" in first
+    assert "jackknife" not in page and len(first.split()) < 250
+
+
+def test_pages_that_lie_deeper_link_as_far_up():
+    for about in ({"mini": True}, {"variant": "--set x=1"}):
+        assert "(../../../docs/reading-tables.md)" in render.markdown(record_of([table_of(entries())], **about))
 
 
 def test_page_with_one_number_of_shots_has_no_sweep():
@@ -273,24 +280,53 @@ def test_page_with_one_number_of_shots_has_no_sweep():
 
 
 def test_page_names_the_paper_and_where_it_contradicts_itself():
-    table = table_of(entries(), PAPER)
-    page = render.markdown(record_of([table], published=PAPER))
-    told = "Folds - published: our mean over folds, or our UAR where a fold lacks a class, minus it."
-    assert f"Published: UAR of A 2020, Table 1. {told} The note." in page.replace("\n", " ")
-    assert render.markdown_table(table, True) in page
+    page = render.markdown(record_of([table_of(entries(), PAPER)], published=PAPER))
+    assert "Published values: A 2020, Table 1. The note." in page
 
 
-def test_page_of_what_was_not_run_shows_only_the_paper():
+def test_systems_stand_by_the_question_that_they_answer():
+    table = table_of(entries())
+    for row in table["rows"]:
+        row["kind"] = "variant" if row["label"] in ("LR", "EMOFSL") else row["kind"]
+    questions = {"Does the classifier matter?": ["LR", "absent"], "And that?": ["absent"]}
+    groups = sections.groups_of_rows(table, questions)
+    labels = {name: [row["label"] for row in rows] for name, rows in groups.items()}
+    assert labels == {
+        sections.OWN: ["chance", "majority (angry)", "BTL"],
+        "Does the classifier matter?": ["LR"],
+        sections.OTHERS: ["EMOFSL"],
+    }
+    page = render.markdown(record_of([table], questions={"Does the classifier matter?": ["LR"]}))
+    asked = page.split("**Does the classifier matter?**")[1]
+    assert cells_of_pipes(asked.strip().split("\n\n")[0])[2][0] == "LR"
+    assert "Not run: `FSTL` on wav2vec2: no s3prl." in page and "| not run" not in page
+
+
+def test_page_of_what_was_not_run_is_the_published_table_and_a_sentence():
     holes = [entry for entry in entries() if isinstance(entry, Line)]
-    record = record_of([table_of(holes, PAPER)], environment=None, published=PAPER)
+    tables = [table_of(holes, PAPER, condition) for condition in (FIVE, TEN)]
+    record = record_of(tables, environment=None, published=PAPER)
     page = render.markdown(record)
-    assert "| EMOFSL | wav2vec2 | 65.72 | not run: no GPU |" in page.splitlines()
-    assert "emofsl, published (A 2020, Fig. 2)" in page
-    assert "Published: UAR of A 2020, Table 1. The note." in page
+    shown = page.partition("<details>")[0]
+    assert cells_of_pipes("\n".join(line for line in shown.splitlines() if line.startswith("|"))) == [
+        ["system", "5 shots", "10 shots"], ["---", "---:", "---:"], ["emofsl", "65.72", "70.00"]
+    ]  # fmt: skip
+    sentence = "Not run here: it needs IEMOCAP (`cd egs/a2b && ./run.sh`); these are the UARs of A 2020, Table 1"
+    assert f"{sentence}, in per cent." in shown.replace("\n", " ")
+    assert "emofsl, published (A 2020, Fig. 2)" in page and "The note." in page
     for text in ("## Environment", "jackknife", "corpus `a`", "feature `byol`"):
         assert text not in page
     assert not render.holds_scores(page)
     assert render.text(record) == "A to B: not run, needs IEMOCAP\n"
+
+
+def test_published_columns_that_agree_are_one():
+    holes = [entry for entry in entries() if isinstance(entry, Line)]
+    tables = [table_of(holes, PAPER, FIVE), table_of(holes, PAPER, TEN)]
+    for table, task in zip(tables, "xy", strict=True):
+        table["condition"] = Condition(task, "b").json
+    tables[1]["rows"] = tables[0]["rows"]
+    assert render.published(record_of(tables, environment=None))[0] == ["system", "b"]
 
 
 def test_a_page_is_written_only_where_it_changed(tmp_path: Path):
@@ -300,9 +336,11 @@ def test_a_page_is_written_only_where_it_changed(tmp_path: Path):
     numbers.write_text(text_of(record_of([table_of(entries())])))
     assert render.write_page(numbers)
     assert not render.write_page(numbers)
-    (tmp_path / "RESULTS.md").write_text("<!-- Written by `us` -->")
-    assert render.write_page(numbers)
+    for name in ("RESULTS.md", "RESULTS.svg"):
+        (tmp_path / name).write_text("<!-- Written by `us` -->")
+        assert render.write_page(numbers)
     assert (tmp_path / "RESULTS.md").read_text() == render.markdown(record_of([table_of(entries())]))
+    assert (tmp_path / "RESULTS.svg").read_text() == panels.figure(record_of([table_of(entries())]))
 
 
 def test_probes_are_means_and_deviations_over_seeds():
@@ -311,7 +349,7 @@ def test_probes_are_means_and_deviations_over_seeds():
         return {"n_utts": 600, "probes": probes, "proxy_a_distance": distance}
 
     def table_of_seeds(*seeds: dict) -> list[list[str]]:
-        return cells_of_pipes(render.probe_table(probe_records([("t", "baseline", "byol", seeds)])))
+        return cells_of_pipes(sections.probe_table(probe_records([("t", "baseline", "byol", seeds)])))
 
     table = table_of_seeds(seed(0.9, 1.6), seed(0.7, 0.8))
     head = ["system", "feature", "speaker (2.0 by chance)", "corpus (50.0 by chance)", "proxy A-distance"]
@@ -334,10 +372,9 @@ def test_heads_that_were_left_out_are_told_once_for_all_their_rows():
 
 
 def test_notes_and_probes_stand_with_the_tables_of_their_task():
-    holes = [entry for entry in entries() if isinstance(entry, Line)]
     notes = {"arousal": "No head.", "valence": ""}
     tables = [
-        table_of(holes, condition=Condition(task, corpus), notes=notes[task]) for task in notes for corpus in "ab"
+        table_of(entries(), condition=Condition(task, corpus), notes=notes[task]) for task in notes for corpus in "ab"
     ]
     probe = {"task": "arousal", "label": "x", "feature": "f", "probes": {}, "proxy_a_distance": 1.0}
     page = render.markdown(record_of(tables, probes=[probe]))
@@ -345,4 +382,4 @@ def test_notes_and_probes_stand_with_the_tables_of_their_task():
     assert "### Domains, arousal" in parts["arousal"] and "### Domains" not in parts["valence"]
     names = [f"{task}: {corpus}" for task in notes for corpus in "ab"]
     assert ["No head." in parts[name] for name in names] == [True, True, False, False]
-    assert list(parts)[2:] == ["arousal", "valence", *names]
+    assert list(parts)[1:] == ["arousal", "valence", *names, "Environment"]

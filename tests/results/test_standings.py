@@ -10,9 +10,10 @@ import pytest
 from ser.metrics.uncertainty import corrected, difference, sample_of
 from ser.results import scores as results
 from ser.results.lines import Line, reference_lines
+from ser.results.measures import BEST, TIE
 from ser.results.record import table_record
-from ser.results.render import markdown_table
 from ser.results.scores import Scored, score_lines
+from ser.results.sections import page_rows
 from ser.results.standings import with_standings
 from ser.results.words import NOTES
 from ser.types import Condition
@@ -176,8 +177,7 @@ def test_a_table_of_holes_stays_one():
 def test_marks_are_printed_and_defined():
     entries = with_standings(score_lines([line("one", 4), line("two", 3)], ("high", "low")))
     table = table_record(FIVE, entries, ("high", "low"), None, {})
-    rows = [row.split("|")[-2].strip() for row in markdown_table(table).splitlines()]
-    assert rows == ["marks", "---:", "★", ""]
-    defined = " ".join(f"{term}: {text}" for term, text in NOTES)
-    for mark in "★☆=?▽†":
-        assert f"{mark}:" in defined
+    place = page_rows(table)[0].index("notes")
+    assert [row[place] for row in page_rows(table)] == ["notes", "★", ""]
+    defined = {term for term, _ in NOTES}
+    assert {BEST, TIE, "best of its kind", "worse than", "one training", "predicts one class"} <= defined

@@ -62,7 +62,6 @@ def test_one_training_has_no_p_and_says_so(tmp_path, capsys):
     command.main([str(run), str(run)])
     out = capsys.readouterr().out
     assert "B - A  +0.0 [+0.0, +0.0], seeds 1\none training: nothing is said about others" in out
-    assert "¹" in out
 
 
 def test_seeds_that_only_one_has_are_left_out_and_none_in_common_is_an_error():
