@@ -164,8 +164,14 @@ def _rows_for(table: Path, classes: Sequence[str]) -> str:
     """Copy the lines of a table whose losses are not about other classes."""
     rows = Table(table, table.parents[1], [""], ["fbank_no_cmvn"], False, (), False).rows()
     others = {row.label for row in rows if answer(row.method, "needs_classes", row.config) not in (None, classes)}
-    lines = table.read_text(encoding="utf-8").splitlines(keepends=True)
-    return "".join(line for line in lines if line.split("\t")[0] not in others)
+    found = []
+    for line in table.read_text(encoding="utf-8").splitlines():
+        first, *cells = line.split("\t")
+        if first == "question":
+            cells[1] = " ".join(label for label in cells[1].split(" ") if label not in others)
+        if first not in others and (first != "question" or cells[1]):
+            found.append("\t".join([first, *cells]))
+    return "".join(f"{line}\n" for line in found)
 
 
 def _dump(path: Path, values: dict[str, Any], comment: str | None = None) -> None:
