@@ -19,7 +19,7 @@ from ser.errors import ConfigError, DataError
 from ser.features.config import EGEMAPS, OWN, SHORTCUT, FeatureConfig
 from ser.features.egemaps import egemaps
 from ser.features.micro_batches import micro_batches
-from ser.system.devices import Device, keep_freed_memory
+from ser.system.devices import Device, forbid_tf32, keep_freed_memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -212,7 +212,7 @@ def _extractor(config: FeatureConfig, device: Device) -> Extractor:
         torch.set_num_threads(1)
         keep_freed_memory()
     else:
-        torch.backends.cudnn.allow_tf32 = False  # which is on by default, and not what `fp32` says
+        forbid_tf32()
     if config.segment_settings is not None:
         settings = config.segment_settings.model_dump()
         return lambda wavs: [spectrogram_segments(wav, **settings).flatten(1).numpy() for wav in wavs]

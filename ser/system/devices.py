@@ -32,6 +32,8 @@ def make_fabric(device: Device = "auto", precision: Precision = "fp32", devices:
     from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 
     device = device_of(device)
+    if device == "cuda":
+        forbid_tf32()
     settings: dict[str, Any] = {"accelerator": device, "devices": devices}
     if devices > 1 and _in_torchrun():
         here, machines = (int(os.environ[name]) for name in ("LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE"))
@@ -46,6 +48,22 @@ def make_fabric(device: Device = "auto", precision: Precision = "fp32", devices:
         settings |= {"plugins": [LightningEnvironment()]} | ({"strategy": "ddp_spawn"} if devices > 1 else {})
     names = {"fp32": "32-true", "bf16": "bf16-mixed"}
     return Fabric(**settings, precision=names[precision])
+
+
+def forbid_tf32() -> None:
+    """Let GPUs convolve `fp32` in 32 bit; cuDNN's default is TF32, which has 10 bits of mantissa."""
+    import torch
+
+    torch.backends.cudnn.allow_tf32 = False
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Check whether an error says that a GPU, or this machine, has too little memory."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"  # PyTorch's, a RuntimeError
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))  # PyTorch's on a CPU
+    )
 
 
 def fast_precision(device: Literal["cpu", "cuda"]) -> Precision:

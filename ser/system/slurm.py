@@ -26,7 +26,7 @@ from ser.errors import ConfigError
 from ser.system import folders
 from ser.system.files import write_text
 
-Kind = Literal["features", "train", "finetune"]
+Kind = Literal["features", "train", "gpu", "finetune"]
 
 
 def _time(value: str) -> str:
@@ -68,6 +68,7 @@ class SlurmConfig(ConfigModel):
 
     features: Resources = Resources()
     train: Resources = Resources()
+    gpu: Resources = Resources()
     finetune: FinetuneResources = FinetuneResources()
 
 
