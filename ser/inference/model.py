@@ -111,6 +111,10 @@ class Model:
         if about["method"] not in methods.names():
             raise ConfigError(f"{path}: method: {unknown(str(about['method']), methods.names())}")
         method = methods.load(about["method"])
+        for name in ("conf.yaml", "model.safetensors", "predict.safetensors"):
+            if not (folder / name).is_file():
+                raise ConfigError(f"--model {folder}: {name} is missing; copy the whole folder again, or score the "
+                                  "system again")  # fmt: skip
         conf = folder / "conf.yaml"
         try:
             config = build(method.Config, read(conf)[0], str(conf))

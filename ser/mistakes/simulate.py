@@ -338,7 +338,7 @@ def _mixed(splits: Sequence[Split], utterances: Mapping[str, Utterance]) -> list
     """Mix the speakers of splits whose tested utterances are scored together."""
     copies: dict[str, list[str]] = defaultdict(list)
     for utt, utterance in utterances.items():
-        copies[utterance.audio_hash or utt].append(utt)
+        copies[utterance.recording or utterance.audio_hash or utt].append(utt)
     stays = {utt for same in copies.values() if len(same) > 1 for utt in same}
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for utt, label in sorted({item for split in splits for item in split.test.items()}):

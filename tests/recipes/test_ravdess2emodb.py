@@ -427,7 +427,7 @@ def damage(checkout, kind: str) -> str:
     [
         ("truncated", "truncated: header promises"),
         ("empty", "empty file (0 bytes)"),
-        ("extension", "not a WAV file in spite of its name"),
+        ("extension", "damaged: libsndfile cannot open this FLAC"),
         ("missing", "counts that differ"),
     ],
 )
