@@ -134,7 +134,6 @@ def _check_spellings(path: Path, columns: Mapping[str, Mapping[str, str]]) -> li
     named = {
         "utt2spk": ("speakers", {speaker: speaker.partition("-")[2] for speaker in utt2spk.values()}),
         "utt2session": ("sessions", {name: name for name in columns.get("utt2session", {}).values()}),
-        "utt2text_id": ("texts", {name: name for name in columns.get("utt2text_id", {}).values()}),
     }
     ids = {utt: utt.removeprefix(f"{speaker}-") for utt, speaker in utt2spk.items()}
     found = []
