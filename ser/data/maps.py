@@ -90,7 +90,7 @@ def read_list(path: Path) -> list[str]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        text = Path(path).read_bytes().decode()
+        text = Path(path).read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise DataError(f"{path} is missing; run the stage that writes it") from None
     except UnicodeDecodeError as error:

@@ -125,7 +125,7 @@ def named_audio(paths: Sequence[Path], wav_scp: Path | None = None) -> Iterator[
         else:  # one that is not there gets its line, too
             yield str(path), AudioPart(str(path))
     if wav_scp is not None:
-        wavs = read_map(wav_scp)
+        wavs = {utt: wav.removesuffix("\r") for utt, wav in read_map(wav_scp).items()}
         if not wavs:
             raise ConfigError(f"{wav_scp}: holds no line; expected lines of an id and a path")
         yield from ((utt, AudioPart(wav)) for utt, wav in wavs.items())

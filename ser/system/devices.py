@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import re
 from collections.abc import Callable
@@ -77,6 +78,15 @@ def fast_precision(device: Literal["cpu", "cuda"]) -> Precision:
     except OSError:  # not Linux
         return "fp32"
     return "bf16" if re.search(r"\b(avx512_bf16|amx_bf16)\b", flags) else "fp32"
+
+
+def available_memory() -> float:
+    """Bytes that this machine can still give to processes; infinite where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return float(next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))) * 1024
+    except (OSError, StopIteration):
+        return math.inf
 
 
 def keep_freed_memory() -> None:
