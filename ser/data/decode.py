@@ -117,14 +117,11 @@ def decoding(path: str | Path) -> Iterator[Decoder]:
         try:
             source = stack.enter_context(_piped(path)) if header.is_estimate else os.fsencode(path)
             decoder = stack.enter_context(_sound_file()(source, closefd=not header.is_estimate))
-        except soundfile.LibsndfileError as error:
+        except soundfile.LibsndfileError:
             file.seek(0)
             head = file.read(12)
-            told = f" ({error.error_string})" if error.error_string else ""
-            reason = (
-                no_audio(head) if header.kind == "other" else f"damaged: libsndfile cannot open this {header.kind}"
-            )
-            raise DataError(f"{reason}{told if header.kind != 'other' else ''}") from None
+            damaged = f"damaged: libsndfile cannot open this {header.kind}"
+            raise DataError(no_audio(head) if header.kind == "other" else damaged) from None
         promised = None if decoder.frames > UNKNOWN_LENGTH else decoder.frames
         yield Decoder(decoder.samplerate, decoder.channels, promised, decoder, not header.is_estimate)
 

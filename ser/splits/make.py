@@ -75,8 +75,6 @@ def _make(protocol: Protocol, task: str, label_map: LabelMap, data: Path, folder
         labels |= label_map.apply(name, corpus, releases[name])
         utterances[name] = [u for u in corpus if u.utt_id in labels]
         shares |= label_map.distributions(name, corpus)
-        if not audited[name]["utt2fingerprint"]:
-            print(f"{name}: has no fingerprints, so altered copies are not looked for; run stage 1 again")
     together = {u.utt_id: u for u in with_recordings([u for name in utterances for u in utterances[name]])}
     utterances = {name: [together[u.utt_id] for u in of_corpus] for name, of_corpus in utterances.items()}
     same = _other_copies(together.values())
@@ -99,7 +97,9 @@ def _make(protocol: Protocol, task: str, label_map: LabelMap, data: Path, folder
         print(f"{prefix}{split.name}: {len(split.train)} train, {len(split.dev)} dev, {protocol.tested(split)}")
     for stamp in stamps:
         print(stamp)
-    print(f"{_not_shared(protocol.looked_for, utterances)}; fingerprint {fingerprint(made_from)[:8]}")
+    unheard = [name for name, files in audited.items() if not files["utt2fingerprint"]]
+    note = f" (altered copies not looked for: stage 1 of {', '.join(unheard)} is older)" if unheard else ""
+    print(f"{_not_shared(protocol.looked_for, utterances)}; fingerprint {fingerprint(made_from)[:8]}{note}")
 
 
 KNOWN = {"session": lambda u: u.session, "audio": lambda u: u.audio_hash}

@@ -173,12 +173,12 @@ def test_hash_covers_samples_beyond_the_first_block(tmp_path):
         (riff(chunk(b"fmt ", b"short"), DATA), "damaged WAV header (no complete fmt chunk before the data)"),
         (
             riff(fmt(tag=0x2000), DATA),
-            "damaged: libsndfile cannot open this WAV (",
+            "damaged: libsndfile cannot open this WAV",
         ),
         (riff(fmt(channels=0), DATA), "unknown WAV encoding (format tag 1, 0 channels, 16000 Hz)"),
         (riff(fmt(rate_hz=0), DATA), "unknown WAV encoding (format tag 1, 1 channels, 0 Hz)"),
         (b"RIFF", "not audio that libsndfile reads (begins with b'RIFF')"),
-        (b"fLaC\0\0\0\x22" + bytes(40), "damaged: libsndfile cannot open this FLAC ("),
+        (b"fLaC\0\0\0\x22" + bytes(40), "damaged: libsndfile cannot open this FLAC"),
         (b"ID3\x04\0\0" + bytes(40), "not audio that libsndfile reads (begins with b'ID3\\x04')"),
         (b"\xff\xfb\x90\x64" + bytes(40), "truncated: 373 bytes of its last MPEG frame are missing"),
         (b"<html>404</html>", "not audio that libsndfile reads (begins with b'<htm')"),
@@ -187,8 +187,7 @@ def test_hash_covers_samples_beyond_the_first_block(tmp_path):
 def test_unusable_file_is_refused_with_the_reason(tmp_path, content, reason):
     with pytest.raises(DataError) as error:
         probe(save(tmp_path, content))
-    told = str(error.value)  # without the path: tables name it once
-    assert told.startswith(reason) and (told == reason or reason.endswith("("))
+    assert str(error.value) == reason  # without the path: tables name it once
 
 
 @pytest.mark.parametrize("present", [199, 198, 197, 1])
