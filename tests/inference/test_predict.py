@@ -89,7 +89,7 @@ def test_files_folders_data_directories_and_lists(tmp_path):
         ("z", AudioPart("/y/z.wav")),
     ]  # fmt: skip
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ConfigError, match="empty: no audio in this folder; looked for .aac .aif "):
+    with pytest.raises(ConfigError, match="empty: no audio in this folder; looked for .3gp .aac .aif "):
         list(named_audio([tmp_path / "empty"]))
 
 

@@ -20,7 +20,7 @@ SPEAKERS, EMOTIONS = ("Ann", "Bob", "Cem", "Dee", "Eva", "Fil"), ("happy", "sad"
 COLUMNS = ("path", "speaker", "emotion", "session", "text_id", "start", "end")
 Rows = list[dict[str, str]]
 
-STAGE_1, COPY, HASH = "two spellings of one name", "a copy of a recording in both", "identical audio in both"
+STAGE_1, COPY, ONCE_MORE = "two spellings of one name", "a copy of a recording in both", "once more, there lab-Ann"
 
 
 def int16(samples: np.ndarray) -> np.ndarray:
@@ -143,7 +143,7 @@ LEAKS: dict[str, tuple[Callable[[Corpora], None], str]] = {
     "session: case": (sessions("Mon", "mon"), STAGE_1),
     "session: no-break space": (sessions("Mon", "Mon\u00a0"), "recording session in both"),
     "session: NFC and NFD": (sessions("\u00e9", "e\u0301"), "recording session in both"),
-    "exact: same bytes": (copied(lambda x: encoded(int16(x), "WAV", subtype="PCM_16")), HASH),
+    "exact: same bytes": (copied(lambda x: encoded(int16(x), "WAV", subtype="PCM_16")), ONCE_MORE),
     "exact: FLAC": (copied(lambda x: encoded(int16(x), "FLAC")), COPY),
     "exact: 24 bit": (copied(lambda x: encoded(int16(x), "WAV", subtype="PCM_24")), COPY),
     "exact: float": (copied(lambda x: encoded(x, "WAV", subtype="FLOAT")), COPY),
@@ -160,8 +160,8 @@ LEAKS: dict[str, tuple[Callable[[Corpora], None], str]] = {
     "altered: padded": (copied(lambda x: wav(np.concatenate([SILENCE, x, SILENCE]))), COPY),
     "altered: noise at 25 dB": (copied(lambda x: wav(x + 10**-1.25 * x.std() * NOISE[: len(x)])), COPY),
     "altered: MP3, another corpus": (copied(lambda x: encoded(x, "MP3"), "own"), COPY),
-    "overlap: two parts": (parts(("0", "2"), ("0.5", "2.5")), COPY),
-    "overlap: a part of a part": (parts(("0", "3"), ("1", "2")), COPY),
+    "overlap: two parts": (parts(("0", "2"), ("0.5", "2.5")), ONCE_MORE),
+    "overlap: a part of a part": (parts(("0", "3"), ("1", "2")), ONCE_MORE),
     "text: shared sentences": (texts(lambda row: row["path"][-5]), "TEXT-SHARED"),
     "text: written for one emotion": (texts(lambda row: f"for {row['emotion']}"), "TEXT TELLS CLASS: in lab"),
 }
