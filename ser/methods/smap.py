@@ -245,7 +245,7 @@ def train(config: Config, data: RunData, seed: int, init: State | None, job: Job
                     m = np.stack([gaussian.map_means(of, *own, *tau) for of, own in zip(mu, shots, strict=True)])
                 arrays[f"k{k}.means"] = m
             state |= {f"{split.name}.{how}.{name}": array.astype(np.float32) for name, array in arrays.items()}
-    return state, history
+    return state, history or [{"k": 0, "models": len(data.splits)}]
 
 
 def _supports(config: Config, split: Split) -> dict[int, list[Mapping[str, str]]]:
