@@ -94,7 +94,8 @@ class ShotsProtocol(Protocol):
         """Draw a fold of a target, with one support set of each size."""
         source, tested = stand_in(sources), stand_in([target])
         support = {(k, 1): stand_in([target], "support") for k in self.shots}
-        return Split("sketch", source, source, list(tested), tested, support=support, labelled=tested)
+        others = list(stand_in([target], "unlabelled"))
+        return Split("sketch", source, source, others, tested, support=support, labelled=tested)
 
     def target_folds(
         self, target: str, utterances: Sequence[Utterance], labels: Mapping[str, str]
