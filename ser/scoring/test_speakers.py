@@ -23,6 +23,8 @@ from ser.splits.lists import Split
 from ser.system.devices import Device
 from ser.training.run_data import RunData
 
+AS_THEY_ARE = "as they are"
+
 CONCENTRATION = 0.5
 """Of the symmetric Dirichlet that `skewed` draws the class shares of a speaker from: one class has two thirds of the
 utterances on average, of four."""
@@ -43,7 +45,7 @@ class TestSpeakers(NamedTuple):
         Raises:
             ConfigError: for anything else.
         """
-        if text == "as they are":
+        if text == AS_THEY_ARE:
             return cls(text)
         if matched := re.fullmatch(r"(balanced|skewed) ([1-9]\d*)", text):
             return cls(matched[1], int(matched[2]))
@@ -64,7 +66,7 @@ def drawn(
     Returns:
         Utterance -> class, in the order of the split's list.
     """
-    if how.how == "as they are":
+    if how.how == AS_THEY_ARE:
         return dict(split.test)
     by_speaker: dict[str, dict[str, list[str]]] = {}
     for utt, name in split.test.items():
@@ -104,7 +106,7 @@ def predict_drawn(
             for i, other in enumerate(data.splits)
         ]
         splits[number] = replace(split, test=test)
-        part = data if how.how == "as they are" else replace(
+        part = data if how.how == AS_THEY_ARE else replace(
             data, utts=[data.utts[i] for i in keep], x=data.x[keep], speakers=[data.speakers[i] for i in keep]
         )  # fmt: skip
         found = method.predict(config, replace(part, splits=splits), state, device)
