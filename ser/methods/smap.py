@@ -166,9 +166,8 @@ def space_of(source: Source, how: str, of_corpus: Mapping[str, np.ndarray], data
     w = source.second - source.means.T @ source.means / len(source.means)
     v = np.zeros_like(w)
     for feature, block in data.blocks.items():
-        v[block, block] = gaussian.whitening(w[block, block], config.shrinkage) * np.sqrt(
-            config.weights.get(feature, 1.0)
-        )
+        scale = np.sqrt(config.weights.get(feature, 1.0))
+        v[block, block] = gaussian.whitening(w[block, block], config.shrinkage) * scale
     return Space(how, of_corpus, v, source.means @ v)
 
 
@@ -214,13 +213,14 @@ def train(config: Config, data: RunData, seed: int, init: State | None, job: Job
     """Compute V and M for every split and support set; nothing is random."""
     state, history, tau = {}, [], (config.tau_c, config.tau_s)
     source_for = cache(lambda labelled, how: source_of(config, data, dict(labelled), how))
+    space_for = cache(lambda labelled, how: space_of(source_for(labelled, how), how, {}, data, config))
     for split in data.splits:
         if not (labelled := tuple((split.train or split.labelled).items())):
             continue
         corpora = {} if config.statistics == "source" else by_corpus(split.adapt)
         target = {c: moments(data, utts) for c, utts in corpora.items()}
         spaces = {
-            how: space_of(source := source_for(labelled, how), how, {**source.of_corpus, **target}, data, config)
+            how: space_for(labelled, how)._replace(of_corpus={**source_for(labelled, how).of_corpus, **target})
             for how in dict.fromkeys([config.statistics, *(["corpus"] if config.guard else [])])
         }
         supports, odds = _supports(config, split), {}
