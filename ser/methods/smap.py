@@ -259,11 +259,11 @@ def _shots(
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Give vectors, classes and speakers of shots; statistics are of all of their speakers that may be seen."""
     speakers = [data.speakers[row] for row in data.rows(support)]
-    others = [
-        u for s, own in data.by_speaker(split.adapt).items() if s in speakers for u in np.take(split.adapt, own)
-    ]
+    by_speaker = data.by_speaker(split.adapt).items()
+    others = [split.adapt[i] for speaker, own in by_speaker if speaker in speakers for i in own]
     seen = list({**support, **dict.fromkeys(others)})
-    return space.x(data, seen, config)[: len(support)], data.targets(support), speakers
+    z = z_of(data, seen, space.how, space.of_corpus, config)[: len(support)]
+    return z @ space.v, data.targets(support), speakers
 
 
 def predict(config: Config, data: RunData, state: State, device: Device) -> list[Prediction]:

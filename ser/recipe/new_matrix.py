@@ -28,7 +28,7 @@ REFERENCES = ("lr_source", "support_only", "in_domain", "shortcut_source", "shor
 HEADLINES = ("emofsl_corpus", "lr_corpus", "svc_corpus", "lr_source")
 """Rows that a new recipe names in advance: the first of these that it has."""
 
-TABLES = ("transfer_adapted.tsv", "transfer.tsv", "transfer_emofsl.tsv")
+TABLES = ("transfer_adapted.tsv", "transfer.tsv", "transfer_more.tsv", "transfer_emofsl.tsv")
 """Of `conf/rows/`; the last is of four classes."""
 
 NO_CLASS = ("other", "unknown")

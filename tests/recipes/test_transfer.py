@@ -13,9 +13,11 @@ ROWS = ("source_only", "btl", "lr_source", "lr_corpus", "svc_source", "support_o
 
 def test_a_pair_of_the_matrix_is_its_few_shot_recipe(finished, own):
     conf = own.root / "egs" / "transfer" / "conf"
-    tables = [own.root / "conf" / "rows" / f"{name}.tsv" for name in ("transfer", "transfer_adapted")]
-    (header, *lines), (_, *more) = (table.read_text().splitlines() for table in tables)
-    kept = [header, *(line for line in (*lines, *more) if line.split("\t")[0] in ROWS)]
+    tables = [
+        own.root / "conf" / "rows" / f"{name}.tsv" for name in ("transfer", "transfer_more", "transfer_adapted")
+    ]
+    header, *lines = [line for table in tables for line in table.read_text().splitlines()]
+    kept = [header, *(line for line in lines if line.split("\t")[0] in ROWS)]
     assert len(kept) == 1 + len(ROWS)
     (conf / "runs.tsv").write_text("\n".join(kept) + "\n")
     recipe = yaml.safe_load((conf / "recipe.yaml").read_text())
