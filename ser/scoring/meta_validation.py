@@ -6,7 +6,6 @@ nor tested. The best mean UAR is what one would choose. No utterance of the targ
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -15,9 +14,8 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
-import yaml
 
-from ser.config import build, split_override
+from ser.config import build, overridden, split_override
 from ser.errors import ConfigError
 from ser.methods.base import Job
 from ser.scoring.score import by_condition, confusion_counts, predictions_table
@@ -104,7 +102,7 @@ def trials(
     blind = replace(data, splits=[replace(split, test={}) for split in data.splits])
     found = []
     for settings in grid:
-        config = build(method.Config, _overridden(values, settings), f"--grid {' '.join(settings)}")
+        config = build(method.Config, overridden(values, settings), f"--grid {' '.join(settings)}")
         state, _ = method.train(config, blind, 1, None, JOB)
         table = predictions_table(method.predict(config, data, state, "cpu"), data)
         uars = [
@@ -119,15 +117,3 @@ def _uar(counts: np.ndarray) -> float:
     """Average recall over support draws, of counts (R, C, C) over folds and speakers."""
     n = counts.sum(2)
     return float(np.mean([np.mean((np.diagonal(own) / of)[of > 0]) for own, of in zip(counts, n, strict=True)]))
-
-
-def _overridden(values: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
-    """Lay overrides over a configuration."""
-    found = copy.deepcopy(dict(values))
-    for text in settings:
-        keys, value = split_override(text)
-        place = found
-        for key in keys[:-1]:
-            place = place[key] if isinstance(place.get(key), dict) else place.setdefault(key, {})
-        place[keys[-1]] = yaml.safe_load(value)
-    return found

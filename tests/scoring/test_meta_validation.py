@@ -69,8 +69,9 @@ def guessing(share_of: dict[str, float]) -> SimpleNamespace:
 
 def test_uar_is_averaged_over_directions_and_the_best_comes_first():
     data, share = without(DATA, "b"), {"a-c": 1.0, "c-a": 0.5}
-    found = trials(guessing(share), {"right": 0.0}, [(), ("right=1.0",), ("right=1.0", "other=3")], data, condition)
-    assert [trial.settings for trial in found] == [("right=1.0",), ("right=1.0", "other=3"), ()]
+    grid = [(), ("right=1e0",), ("right=1.0", "other=3")]  # YAML as elsewhere: 1e0 is a number
+    found = trials(guessing(share), {"right": 0.0}, grid, data, condition)
+    assert [trial.settings for trial in found] == [("right=1e0",), ("right=1.0", "other=3"), ()]
     assert [trial.uar for trial in found] == pytest.approx([0.75, 0.75, 0.0], abs=0.1)
     alone = trials(guessing({"a-c": 1.0, "c-a": 1.0}), {"right": 1.0}, [()], data, condition)
     assert alone[0].uar == 1.0
