@@ -16,7 +16,7 @@
 #   --rows "A B"          systems of the table, with those that they start from or are tested against
 #   --tasks T, --seeds S  tasks of the recipe, seeds of the systems
 #   --keep_weights MODE   none or best (seed) drops weights once they are scored; all trains dropped ones again
-#   --finetune true       also train the systems that fine-tune their encoder: hours on a GPU, days without
+#   --finetune true       also train the systems that fine-tune their encoder: hours on a GPU for each
 #   --simulate_mistake M  measure a mistake: speaker_leak, test_selection, best_seed or global_norm, made on purpose
 #                         in copies of the runs; MISTAKES.md is written, RESULTS.md is not
 #   --set KEY=VALUE       train variants with a setting, as in --set loss.alpha=0.8, in exp/variants/; may be repeated
@@ -132,8 +132,7 @@ fi
 
 if begin 4; then
   step train_plan ser.bin.train plan "${recipe_options[@]}"
-  run_jobs train train || status=$?
-  run_jobs train finetune || status=$?
+  for kind in train gpu finetune; do run_jobs train "$kind" || status=$?; done
 fi
 
 if begin 5; then

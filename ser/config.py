@@ -8,6 +8,7 @@ that it configures.
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -87,15 +88,22 @@ def read(path: Path, overrides: Sequence[str] = (), mini: bool = False) -> tuple
     """Read plain values as `load` does, without holding them against a model."""
     values, origin = _read_chain(Path(path), mini, seen=())
     for override in overrides:
-        keys, text = split_override(override)
-        _merge(
-            values,
-            origin,
-            _nested(keys, _parse(text, f"--set {override}")),
-            f"{path} with --set {override}",
-            is_override=True,
-        )
+        _override(values, origin, override, str(path))
     return values, origin
+
+
+def overridden(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Lay overrides such as `loss.alpha=0.8` over a copy of plain values, read as YAML."""
+    found = copy.deepcopy(dict(values))
+    for override in overrides:
+        _override(found, {}, override, "")
+    return found
+
+
+def _override(values: dict[str, Any], origin: Origin, override: str, path: str) -> None:
+    keys, text = split_override(override)
+    new = _nested(keys, _parse(text, f"--set {override}"))
+    _merge(values, origin, new, f"{path} with --set {override}", is_override=True)
 
 
 def split_override(override: str) -> tuple[list[str], str]:

@@ -57,7 +57,7 @@ def run_cli(main: Callable[[Sequence[str]], None]) -> None:
     """Run a command line: one line on stderr and code 2 for errors of the user, tracebacks for others."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # whole lines, as others write to the same log
-            stream.reconfigure(line_buffering=True, write_through=False)
+            stream.reconfigure(line_buffering=True, write_through=False, errors="backslashreplace")  # ASCII only
     try:
         main(sys.argv[1:])
     except SerError as error:

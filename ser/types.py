@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import Any
 
 EMOTIONS = (
@@ -49,6 +51,9 @@ class Utterance:
     part: str | None = None  # of the official partition: train, dev, test or what the release calls another test set
     start: float | None = None  # seconds into the file, for a segment of it
     end: float | None = None
+    channels: str | None = None  # of the file, those that are averaged: numbers from 1, as 2 or 1,3; None for all
+    fingerprint: str | None = None  # of what is heard, see `ser.data.fingerprint`
+    recording: str | None = None  # an id that copies of one recording share; stage 2 finds them
 
 
 def format_votes(votes: Mapping[str, float]) -> str:
@@ -192,5 +197,31 @@ def ids(corpus: str, speaker: str, utterance: str) -> tuple[str, str]:
         >>> ids("emodb", "03", "03a01Fa")
         ('emodb-03-03a01Fa', 'emodb-03')
     """
-    speaker_id = f"{escape(corpus)}-{escape(speaker)}"
-    return f"{speaker_id}-{escape(utterance, keep='-')}", speaker_id
+    speaker_id = f"{escape(corpus)}-{escape(name_of(speaker))}"
+    return f"{speaker_id}-{escape(name_of(utterance), keep='-')}", speaker_id
+
+
+_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
+"""Zero-width characters and soft hyphens, which nobody sees in a table."""
+
+
+def name_of(text: str) -> str:
+    """Bring a name to its one spelling: NFC, without invisible characters, white space at the ends, or runs of it.
+
+    Example:
+        >>> name_of(" Jose\u0301\u00a0"), name_of("Anna\u200b")
+        ('José', 'Anna')
+    """
+    visible = unicodedata.normalize("NFC", text).translate(dict.fromkeys(map(ord, _INVISIBLE)))
+    return " ".join(visible.split())
+
+
+def sounds_as(name: str) -> str:
+    """Give what names that people would take for one have in common: without case, numbers by their value.
+
+    Example:
+        >>> sounds_as("Anna") == sounds_as("anna"), sounds_as("01") == sounds_as("1.0")
+        (True, True)
+    """
+    folded = unicodedata.normalize("NFC", name_of(name).casefold())
+    return str(Decimal(folded).normalize()) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", folded) else folded

@@ -37,6 +37,13 @@ def test_command_line_prints_one_line_and_ends_with_2_for_an_error_of_the_user(m
     assert capsys.readouterr() == ("", "error: utt2spk line 3: found ['a b', '--c']\n")
 
 
+def test_output_in_ascii_escapes_what_it_cannot_hold():
+    code = "from ser.errors import run_cli; run_cli(lambda _: print('José.wav'))"
+    env = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    found = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert (found.returncode, found.stdout, found.stderr) == (0, "Jos\\xe9.wav\n", "")
+
+
 def test_mistake_of_the_code_keeps_its_traceback(monkeypatch):
     def main(argv):
         raise ValueError("shapes (2,) and (3,)")

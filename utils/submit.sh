@@ -4,7 +4,8 @@
 # usage: utils/submit.sh KIND NJ LOG JOBS COMMAND...
 #
 # Calls COMMAND with `--jobs JOBS --part i/n` for i = 1 to n, n at most NJ; LOG.<i>.log holds the output of part i.
-# KIND: features, train or finetune. Parts of features have their own workers (`--nj`), so locally there is one.
+# KIND: features, train, gpu or finetune. Parts of features have their own workers (`--nj`), so locally there is one.
+# Parts of gpu and finetune are at most as many as there are GPUs, and each sees only its own; those of train see none.
 # Ends its parts when it gets a signal to end, and when the process that called it ends.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
@@ -24,12 +25,30 @@ case ${cmd_backend:?} in
     exit 2
     ;;
 esac
+. "$root/utils/gpus.sh"
+case $kind:" $* " in *" --device cpu "*) gpus=() ;; train:*" --device cuda "*) kind=gpu ;; esac
+if [ "$kind" = train ] && [ ${#gpus[@]} -eq 0 ] && [ -e "${jobs%train.tsv}gpu.tsv" ]; then
+  cat "${jobs%train.tsv}gpu.tsv" >> "$jobs" && rm "${jobs%train.tsv}gpu.tsv" # one list keeps all cores busy
+fi
 n=$(wc -l < "$jobs")
 [ "$n" -le "$nj" ] || n=$nj
-if [ "$kind" = features ]; then
-  set -- "$@" --nj "$nj"
-  n=1
-fi
+case $kind in
+  features) set -- "$@" --nj "$nj" && n=1 ;;
+  train) ;;
+  *) [ ${#gpus[@]} -eq 0 ] || [ "$n" -le ${#gpus[@]} ] || n=${#gpus[@]} ;;
+esac
+
+run_part() { # run_part I COMMAND...: with every n-th GPU, from the I-th on
+  local part=$1 own="" i
+  shift
+  if [ ${#gpus[@]} -gt 0 ] && [ "$kind" != features ]; then
+    if [ "$kind" != train ]; then
+      for ((i = part - 1; i < ${#gpus[@]}; i += n)); do own+=${own:+,}${gpus[i]}; done
+    fi
+    export CUDA_VISIBLE_DEVICES=$own
+  fi
+  run_step "$log.$part.log" "$@" --jobs "$jobs" --part "$part/$n"
+}
 
 parent() { # which changes when it ends
   local number
@@ -47,7 +66,7 @@ trap 'end_parts; trap - TERM; kill -s TERM "$$"' TERM
 trap 'end_parts; trap - HUP; kill -s HUP "$$"' HUP
 set -m # a process group for each part, with all that it starts
 for i in $(seq "$n"); do
-  run_step "$log.$i.log" "$@" --jobs "$jobs" --part "$i/$n" &
+  run_part "$i" "$@" &
   pids+=($!)
 done
 coproc { # nobody goes on without this script, which closes the pipe when it ends, and its parent

@@ -41,6 +41,10 @@ def report(paths: Sequence[Path], data_dir: Path | None) -> None:
     folds = emobox.read_folds(paths)
     told = emobox.told_of([entry for fold in folds for entry in (*fold.train, *fold.test)], data_dir)
     leaks = [emobox.leaks_of(fold, told) for fold in folds]
+    keys = {entry["key"] for fold in folds for entry in (*fold.train, *fold.test)}
+    if unknown := sorted(keys - set(told)):
+        print(f"{len(unknown)} of {len(keys)} utterances have no known speaker, and count only as utterances (first: "
+              f"'{unknown[0]}')")  # fmt: skip
     rows = [["fold", "train", "test", "speakers shared", "texts shared", "identical audio"]]
     for of_fold in leaks:
         texts = "?" if of_fold.texts is None else f"{len(of_fold.texts)} of {of_fold.n_texts}"

@@ -255,7 +255,8 @@ def _folds_and_shots(
     if any(u.session for u in utterances[target]):
         rules.insert(0, {"rule": "sessions"})
     failure: ProtocolError | None = None
-    for rule in [{}] if target in base.folds else rules:
+    rules = [{}] if target in base.folds else rules
+    for rule in rules:
         for n in range(len(base.shots), 0, -1):
             changed = ({"folds": {target: rule}} if rule else {}) | (
                 {"shots": base.shots[:n]} if n < len(base.shots) else {}
@@ -268,7 +269,15 @@ def _folds_and_shots(
                 failure = error  # of the fewest folds and shots
             else:
                 return changed
-    raise failure
+    reason = str(failure).partition(";")[0]  # whose advice has been tried
+    raise ProtocolError(
+        f"no few-shot protocol fits {base.source} and {target}: tried {', '.join(map(_words, rules))} with "
+        f"{', '.join(map(str, base.shots))} shots and less; the last of them failed by: {reason}; take another target"
+    )
+
+
+def _words(rule: dict[str, Any]) -> str:
+    return f"{rule['folds']} folds of speakers" if "folds" in rule else rule.get("rule", "the folds of its own file")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ examples:
   python -m ser.bin.predict --model my_model --window 4 --hop 2 interview.mp3
   python -m ser.bin.predict --model EXP_DIR --split fold1 --shots 5 --draw 1 --corpus emodb --scores data/emodb
 
-AUDIO is what libsndfile reads, at any rate, mono or not. A line holds:
+AUDIO is what libsndfile reads, under any name, at any rate; of several channels the live ones are averaged.
+A line holds:
   utt, path       its id in a data directory or wav.scp, else the path
   start, end      seconds; audio longer than all that the recipe has seen is cut into overlapping windows
   label           the likeliest class; null below the probability of --abstain
@@ -18,7 +19,7 @@ AUDIO is what libsndfile reads, at any rate, mono or not. A line holds:
   calibrated_on   the corpora of the dev utterances; none where there are no such utterances, or all of them are right
   arousal, valence    where the model has them: probability of high or positive, or a rating on the corpora's scale
   distance        from the nearest corpus that was trained on or adapted to, 1 where it counts as far
-  warnings        too_short, silent, clipped, far_from_training_data
+  warnings        too_short, silent, clipped, beyond_full_scale, channels_differ, far_from_training_data
   error           instead of all but utt and path, for a file that cannot be used
 Rows with statistics of speakers (normalization: speaker) need --utt2spk FILE, a data directory or --one_speaker,
 and read all audio before they print the first line: at least two utterances of each.

@@ -13,17 +13,29 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ser.corpora import das_ratings
 from ser.corpora.folds import Folds
 from ser.corpora.miniature import Miniature
-from ser.data.audio import AudioInfo, probe
-from ser.data.data_dir import check_unchanged, made_from, prepared, summary, write_data_dir
+from ser.data.audio import AudioInfo, probe, walk
+from ser.data.data_dir import (
+    check_unchanged,
+    made_from,
+    notes_on_levels,
+    prepared,
+    summary,
+    with_audio,
+    write_data_dir,
+)
 from ser.errors import DataError
 from ser.system.files import alone, fingerprint, hash_file, read_json
 from ser.system.folders import check_free, check_place
 from ser.system.progress import progress
 from ser.types import Utterance
+
+if TYPE_CHECKING:
+    from ser.data.listen import Channel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +52,9 @@ class Parsed:
 
 
 GIB = 1 << 30
+
+HEARD = 1
+"""Part of what a data directory is made from; raise it when stage 1 would hear something else in the same audio."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +113,7 @@ class Corpus:
         rate_hz: of every file of the release, another of which is a copy; 0 where files differ or this is not known.
         version: of the parser; raise it when the same release would give other files.
         source: how to get it; None where only the page says so.
-        aiff_inside: whether files named `.wav` may be AIFF, as the release has them.
+        channel: what becomes of files with several channels.
         miniature: a small release of synthetic speech in the same layout, for trying recipes.
     """
 
@@ -119,7 +134,7 @@ class Corpus:
     version: int = 1
     source: Archive | Form | None = None
     miniature: Miniature | None = None
-    aiff_inside: bool = False
+    channel: Channel = "average"
 
     @property
     def variable(self) -> str:
@@ -140,12 +155,9 @@ def audio_files(release: Path, suffixes: Sequence[str] = SUFFIXES) -> list[Path]
             copy as MP3 next to the release is not the release.
     """
     found: dict[str, list[Path]] = {suffix: [] for suffix in suffixes}
-    for folder, subfolders, names in os.walk(release):
-        subfolders[:] = sorted(s for s in subfolders if s != "__MACOSX" and not s.startswith("."))
-        for name in sorted(names):
-            path = Path(folder) / name
-            if path.suffix.lower() in found and not name.startswith("._"):
-                found[path.suffix.lower()].append(path)
+    for path in walk(release):
+        if path.suffix.lower() in found:
+            found[path.suffix.lower()].append(path)
     return next((paths for paths in found.values() if paths), [])
 
 
@@ -239,6 +251,7 @@ def prepare(corpus: Corpus, release: Path, data_dir: Path, allow_partial: bool =
         "path": str(release),
         "allow_partial": allow_partial,
         "parser": corpus.version,
+        "audio": [HEARD, corpus.channel],
     }
     if made_from(data_dir) == mark:
         check_unchanged(data_dir)
@@ -246,7 +259,7 @@ def prepare(corpus: Corpus, release: Path, data_dir: Path, allow_partial: bool =
     check_free(data_dir, prepared(corpus.name))
     parsed = corpus.parse(release)
     parsed = dataclasses.replace(parsed, utterances=das_ratings.join(corpus.name, parsed.utterances, release))
-    usable, unusable = _check_audio(parsed.utterances, corpus.aiff_inside)
+    usable, unusable = _check_audio(parsed.utterances, corpus.channel, release)
     mini = read_json(release / "mini.json") if (release / "mini.json").exists() else None
     expected = mini["counts"] if mini else corpus.counts
     complete = _report(corpus, parsed, usable, unusable, expected, release)
@@ -269,7 +282,7 @@ def prepare(corpus: Corpus, release: Path, data_dir: Path, allow_partial: bool =
         "made_from": mark,
         "dropped": parsed.dropped | {str(Path(p).relative_to(release)): r for p, r in unusable.items()},
         "formats": formats_of(usable.values()),
-        **summary(utterances := [_with_audio(u, info) for u, info in usable.items()]),
+        **summary(utterances := list(usable)),
     }
     with alone(data_dir):  # recipes share it, and the second finds what the first has written
         if made_from(data_dir) != mark:
@@ -319,20 +332,23 @@ def _check_utf8(corpus: Corpus, release: Path, names: list[str]) -> None:
             )
 
 
-def _check_audio(utterances: list[Utterance], aiff_inside: bool) -> tuple[dict[Utterance, AudioInfo], dict[str, str]]:
-    """Hold every header against its file: usable ones with what they say, unusable paths with the reason."""
+def _check_audio(
+    utterances: list[Utterance], channel: Channel, release: Path
+) -> tuple[dict[Utterance, AudioInfo], dict[str, str]]:
+    """Listen to every file: usable utterances with what is in their files, unusable paths with the reason."""
     usable: dict[Utterance, AudioInfo] = {}
     unusable: dict[str, str] = {}
+    levels = {}
     for utterance in progress(utterances, "audio", len(utterances)):
         try:
-            usable[utterance] = probe(Path(utterance.wav), aiff_inside)
+            info = probe(utterance.wav)
+            filled, levels[str(Path(utterance.wav).relative_to(release))] = with_audio(utterance, info, channel)
+            usable[filled] = info
         except DataError as reason:
             unusable[utterance.wav] = str(reason)
+    for note in notes_on_levels(levels, channel):
+        print(note)
     return usable, unusable
-
-
-def _with_audio(utterance: Utterance, info: AudioInfo) -> Utterance:
-    return dataclasses.replace(utterance, duration=round(info.duration, 6), audio_hash=info.audio_hash)
 
 
 def formats_of(infos: Iterable[AudioInfo]) -> dict[str, int]:

@@ -14,7 +14,8 @@ from ser.errors import ConfigError, DataError, unknown
 from ser.types import EMOTIONS
 
 REQUIRED = ("path", "speaker", "emotion")
-OPTIONAL = ("utt", "gender", "language", "session", "text_id", "arousal", "valence", "dominance", "start", "end")
+OPTIONAL = ("utt", "gender", "language", "session", "text_id", "arousal", "valence", "dominance", "start", "end",
+            "channel")  # fmt: skip
 
 HEADERS = {
     "path": ("file", "filename", "filepath", "wav", "audio", "audiofile", "wavfile"),

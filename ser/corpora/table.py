@@ -1,9 +1,10 @@
 """A corpus of the user's own, described by a table: one line per utterance, CSV or TSV, with a line of column names.
 
 Columns: `path`, `speaker`, `emotion`, and, where known, `utt` (the name of the utterance), `gender` (m or f),
-`language` (ISO 639-1), `session`, `text_id`, `arousal`, `valence`, `dominance`, and `start` and `end` in seconds for
-segments of long files. Relative paths are relative to the table. Empty cells are unknown values. Common spellings of
-names, emotions and genders are understood (`ser.corpora.spelling`), and said; the native word is kept.
+`language` (ISO 639-1), `session`, `text_id`, `arousal`, `valence`, `dominance`, `start` and `end` in seconds for
+segments of long files, and `channel` (average, first or loudest) for files with several. Relative paths are relative
+to the table. Empty cells are unknown values. Common spellings of names, emotions and genders are understood
+(`ser.corpora.spelling`), and said; the native word is kept.
 
 An utterance is named by `utt`, or else by its path below the common folder of all files: a corpus in another place
 has the same ids. The corpus is named after the last part of its data directory. Two lines may name one file if their
@@ -12,28 +13,44 @@ times differ.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import os
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ser.corpora.base import formats_of
 from ser.corpora.spelling import OPTIONAL, REQUIRED, Text, Words, read_text
 from ser.data.audio import AudioInfo, probe
-from ser.data.data_dir import check_unchanged, made_from, prepared, summary, write_data_dir
-from ser.errors import DataError
+from ser.data.data_dir import (
+    check_unchanged,
+    made_from,
+    notes_on_levels,
+    prepared,
+    summary,
+    with_audio,
+    write_data_dir,
+)
+from ser.errors import DataError, unknown
 from ser.system.files import alone, fingerprint, hash_file
 from ser.system.folders import check_free, check_place
 from ser.system.progress import progress
-from ser.types import Utterance, escape, ids
+from ser.types import Utterance, escape, ids, name_of
+
+if TYPE_CHECKING:
+    from ser.data.listen import Levels
 
 ALL_OR_NONE = ("gender", "session")
 """Columns whose files a data directory has whole or not at all."""
 
 NUMBERS = ("arousal", "valence", "dominance", "start", "end")
-VERSION = 3
+
+CHANNELS = ("average", "first", "loudest")
+"""Cells of the column `channel`, the default first."""
+
+VERSION = 4
 """Raise it when the same table would give other files."""
 
 HELP = f"""columns of a table: {", ".join(REQUIRED)}; and where known {", ".join(OPTIONAL)}.
@@ -111,7 +128,7 @@ def prepare_table(
         print(f"  {line}")
     problems = Problems(table, text.problems)
     utterances = _utterances(corpus, text, files, Words(mapped), problems)
-    infos, unusable = _audio(text, utterances, problems)
+    infos, heard, unusable = _audio(text, utterances, problems)
     if problems.found:
         for number, reason in unusable.items():
             problems.add(number, f"column path: {reason}")
@@ -122,7 +139,7 @@ def prepare_table(
             f"{table}: {len(unusable)} of {len(text.rows)} rows are unusable (above); correct them, or leave them "
             "out with --allow_partial true, which flags every table made from it"
         )
-    usable = [_with_audio(utterances[number], info) for number, info in infos.items()]
+    usable = list(heard.values())
     info = {
         "corpus": corpus,
         "title": corpus,
@@ -190,7 +207,9 @@ def _utterances(
 
 def _cells(number: int, row: Mapping[str, str], words: Words, problems: Problems) -> dict[str, object]:
     """Understand a row's cells."""
-    values: dict[str, object] = {column: row.get(column) or None for column in ("session", "text_id")}
+    values: dict[str, object] = {column: name_of(row.get(column) or "") or None for column in ("session", "text_id")}
+    if row.get("channel") and row["channel"] not in CHANNELS:
+        problems.add(number, f"column channel: {unknown(row['channel'], CHANNELS)}")
     values["language"] = row.get("language") or "und"
     for column, understood in (("emotion", words.emotion), ("gender", words.gender)):
         try:
@@ -242,19 +261,24 @@ def _check_columns(text: Text, utterances: Mapping[int, Utterance], problems: Pr
 
 def _audio(
     text: Text, utterances: Mapping[int, Utterance], problems: Problems
-) -> tuple[dict[int, AudioInfo], dict[int, str]]:
-    """Hold every file's header against its size, segments against their file, and the same audio against itself."""
+) -> tuple[dict[int, AudioInfo], dict[int, Utterance], dict[int, str]]:
+    """Listen to every file, and hold segments against their file, and the same audio against itself."""
     infos: dict[int, AudioInfo] = {}
+    heard: dict[int, Utterance] = {}
+    levels: dict[str, dict[str, Levels]] = {channel: {} for channel in CHANNELS}
+    probed = lru_cache(1)(probe)  # of a long file and its segments
     unusable: dict[int, str] = {}
     first: dict[str, dict[tuple[float | None, float | None], int]] = {}
     for number, u in progress(utterances.items(), "audio", len(utterances)):
         try:
-            info = probe(Path(u.wav))
+            info = probed(u.wav)
+            if u.end is not None and u.end > info.duration + 1e-3:
+                unusable[number] = f"column end: {u.end} is after the end of the file ({info.duration:.3f} s)"
+                continue
+            channel, path = text.rows[number].get("channel") or CHANNELS[0], text.rows[number]["path"]
+            heard[number], levels[channel][path] = with_audio(u, info, channel)
         except DataError as reason:
             unusable[number] = f"{text.rows[number]['path']}: {reason}"
-            continue
-        if u.end is not None and u.end > info.duration + 1e-3:
-            unusable[number] = f"column end: {u.end} is after the end of the file ({info.duration:.3f} s)"
             continue
         infos[number] = info
         same = first.setdefault(info.audio_hash, {})
@@ -267,18 +291,10 @@ def _audio(
                                      "right one")  # fmt: skip
                 break
         same.setdefault((u.start, u.end), number)
-    return infos, unusable
-
-
-def _with_audio(utterance: Utterance, info: AudioInfo) -> Utterance:
-    """Add duration and hash."""
-    if utterance.start is None:
-        return dataclasses.replace(utterance, duration=round(info.duration, 6), audio_hash=info.audio_hash)
-    return dataclasses.replace(
-        utterance,
-        duration=round(utterance.end - utterance.start, 6),
-        audio_hash=fingerprint([info.audio_hash, utterance.start, utterance.end]),
-    )
+    for channel, of_paths in levels.items():
+        for note in notes_on_levels(of_paths, channel):
+            print(f"  {note}")
+    return infos, heard, unusable
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

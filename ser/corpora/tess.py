@@ -106,5 +106,4 @@ CORPUS = Corpus(
     folds=Folds(FoldRule(rule="consecutive_speakers"), texts=5),
     source=Form("download the archives of both actresses"),
     miniature=MINIATURE,
-    aiff_inside=True,
 )

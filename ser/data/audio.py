@@ -1,46 +1,42 @@
-"""Audio files: what their headers say, whether that is true, and their samples at one rate.
+"""The one way to audio, for stage 1, stage 3 and predict: what a file is, how long, and its samples at one rate.
 
-Headers are held against the file's size, because readers fill in or cut silently what is missing.
-Not here: features.
+A header is believed where the file's size bears it out (PCM in WAV); every other file is decoded in full, block by
+block. Not here: containers (`headers.py`), the decoder (`decode.py`), what a file sounds like (`listen.py`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from ser.data.decode import decoding, opened
+from ser.data.headers import KINDS, Header
+from ser.data.resample import RATE_HZ, RESAMPLER, resampled
 from ser.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
-RATE_HZ = 16_000
-"""The one rate at which features are computed; openSMILE alone takes each file's own."""
-
-RESAMPLER = "torchaudio.functional.resample sinc_interp_hann width=6 rolloff=0.99"
-"""Part of every feature's key: resamplers differ in what they leave of 44.1 kHz speech."""
-
-# WAVE format tags that libsndfile decodes: PCM, float, A-law, mu-law and the extensible wrapper.
-_WAV_FORMATS = {1, 3, 6, 7, 0xFFFE}
-
-
-_OTHER_SUFFIXES = {"aif": "aiff", "oga": "ogg", "opus": "ogg"}
+__all__ = [
+    "RATE_HZ", "RESAMPLER", "AudioInfo", "audio_hash", "begins_as_audio", "load", "load_native", "mono", "probe",
+    "resampled", "walk",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What an intact file's header says.
+    """What an intact file holds.
 
     Attributes:
         rate_hz: samples per second and channel.
         n_samples: samples per channel, at least 1.
         channels: 1 for mono.
-        audio_hash: hash of format and samples, without the header's other chunks.
+        audio_hash: hash of the file's audio as it is stored: format and samples of PCM in WAV, without the header's
+            other chunks; all bytes of other files.
     """
 
     rate_hz: int
@@ -54,84 +50,50 @@ class AudioInfo:
         return self.n_samples / self.rate_hz
 
 
-def probe(path: Path, aiff_inside: bool = False) -> AudioInfo:
-    """Read a file's header, hold it against the file's size and hash its samples; nothing is decoded.
+def probe(path: str | Path) -> AudioInfo:
+    """Find out what a file is by its content, its true length, rate and channels, and hash what it holds.
 
     Args:
-        path: a WAV file, or another format that libsndfile reads, under its right extension.
-        aiff_inside: whether a file named `.wav` may be AIFF.
+        path: a file that libsndfile reads, under any name. Only PCM in WAV is not decoded.
 
     Raises:
         DataError: the reason why the file is unusable, without its path (tables name it once).
     """
-    try:
-        with open(path, "rb") as file:
-            if os.fstat(file.fileno()).st_size == 0:
-                raise DataError("empty file (0 bytes)")
-            is_aiff = aiff_inside and file.read(4) == b"FORM"
-            file.seek(0)
-            if Path(path).suffix.lower() == ".wav" and not is_aiff:
-                return _probe_wav(file)
-    except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})") from None
-    return _probe_other(path, "aiff" if aiff_inside else "")
+    with opened(path) as (file, header):
+        found = _hash(file, header)
+    if header.n_samples:
+        return AudioInfo(header.rate_hz, header.n_samples, header.channels, found)
+    with decoding(path) as decoder:
+        n_samples = sum(map(len, decoder.blocks()))
+    if not n_samples:
+        raise DataError("no audio in it (0 samples come out)")
+    return AudioInfo(decoder.rate_hz, n_samples, decoder.channels, found)
 
 
-def _probe_wav(file: BinaryIO) -> AudioInfo:
-    size = os.fstat(file.fileno()).st_size
-    head = file.read(12)
-    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
-        raise DataError(f"not a WAV file in spite of its name (begins with {head[:4]!r})")
-    fmt = None
-    while len(chunk := file.read(8)) == 8:
-        name, n_bytes = struct.unpack("<4sI", chunk)
-        start = file.tell()
-        if name == b"fmt ":
-            fmt = file.read(min(n_bytes, 16))
-        elif name == b"data":
-            return _wav_info(file, fmt, n_bytes, size - start)
-        file.seek(start + n_bytes + n_bytes % 2)  # chunks are padded to even length
-    raise DataError("no audio in it (the WAV header has no data chunk)")
+def audio_hash(path: str | Path) -> str:
+    """Give the `audio_hash` of `probe`; nothing is decoded."""
+    with opened(path) as (file, header):
+        return _hash(file, header)
 
 
-def _wav_info(file: BinaryIO, fmt: bytes | None, n_bytes: int, n_present: int) -> AudioInfo:
-    """Check the data chunk at which `file` stands: `n_bytes` promised, `n_present` in the file."""
-    if fmt is None or len(fmt) < 16:
-        raise DataError("damaged WAV header (no complete fmt chunk before the data)")
-    tag, channels, rate_hz, _, frame_bytes, _ = struct.unpack("<HHIIHH", fmt)
-    if tag not in _WAV_FORMATS or not channels or not rate_hz or not frame_bytes:
-        raise DataError(f"unknown WAV encoding (format tag {tag}, {channels} channels, {rate_hz} Hz)")
-    if n_bytes < frame_bytes:
-        raise DataError("no audio in it (the WAV header promises 0 samples)")
-    if n_bytes > n_present:
-        raise DataError(f"truncated: header promises {n_bytes} bytes of audio, {n_present} are there")
-    digest = hashlib.blake2b(fmt, digest_size=16)
-    left = n_bytes
+def _hash(file: BinaryIO, header: Header) -> str:
+    import hashlib
+
+    digest = hashlib.blake2b(header.fmt, digest_size=16)
+    start, left = header.data if header.n_samples else (0, os.fstat(file.fileno()).st_size)
+    file.seek(start)
     while left and (block := file.read(min(left, 1 << 20))):
         digest.update(block)
         left -= len(block)
-    return AudioInfo(rate_hz, n_bytes // frame_bytes, channels, digest.hexdigest())
-
-
-def _probe_other(path: Path, but: str) -> AudioInfo:
-    import soundfile
-
-    from ser.system.files import hash_file
-
-    try:
-        info = soundfile.info(os.fsencode(path))
-    except soundfile.LibsndfileError as error:
-        raise DataError(f"not readable as audio ({error.error_string})") from None
-    suffix = Path(path).suffix.lower().lstrip(".")
-    if info.format.lower() not in (_OTHER_SUFFIXES.get(suffix, suffix), but):
-        raise DataError(f"is {info.format} in spite of its name")
-    if info.frames < 1:
-        raise DataError("no audio in it (the header promises 0 samples)")
-    return AudioInfo(info.samplerate, info.frames, info.channels, hash_file(path))
+    return digest.hexdigest()
 
 
 def load(
-    path: str | Path, rate_hz: int = RATE_HZ, start: float | None = None, end: float | None = None
+    path: str | Path,
+    rate_hz: int = RATE_HZ,
+    start: float | None = None,
+    end: float | None = None,
+    channels: str | None = None,
 ) -> torch.Tensor:
     """Decode a file, or a segment of it, to mono at one rate.
 
@@ -139,43 +101,70 @@ def load(
         path: of the file.
         rate_hz: samples per second of the result.
         start, end: seconds; the whole file without them.
+        channels: numbers of those that are averaged, from 1, as `2` or `1,3`; None takes all.
 
     Returns:
-        Samples in [-1, 1], (T,) float32; several channels are averaged.
+        Samples in [-1, 1], (T,) float32.
 
     Raises:
         DataError: if the file cannot be decoded, or holds no samples or one that is not finite.
     """
     import torch
 
-    return torch.from_numpy(resampled(*load_native(path, start, end), rate_hz))
+    return torch.from_numpy(resampled(*load_native(path, start, end, channels), rate_hz))
 
 
-def load_native(path: str | Path, start: float | None = None, end: float | None = None) -> tuple[np.ndarray, int]:
+def load_native(
+    path: str | Path, start: float | None = None, end: float | None = None, channels: str | None = None
+) -> tuple[np.ndarray, int]:
     """Decode as `load` does, but leave the file's own rate, which is the second value."""
     import numpy as np
-    import soundfile
 
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
-            native_hz = file.samplerate
-            first = round((start or 0) * native_hz)
-            n_samples = -1 if end is None else max(0, round(end * native_hz) - first)
-            file.seek(min(first, file.frames))
-            samples = file.read(n_samples, dtype="float32", always_2d=True)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise DataError(f"{path}: cannot be decoded ({error}); run stage 1 again") from None
+        with decoding(path) as decoder:
+            blocks = [mono(block, channels) for block in decoder.blocks(start, end)]
+    except DataError as error:
+        raise DataError(f"{path}: {error}; restore the file and run stage 1 again") from None
+    samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
     if not len(samples) or not np.isfinite(samples).all():
         what = "a sample that is not finite" if len(samples) else "no samples"
         raise DataError(f"{path}: holds {what}; restore the file and run stage 1 again")
-    return samples.mean(axis=1), native_hz
+    return samples, decoder.rate_hz
 
 
-def resampled(samples: np.ndarray, native_hz: int, rate_hz: int = RATE_HZ) -> np.ndarray:
-    """Bring samples (T,) float32 to another rate by `RESAMPLER`; at their own rate they stay as they are."""
-    if native_hz == rate_hz:
-        return samples
-    import torch
-    import torchaudio.functional as F
+def mono(block: np.ndarray, channels: str | None = None) -> np.ndarray:
+    """Average channels of (n, C) samples: all, or those whose numbers are listed, as in `1,3`.
 
-    return F.resample(torch.from_numpy(samples), native_hz, rate_hz).numpy()
+    Raises:
+        DataError: for a number that the file has not.
+    """
+    if channels is None:
+        return block.mean(axis=1)
+    numbers = [int(number) - 1 for number in channels.split(",")]
+    if max(numbers) >= block.shape[1]:
+        raise DataError(f"has {block.shape[1]} channel(s), and channel {max(numbers) + 1} was to be taken")
+    return block[:, numbers].mean(axis=1)
+
+
+def begins_as_audio(path: Path) -> bool:
+    """Whether a file begins as a container of audio does, whatever its name is; MPEG only with a tag."""
+    begins = (*(name for name in KINDS if name not in (b"RIFF", b"FORM")), b"ID3")
+    try:
+        with open(path, "rb") as file:
+            head = file.read(20)
+    except OSError:
+        return False
+    return head.startswith(begins) or (head[:4], head[8:12]) in ((b"RIFF", b"WAVE"), (b"FORM", b"AIFF"))
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """Yield every file below a folder in sorted order, without hidden ones and the copies that macOS makes."""
+    for place, subfolders, names in os.walk(folder):
+        subfolders[:] = sorted(name for name in subfolders if not _is_hidden(name))
+        for name in sorted(names):
+            if not _is_hidden(name):
+                yield Path(place) / name
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"

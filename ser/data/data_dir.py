@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ser.data.audio import probe
+from ser.data.audio import AudioInfo, audio_hash
 from ser.data.maps import NUMBERS, OWN_FILES, REQUIRED, SEGMENTS, UTT_FILES, read_map, write_map
-from ser.data.validate import validate_data_dir
+from ser.data.validate import is_number, validate_data_dir
 from ser.errors import DataError
 from ser.system.files import changed_files, fingerprint, hash_files, read_json, write_json
 from ser.system.folders import Kind, replacing_folder
 from ser.types import EMOTIONS, Utterance
+
+if TYPE_CHECKING:
+    from ser.data.listen import Channel, Levels
 
 BACKUP = ".backup"
 """Folder below a data directory with its files from before `fix_data_dir`; the next ones are `.backup.2`, ..."""
@@ -162,10 +165,27 @@ def read_data_dir(path: Path) -> list[Utterance]:
 
 def read_segments(path: Path) -> dict[str, tuple[float, float]]:
     """Read start and end in seconds of utterances that are parts of files; empty where they are whole files."""
+    return {utt: (start, end) for utt, (_, start, end) in _segments(path).items()}
+
+
+def _segments(path: Path) -> dict[str, tuple[str, float, float]]:
+    """Read `segments` of ours and of Kaldi's: utterance -> recording, start and end in seconds.
+
+    Raises:
+        DataError: for a line that is none.
+    """
     if not (path / SEGMENTS).exists():
         return {}
-    values = {utt: value.split(" ") for utt, value in read_map(path / SEGMENTS).items()}
-    return {utt: (float(start), float(end)) for utt, (_, start, end) in values.items()}
+    found = {}
+    for utt, value in read_map(path / SEGMENTS).items():
+        cells = value.split()
+        if len(cells) != 3 or not all(map(is_number, cells[1:])) or not 0 <= float(cells[1]) < float(cells[2]):
+            raise DataError(
+                f"{path / SEGMENTS}: found '{utt} {value}', expected 'utterance recording start end' with "
+                "0 <= start < end in seconds"
+            )
+        found[utt] = (cells[0], float(cells[1]), float(cells[2]))
+    return found
 
 
 class AudioPart(NamedTuple):
@@ -175,6 +195,7 @@ class AudioPart(NamedTuple):
     start: float | None = None
     end: float | None = None
     audio_hash: str | None = None
+    channels: str | None = None
 
     def check(self) -> None:
         """Refuse audio that is not what stage 1 saw; the file is read, but not decoded.
@@ -185,18 +206,89 @@ class AudioPart(NamedTuple):
         if self.audio_hash is None:
             return
         try:
-            found = probe(Path(self.path)).audio_hash
+            found = audio_hash(self.path)
         except DataError as error:
             raise DataError(f"{self.path}: {error}; restore the file and run stage 1 again") from None
-        if self.audio_hash not in (found, fingerprint([found, self.start, self.end])):
+        if self.audio_hash not in (
+            hash_of(found, channels=self.channels), hash_of(found, self.start, self.end, self.channels)
+        ):  # fmt: skip
             raise DataError(f"{self.path}: is not the audio that stage 1 saw; restore the file or run stage 1 again")
+
+
+def hash_of(file_hash: str, start: float | None = None, end: float | None = None, channels: str | None = None) -> str:
+    """Hash what decides an utterance's samples: its file, its times, and the channels that are averaged."""
+    if start is not None:
+        file_hash = fingerprint([file_hash, start, end])
+    return file_hash if channels is None else fingerprint([file_hash, "channels", channels])
+
+
+def with_audio(utterance: Utterance, info: AudioInfo, channel: Channel) -> tuple[Utterance, Levels]:
+    """Listen to an utterance, and fill in what is known from its audio.
+
+    Args:
+        utterance: as its release describes it.
+        info: of its file.
+        channel: what becomes of several channels.
+
+    Raises:
+        DataError: if it cannot be decoded, without its path.
+    """
+    from ser.data.listen import listen
+
+    heard = listen(utterance.wav, utterance.start, utterance.end, channel)
+    duration = info.duration if utterance.start is None else utterance.end - utterance.start
+    filled = dataclasses.replace(
+        utterance,
+        duration=round(duration, 6),
+        audio_hash=hash_of(info.audio_hash, utterance.start, utterance.end, heard.channels),
+        channels=heard.channels,
+        fingerprint=str(heard.fingerprint),
+    )
+    return filled, heard.levels
+
+
+def notes_on_levels(levels: Mapping[str, Levels], channel: Channel) -> Iterator[str]:
+    """Say what is odd about the audio of a corpus.
+
+    Args:
+        levels: path, as it is to be named -> levels.
+        channel: what becomes of several channels.
+    """
+    beyond = [name for name, of in levels.items() if of.is_beyond]
+    silent = [name for name, of in levels.items() if of.is_silent]
+    differ = [name for name, of in levels.items() if of.differ]
+    if beyond:
+        peak = levels[beyond[0]].peak
+        yield (f"warning: {_few(beyond)} beyond full scale (peak {peak:g}), where samples lie in [-1, 1]; a model "
+               "hears shouting: scale them")  # fmt: skip
+    if silent:
+        yield f"warning: {_few(silent)} silent (below -60 dB of full scale)"
+    if differ:
+        done = {
+            "average": "they are averaged, which dulls speech from two microphones; 'first' and 'loudest' take one"
+        }
+        yield (f"warning: {_few(differ)} with channels that differ; "
+               f"{done.get(channel, f'channel {channel!r} is taken')}")  # fmt: skip
+
+
+def _few(names: Sequence[str]) -> str:
+    return f"{len(names)} file{'s' if len(names) > 1 else ''} (first: {names[0]})"
 
 
 def read_audio_parts(path: Path) -> dict[str, AudioPart]:
     """Read where the audio of each utterance of a data directory is."""
-    wavs, times = read_map(path / "wav.scp"), read_segments(path)
-    hashes = read_map(path / "utt2hash") if (path / "utt2hash").exists() else {}  # stage 1 writes it, Kaldi does not
-    return {utt: AudioPart(wav, *times.get(utt, (None, None)), hashes.get(utt)) for utt, wav in wavs.items()}
+    wavs, times = read_map(path / "wav.scp"), _segments(path)
+    hashes, channels = (
+        read_map(path / name) if (path / name).exists() else {} for name in ("utt2hash", "utt2channel")
+    )
+    parts = {}
+    for utt in times or wavs:
+        recording, *span = times.get(utt, (utt, None, None))
+        if recording not in wavs and utt not in wavs:
+            raise DataError(f"{path / SEGMENTS}: recording '{recording}' of '{utt}' is not in {path / 'wav.scp'}")
+        wav = wavs[recording if recording in wavs else utt]
+        parts[utt] = AudioPart(wav, *span, hashes.get(utt), channels.get(utt))
+    return parts
 
 
 def summary(utterances: Sequence[Utterance]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def export_lhotse(data_dir: Path, dest: Path) -> int:
     recordings, supervisions = [], []
     for utterance in utterances:
         try:
-            info = probe(Path(utterance.wav), aiff_inside=True)
+            info = probe(utterance.wav)
         except DataError as error:
             raise DataError(f"{utterance.wav}: {error}; restore the file and run stage 1 again") from None
         channels = list(range(info.channels))

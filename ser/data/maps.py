@@ -28,6 +28,8 @@ UTT_FILES = {
     "utt2emo_rated": "emotion_rated",
     "utt2votes": "votes",
     "utt2part": "part",
+    "utt2channel": "channels",
+    "utt2fingerprint": "fingerprint",
 }
 """File of a data directory -> field of `Utterance`; utterance id is the key of each."""
 
@@ -36,7 +38,9 @@ SEGMENTS = "segments"
 
 REQUIRED = ("wav.scp", "utt2spk", "spk2utt", "utt2dur", "utt2emo", "utt2emo_native", "utt2lang", "utt2hash")
 
-PARTIAL = ("utt2text_id", "utt2aro", "utt2val", "utt2dom", "utt2votes", "spk2gender")
+PARTIAL = (
+    "utt2text_id", "utt2aro", "utt2val", "utt2dom", "utt2votes", "utt2channel", "utt2fingerprint", "spk2gender",
+)  # fmt: skip
 """Files that may lack ids: a rating, a text or a gender can be unknown where its turn is there."""
 
 NUMBERS = {"duration", "arousal", "valence", "dominance"}
@@ -86,7 +90,7 @@ def read_list(path: Path) -> list[str]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        text = Path(path).read_bytes().decode()
+        text = Path(path).read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise DataError(f"{path} is missing; run the stage that writes it") from None
     except UnicodeDecodeError as error:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote
 
 from ser.data.maps import NUMBERS, PARTIAL, REQUIRED, SEGMENTS, UTT_FILES
 from ser.errors import unknown
-from ser.types import EMOTIONS, parse_votes
+from ser.types import EMOTIONS, parse_votes, sounds_as
 
 
 def validate_data_dir(path: Path, allow_pipes: bool = False) -> list[str]:
@@ -36,7 +38,8 @@ def validate_data_dir(path: Path, allow_pipes: bool = False) -> list[str]:
         keys = columns["spk2utt" if name.startswith("spk2") else "utt2spk"]
         found += _check_keys(path / name, column, keys, partial=name in PARTIAL)
         found += _check_values(path / name, column, allow_pipes)
-    return found + _check_speakers(path, columns["utt2spk"], columns["spk2utt"])
+    found += _check_speakers(path, columns["utt2spk"], columns["spk2utt"])
+    return found + _check_spellings(path, columns)
 
 
 def _check_format(path: Path) -> tuple[dict[str, str], list[str]]:
@@ -94,7 +97,7 @@ def _check_values(path: Path, column: Mapping[str, str], allow_pipes: bool) -> l
             return "is not 'recording start end' with 0 <= start < end"
         if field == "spk2gender" and value not in ("m", "f"):
             return "is not 'm' or 'f'"
-        if field in NUMBERS and not (_is_number(value) and (field != "duration" or float(value) > 0)):
+        if field in NUMBERS and not (is_number(value) and (field != "duration" or float(value) > 0)):
             return "is not a positive number" if field == "duration" else "is not a number"
         return None
 
@@ -107,7 +110,7 @@ def _check_values(path: Path, column: Mapping[str, str], allow_pipes: bool) -> l
 
 def _is_segment(text: str) -> bool:
     parts = text.split(" ")
-    return len(parts) == 3 and all(map(_is_number, parts[1:])) and 0 <= float(parts[1]) < float(parts[2])
+    return len(parts) == 3 and all(map(is_number, parts[1:])) and 0 <= float(parts[1]) < float(parts[2])
 
 
 def _are_votes(text: str) -> bool:
@@ -117,11 +120,38 @@ def _are_votes(text: str) -> bool:
         return False
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a text is a finite number; not `nan`, and not `1_5`, which Python takes for 15."""
     try:
-        return math.isfinite(float(text))  # NaN is no rating
+        return math.isfinite(float(text)) and "_" not in text
     except ValueError:
         return False
+
+
+def _check_spellings(path: Path, columns: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Check that no two names of a corpus are one name for a person: equal but for case, Unicode form or zeros."""
+    utt2spk = columns["utt2spk"]
+    named = {
+        "utt2spk": ("speakers", {speaker: speaker.partition("-")[2] for speaker in utt2spk.values()}),
+        "utt2session": ("sessions", {name: name for name in columns.get("utt2session", {}).values()}),
+    }
+    ids = {utt: utt.removeprefix(f"{speaker}-") for utt, speaker in utt2spk.items()}
+    found = []
+    for name, (what, names) in named.items():
+        first: dict[tuple[str, str], str] = {}
+        for full, own in names.items():
+            of = full.partition("-")[0] if name == "utt2spk" else ""  # corpora that were combined
+            other = first.setdefault((of, sounds_as(unquote(own))), full)
+            if other != full:
+                found.append(f"{path / name}: '{unquote(other)}' and '{unquote(full)}' are two spellings of one name "
+                             f"among {what}; write it in one way")  # fmt: skip
+    first = {}
+    for utt, own in ids.items():
+        other = first.setdefault((utt2spk[utt], unicodedata.normalize("NFC", unquote(own)).casefold()), utt)
+        if other != utt:
+            found.append(f"{path / 'utt2spk'}: utterances '{other}' and '{utt}' differ in case or Unicode form only; "
+                         "rename one")  # fmt: skip
+    return found
 
 
 def _check_speakers(path: Path, utt2spk: Mapping[str, str], spk2utt: Mapping[str, str]) -> list[str]:

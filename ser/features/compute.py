@@ -8,7 +8,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import lru_cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from ser.errors import ConfigError, DataError
 from ser.features.config import EGEMAPS, OWN, SHORTCUT, FeatureConfig
 from ser.features.egemaps import egemaps
 from ser.features.micro_batches import micro_batches
-from ser.system.devices import Device, keep_freed_memory
+from ser.system.devices import Device, forbid_tf32, keep_freed_memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,13 +78,29 @@ def _in_order(
     pool: Executor, function: Callable[[Part], np.ndarray], items: Sequence[Part], ahead: int
 ) -> Iterator[np.ndarray]:
     """Map as `pool.map` does, but hold `ahead` results at most, however slowly they are taken."""
-    waiting: deque[Future[np.ndarray]] = deque()
+    waiting: deque[tuple[str, Future[np.ndarray]]] = deque()
+
+    def next_one() -> np.ndarray:
+        utt, future = waiting.popleft()
+        try:
+            return future.result()
+        except BrokenExecutor:
+            raise DataError(
+                f"{utt}: a worker process was killed at this utterance or one of the next {ahead}, as happens "
+                "when memory is short; run again with a smaller --nj, which goes on from here"
+            ) from None
+
     for item in items:
         if len(waiting) == ahead:
-            yield waiting.popleft().result()
-        waiting.append(pool.submit(function, item))
+            yield next_one()
+        try:
+            waiting.append((item[0], pool.submit(function, item)))
+        except BrokenExecutor:
+            while waiting:
+                yield next_one()
+            raise
     while waiting:
-        yield waiting.popleft().result()
+        yield next_one()
 
 
 def _in_batches(
@@ -145,7 +161,7 @@ def _telling(utt: str) -> Iterator[None]:
 def _compute(config: FeatureConfig, device: Device, item: Part) -> np.ndarray:
     utt, part = item
     with _telling(utt):
-        array = feature_of(config, device, *load_native(part.path, part.start, part.end))
+        array = feature_of(config, device, *load_native(part.path, part.start, part.end, part.channels))
         part.check()
         return _finite(array, part)
 
@@ -153,7 +169,7 @@ def _compute(config: FeatureConfig, device: Device, item: Part) -> np.ndarray:
 def _read(item: Part) -> np.ndarray:
     utt, part = item
     with _telling(utt):
-        samples = resampled(*load_native(part.path, part.start, part.end))
+        samples = resampled(*load_native(part.path, part.start, part.end, part.channels))
         part.check()
         return samples
 
@@ -212,7 +228,7 @@ def _extractor(config: FeatureConfig, device: Device) -> Extractor:
         torch.set_num_threads(1)
         keep_freed_memory()
     else:
-        torch.backends.cudnn.allow_tf32 = False  # which is on by default, and not what `fp32` says
+        forbid_tf32()
     if config.segment_settings is not None:
         settings = config.segment_settings.model_dump()
         return lambda wavs: [spectrogram_segments(wav, **settings).flatten(1).numpy() for wav in wavs]

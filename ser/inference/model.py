@@ -68,6 +68,13 @@ class NewUtterance(NamedTuple):
     feature: Any
 
 
+def _check_there(path: Path) -> None:
+    if not path.is_file():
+        raise ConfigError(
+            f"--model {path.parent}: {path.name} is missing; copy the whole folder again, or score the system again"
+        )
+
+
 @dataclass(frozen=True)
 class Model:
     """A trained row, read from its folder.
@@ -111,6 +118,8 @@ class Model:
         if about["method"] not in methods.names():
             raise ConfigError(f"{path}: method: {unknown(str(about['method']), methods.names())}")
         method = methods.load(about["method"])
+        for name in ("conf.yaml", "predict.safetensors"):
+            _check_there(folder / name)
         conf = folder / "conf.yaml"
         try:
             config = build(method.Config, read(conf)[0], str(conf))
@@ -142,6 +151,7 @@ class Model:
     @cached_property
     def state(self) -> State:
         """The weights."""
+        _check_there(self.folder / "model.safetensors")
         return without_scores(read_weights(self.folder, self.about["method"]))
 
     @cached_property

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ser.data.audio import begins_as_audio, walk
 from ser.data.data_dir import AudioPart, read_audio_parts
 from ser.data.maps import read_map
 from ser.errors import ConfigError, DataError
@@ -28,10 +29,14 @@ if TYPE_CHECKING:
     from ser.inference.model import Chosen, Model
 
 SUFFIXES = frozenset(
-    [".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64", ".m4a", ".aac", ".wma"]
-)
-"""Files of folders that are taken for audio, the last three to be told that they cannot be read; a file that is named
-by itself may have any."""
+    [
+        ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aiff", ".aif", ".aifc", ".au", ".snd",
+        ".caf", ".w64", ".rf64", ".sph", ".voc", ".m4a", ".mp4", ".aac", ".wma", ".webm", ".mka", ".mkv", ".mov",
+        ".amr", ".3gp",
+    ]
+)  # fmt: skip
+"""Files of folders that are taken for audio, those from `.m4a` on to be told that they cannot be read; others are
+where they begin as audio does. A file that is named by itself may have any name."""
 
 MAX_BATCH = 32
 """Utterances that are scored together. The first batch has one, and each is twice as large as the one before."""
@@ -39,21 +44,13 @@ MAX_BATCH = 32
 AHEAD = 8
 """Utterances per worker that may be computed before their turn."""
 
-MISSING_S = 0.2
-"""Audio that may be missing at the end of a file before it counts as truncated: an MP3's header is not exact."""
-
-RESAMPLER_SIZE = 10**8
-"""Numbers that a resampler may have: those of 44.1 kHz are 10^5; a rate without a small ratio to 16 kHz takes GB."""
-
-SILENT = 10 ** (-60 / 20)
-"""Peak below which audio is called silent: -60 dB of full scale."""
-
 CLIPPED_LEVEL, CLIPPED_RUN = 0.98, 4
 """Audio is called clipped where so many samples in a row stay at its peak, which is near full scale."""
 
 LONELY = "is the only utterance of its speaker, and speaker statistics need two; give more audio of this speaker"
 
 TOO_SHORT, IS_SILENT, IS_CLIPPED, FAR = "too_short", "silent", "clipped", "far_from_training_data"
+IS_BEYOND, CHANNELS_DIFFER = "beyond_full_scale", "channels_differ"
 """Words of `warnings`."""
 
 POSITIVE = {"arousal": "high", "valence": "positive"}
@@ -71,7 +68,7 @@ class Item(NamedTuple):
         path: of the file.
         start, end: seconds; None for a whole file.
         error: why there is nothing to predict.
-        promised_s: how long the file is by its header.
+        channels: those that are averaged, as `utt2channel` has them; None for all that are live.
     """
 
     utt: str
@@ -79,7 +76,7 @@ class Item(NamedTuple):
     start: float | None = None
     end: float | None = None
     error: str | None = None
-    promised_s: float = 0.0
+    channels: str | None = None
 
 
 @dataclass(frozen=True)
@@ -121,14 +118,17 @@ def named_audio(paths: Sequence[Path], wav_scp: Path | None = None) -> Iterator[
         if (path / "wav.scp").is_file():
             yield from read_audio_parts(path).items()
         elif path.is_dir():
-            files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+            files = [file for file in walk(path) if file.suffix.lower() in SUFFIXES or begins_as_audio(file)]
             if not files:
                 raise ConfigError(f"{path}: no audio in this folder; looked for {' '.join(sorted(SUFFIXES))}")
             yield from ((str(file), AudioPart(str(file))) for file in files)
         else:  # one that is not there gets its line, too
             yield str(path), AudioPart(str(path))
     if wav_scp is not None:
-        yield from ((utt, AudioPart(wav)) for utt, wav in read_map(wav_scp).items())
+        wavs = {utt: wav.removesuffix("\r") for utt, wav in read_map(wav_scp).items()}
+        if not wavs:
+            raise ConfigError(f"{wav_scp}: holds no line; expected lines of an id and a path")
+        yield from ((utt, AudioPart(wav)) for utt, wav in wavs.items())
 
 
 def items_of(utt: str, part: AudioPart, windows: Windows) -> list[Item]:
@@ -136,7 +136,7 @@ def items_of(utt: str, part: AudioPart, windows: Windows) -> list[Item]:
     from ser.data.audio import probe
 
     try:
-        duration = probe(Path(part.path)).duration
+        duration = probe(part.path).duration
     except DataError as error:
         return [Item(utt, part.path, part.start, part.end, str(error))]
     start, end = part.start or 0.0, duration if part.end is None else min(part.end, duration)
@@ -145,8 +145,8 @@ def items_of(utt: str, part: AudioPart, windows: Windows) -> list[Item]:
         return [Item(utt, part.path, part.start, part.end, reason)]
     parts = windows.of(start, end)
     if len(parts) == 1:  # as stage 3 would read it
-        return [Item(utt, part.path, part.start, part.end, promised_s=duration)]
-    return [Item(utt, part.path, s, e, promised_s=duration) for s, e in parts]
+        return [Item(utt, part.path, part.start, part.end, channels=part.channels)]
+    return [Item(utt, part.path, s, e, channels=part.channels) for s, e in parts]
 
 
 # ---- 2. Features, in this process or in several ----------------------------------------------------------------
@@ -175,26 +175,22 @@ def hear(config: FeatureConfig | None, device: Device, shortest_s: float, item: 
     """Decode audio, look whether anything is wrong with it, and compute its feature, if there is one to compute."""
     import numpy as np
 
-    from ser.data.audio import RATE_HZ, load_native
+    from ser.data.listen import samples_of
     from ser.features.compute import feature_of
 
     nothing = Heard(item, None, item.start or 0.0, item.end or 0.0, (), item.error)
     if item.error is not None:
         return nothing
     try:
-        samples, rate_hz = load_native(item.path, item.start, item.end)
-    except DataError as error:  # its advice is for corpora
-        return nothing._replace(error=str(error).removeprefix(f"{item.path}: ").partition(";")[0])
-    if rate_hz * RATE_HZ // math.gcd(rate_hz, RATE_HZ) ** 2 > RESAMPLER_SIZE:
-        return nothing._replace(
-            error=f"a rate of {rate_hz} Hz, which has no small ratio to {RATE_HZ} Hz; resample it"
-        )
+        samples, rate_hz, levels = samples_of(item.path, item.start, item.end, item.channels)
+    except DataError as error:
+        return nothing._replace(error=str(error))
     start = item.start or 0.0
     duration = len(samples) / rate_hz
-    missing_s = min(item.end or item.promised_s, item.promised_s) - start - duration
-    if missing_s > MISSING_S:
-        return nothing._replace(error=f"truncated: {missing_s:.2f} s of the audio promised by the header are missing")
-    heard = nothing._replace(end=start + duration, warnings=tuple(audio_warnings(samples, duration, shortest_s)))
+    words = list(audio_warnings(samples, duration, shortest_s))
+    if levels.differ and item.channels is None:
+        words.append(CHANNELS_DIFFER)
+    heard = nothing._replace(end=start + duration, warnings=tuple(words))
     if config is None:
         return heard
     try:
@@ -209,7 +205,7 @@ def hear(config: FeatureConfig | None, device: Device, shortest_s: float, item: 
 
 
 def audio_warnings(samples: np.ndarray, duration: float, shortest_s: float) -> Iterator[str]:
-    """Tell what is wrong with audio: too short, silent, clipped.
+    """Tell what is wrong with audio: too short, silent, clipped, or not scaled to [-1, 1].
 
     Args:
         samples: (T,), T >= 1, in [-1, 1].
@@ -220,11 +216,15 @@ def audio_warnings(samples: np.ndarray, duration: float, shortest_s: float) -> I
         yield TOO_SHORT
     import numpy as np
 
+    from ser.data.listen import FULL_SCALE, SILENT
+
     level = np.abs(samples)
     peak = float(level.max())
-    if peak < SILENT:
+    if float(np.abs(samples - samples.mean(dtype=np.float64)).max()) < SILENT:
         yield IS_SILENT
-    if peak >= CLIPPED_LEVEL and len(level) >= CLIPPED_RUN:
+    if peak > FULL_SCALE:
+        yield IS_BEYOND
+    elif peak >= CLIPPED_LEVEL and len(level) >= CLIPPED_RUN:
         at_peak = level >= peak * 0.9999
         if np.lib.stride_tricks.sliding_window_view(at_peak, CLIPPED_RUN).all(1).any():
             yield IS_CLIPPED
@@ -340,7 +340,9 @@ class Predictor:
 
         new = []
         for heard in usable:
-            feature = AudioPart(*heard.item[1:4]) if heard.feature is None else heard.feature
+            item = heard.item
+            part = AudioPart(item.path, item.start, item.end, channels=item.channels)
+            feature = part if heard.feature is None else heard.feature
             new.append(NewUtterance("" if speaker_of is None else speaker_of[heard.item.utt], feature))
         model, classes = self.model, self.model.classes
         data = model.run_data(new, self.corpus, self.chosen)

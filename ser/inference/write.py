@@ -20,7 +20,7 @@ from ser.inference.model import FORMAT, LISTS, vectors, without_scores
 from ser.methods.base import Prediction, State, adaptation_of, answer
 from ser.metrics.calibration import fit_temperature, logits_of
 from ser.metrics.novelty import MIN_DEVIATION, PERCENTILE, distances, fit_center, held_out_distances
-from ser.splits.lists import Split
+from ser.splits.lists import Split, as_listed
 from ser.system.devices import Device
 from ser.system.files import fingerprint, write_json
 from ser.training.checkpoint import write_tensors
@@ -67,7 +67,7 @@ def write_model(
         **about,
         "format": FORMAT,
         "classes": list(data.classes),
-        "target_data": sorted(method.target_data(config)),
+        "target_data": sorted(as_listed(method.target_data(config), data.splits)),
         "of_speakers": find(adaptation_of(method.ABOUT, dict(config))).GROUP == "speaker",
         "trained_on": _corpora_seen(method, config, data),
         "models": sorted(predicted),

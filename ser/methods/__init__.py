@@ -135,7 +135,7 @@ def load(name: str) -> ModuleType:
     module = importlib.import_module(module_of(name))
     if missing := [text for member, text in REQUIRED.items() if not hasattr(module, member)]:
         raise ConfigError(f"{said(name)}: a method has to define {missing[0]}; see ser/methods/base.py")
-    for key in ("cost", "adaptation"):
+    for key in ("memory", "cost", "adaptation"):
         if (setting := getattr(module.ABOUT, key)) not in (None, *module.Config.model_fields):
             raise ConfigError(f"{said(name)}: ABOUT: {key}: Config has no setting '{setting}'")
     known = set(_settings(module.Config))

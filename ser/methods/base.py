@@ -50,11 +50,13 @@ class About(NamedTuple):
         paper: authors and year of the paper that it is from; None for a reference method.
         needs_torch: whether its weights are torch's tensors. Those of others are numpy's arrays, and neither their
             training nor their prediction imports torch.
+        needs_gpu: whether training on real corpora takes hours without a GPU; its rows then get one, a part for each.
         finetunes: whether it trains the encoder itself, on audio: hours on a GPU, so its rows run only on request.
         starts_from: methods whose rows may be a row's `init`.
         few_shot: whether its rows adapt to support sets, k labelled utterances of each class of the target.
         by_corpus: whether it predicts for each corpus in its own way, as one classifier per corpus does.
         is_random: whether seeds give different results.
+        memory: the setting that bounds the memory of training; None where nothing does.
         cost: the setting that people search by hand, as nothing else in the method is chosen; None for others.
         adaptation: the setting that names what brings corpora together before the method sees them, a file of
             `ser/adaptation/`; None where there is no such choice.
@@ -68,11 +70,13 @@ class About(NamedTuple):
 
     paper: str | None
     needs_torch: bool
+    needs_gpu: bool = False
     finetunes: bool = False
     starts_from: Sequence[str] = ()
     few_shot: bool = False
     by_corpus: bool = False
     is_random: bool = True
+    memory: str | None = None
     cost: str | None = None
     adaptation: str | None = None
     takes_statistics: bool = False

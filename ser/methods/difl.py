@@ -60,6 +60,8 @@ if TYPE_CHECKING:
 ABOUT = About(
     paper="Gao et al. 2022",
     needs_torch=True,
+    needs_gpu=True,
+    memory="batch_size",
     adaptation="normalization",
     unused={
         "target_audio": [{"domains": [[]], "normalization": ["none", "source", "speaker"]}],

@@ -44,6 +44,7 @@ ABOUT = About(
     paper="Yue et al. 2023",
     needs_torch=True,
     finetunes=True,
+    memory="micro_batch_seconds",
     starts_from=["emofsl_finetune"],
     few_shot=True,
     unused={

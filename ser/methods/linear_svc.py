@@ -37,10 +37,10 @@ class Config(ConfigModel):
 
 
 def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
-    """Tell what target data a row sees."""
+    """Name what a row sees of a tested corpus."""
     labels = {"labelled"} if config.train_on == "labelled" or is_source else set()
-    seen = sees(config.normalization) - ({"unlabelled-train"} if labels else set())  # its own training fold
-    return frozenset(labels | ({"unlabelled-test"} if seen else set()))
+    unlabelled = sees(config.normalization) - ({"unlabelled-train"} if labels else set())  # its own training fold
+    return frozenset(labels | unlabelled)
 
 
 def trained_on(config: Config, split: Split) -> Mapping[str, str]:

@@ -166,9 +166,8 @@ def space_of(source: Source, how: str, of_corpus: Mapping[str, np.ndarray], data
     w = source.second - source.means.T @ source.means / len(source.means)
     v = np.zeros_like(w)
     for feature, block in data.blocks.items():
-        v[block, block] = gaussian.whitening(w[block, block], config.shrinkage) * np.sqrt(
-            config.weights.get(feature, 1.0)
-        )
+        scale = np.sqrt(config.weights.get(feature, 1.0))
+        v[block, block] = gaussian.whitening(w[block, block], config.shrinkage) * scale
     return Space(how, of_corpus, v, source.means @ v)
 
 
@@ -214,13 +213,14 @@ def train(config: Config, data: RunData, seed: int, init: State | None, job: Job
     """Compute V and M for every split and support set; nothing is random."""
     state, history, tau = {}, [], (config.tau_c, config.tau_s)
     source_for = cache(lambda labelled, how: source_of(config, data, dict(labelled), how))
+    space_for = cache(lambda labelled, how: space_of(source_for(labelled, how), how, {}, data, config))
     for split in data.splits:
         if not (labelled := tuple((split.train or split.labelled).items())):
             continue
         corpora = {} if config.statistics == "source" else by_corpus(split.adapt)
         target = {c: moments(data, utts) for c, utts in corpora.items()}
         spaces = {
-            how: space_of(source := source_for(labelled, how), how, {**source.of_corpus, **target}, data, config)
+            how: space_for(labelled, how)._replace(of_corpus={**source_for(labelled, how).of_corpus, **target})
             for how in dict.fromkeys([config.statistics, *(["corpus"] if config.guard else [])])
         }
         supports, odds = _supports(config, split), {}
@@ -245,7 +245,7 @@ def train(config: Config, data: RunData, seed: int, init: State | None, job: Job
                     m = np.stack([gaussian.map_means(of, *own, *tau) for of, own in zip(mu, shots, strict=True)])
                 arrays[f"k{k}.means"] = m
             state |= {f"{split.name}.{how}.{name}": array.astype(np.float32) for name, array in arrays.items()}
-    return state, history
+    return state, history or [{"k": 0, "models": len(data.splits)}]
 
 
 def _supports(config: Config, split: Split) -> dict[int, list[Mapping[str, str]]]:
@@ -259,11 +259,11 @@ def _shots(
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Give vectors, classes and speakers of shots; statistics are of all of their speakers that may be seen."""
     speakers = [data.speakers[row] for row in data.rows(support)]
-    others = [
-        u for s, own in data.by_speaker(split.adapt).items() if s in speakers for u in np.take(split.adapt, own)
-    ]
+    by_speaker = data.by_speaker(split.adapt).items()
+    others = [split.adapt[i] for speaker, own in by_speaker if speaker in speakers for i in own]
     seen = list({**support, **dict.fromkeys(others)})
-    return space.x(data, seen, config)[: len(support)], data.targets(support), speakers
+    z = z_of(data, seen, space.how, space.of_corpus, config)[: len(support)]
+    return z @ space.v, data.targets(support), speakers
 
 
 def predict(config: Config, data: RunData, state: State, device: Device) -> list[Prediction]:

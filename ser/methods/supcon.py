@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 ABOUT = About(
     paper="Xiang",
     needs_torch=True,
+    needs_gpu=True,
     starts_from=["supcon"],
     by_corpus=True,
     unused={

@@ -40,6 +40,7 @@ ABOUT = About(
     paper="Xiang",
     needs_torch=True,
     finetunes=True,
+    memory="micro_batch_seconds",
     starts_from=["supcon_finetune"],
     by_corpus=True,
     unused={

@@ -20,6 +20,7 @@ from ser.errors import ConfigError, ProtocolError
 from ser.methods.base import answer
 from ser.randomness import rng
 from ser.recipe import kept
+from ser.recipe.provenance import target_data
 from ser.recipe.recipe import METRICS, Recipe
 from ser.recipe.rows import Row
 from ser.splits.audit import audit
@@ -196,7 +197,9 @@ class Simulated(Recipe):
             return "takes its statistics inside its network, from what it trains on"
         if row.about.adaptation and row.values.get(row.about.adaptation) == "none":
             return "takes no statistics"
-        if "unlabelled-test" in row.method.target_data(row.config):
+        protocol = self.settings.protocol
+        sketches = [protocol.sketch(row.task, c) for c in getattr(protocol, "targets", ()) or protocol.corpora]
+        if any("unlabelled-test" in target_data(row.method, row.config, sketch) for sketch in sketches):
             return "declares that its statistics see the tested utterances"
         return None
 
@@ -338,7 +341,7 @@ def _mixed(splits: Sequence[Split], utterances: Mapping[str, Utterance]) -> list
     """Mix the speakers of splits whose tested utterances are scored together."""
     copies: dict[str, list[str]] = defaultdict(list)
     for utt, utterance in utterances.items():
-        copies[utterance.audio_hash or utt].append(utt)
+        copies[utterance.recording or utterance.audio_hash or utt].append(utt)
     stays = {utt for same in copies.values() if len(same) > 1 for utt in same}
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for utt, label in sorted({item for split in splits for item in split.test.items()}):

@@ -1,8 +1,8 @@
 """Lists of jobs, and which runs stage 4 has to do.
 
 A line of stage 4's lists is a family: the runs that start, directly or not, from the weights of one run. A family
-stays in one process, so nobody waits for anybody. Families that fine-tune their encoder have their own list,
-`jobs_finetune.tsv`, because they need other machines.
+stays in one process, so nobody waits for anybody. Families that gain from a GPU and those that fine-tune their
+encoder have lists of their own, because they need other machines.
 """
 
 from __future__ import annotations
@@ -16,6 +16,14 @@ from ser.recipe.recipe import Recipe
 from ser.recipe.rows import Row
 from ser.system.files import remove, write_text
 from ser.system.progress import duration
+
+KINDS = ("train", "gpu", "finetune")
+"""Of machines that families need, in rising order; `exp/jobs_<kind>.tsv` lists theirs."""
+
+
+def machine_of(row: Row) -> str:
+    """Say which kind of machine a row is trained on."""
+    return "finetune" if row.finetunes else "gpu" if row.about.needs_gpu else "train"
 
 
 def write_jobs(path: Path, jobs: Sequence[Sequence[str]]) -> None:
@@ -59,10 +67,10 @@ def plan_training(recipe: Recipe) -> None:
         for row in recipe.rows:
             _ = row.config  # every error in a configuration is reported before anything is computed
     by_size = sorted(families.values(), key=len, reverse=True)
-    finetunes = {row.name for row in recipe.rows if row.finetunes}
-    is_long = [any(run_name.rpartition(":")[0] in finetunes for run_name in family) for family in by_size]
-    for kind, chosen in (("train", False), ("finetune", True)):
-        listed = [family for family, long in zip(by_size, is_long, strict=True) if long == chosen]
+    machines = {row.name: machine_of(row) for row in recipe.rows}
+    of_families = [max((machines[run.rpartition(":")[0]] for run in family), key=KINDS.index) for family in by_size]
+    for kind in KINDS:
+        listed = [family for family, own in zip(by_size, of_families, strict=True) if own == kind]
         write_jobs(recipe.exp / f"jobs_{kind}.tsv", listed)
     said = f"{len(todo)} runs to do, {n_all - len(todo)} done before{_expected(recipe, todo)}"
     print(said if todo else "rows: up to date")

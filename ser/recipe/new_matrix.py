@@ -28,8 +28,8 @@ REFERENCES = ("lr_source", "support_only", "in_domain", "shortcut_source", "shor
 HEADLINES = ("emofsl_corpus", "lr_corpus", "svc_corpus", "lr_source")
 """Rows that a new recipe names in advance: the first of these that it has."""
 
-TABLES = ("transfer.tsv", "transfer_emofsl.tsv")
-"""Of `conf/rows/`; the second is of four classes."""
+TABLES = ("transfer_adapted.tsv", "transfer.tsv", "transfer_more.tsv", "transfer_emofsl.tsv")
+"""Of `conf/rows/`; the last is of four classes."""
 
 NO_CLASS = ("other", "unknown")
 
@@ -195,7 +195,7 @@ def rows_of(root: Path, methods: Sequence[str], tasks: Sequence[str]) -> tuple[s
     Returns:
         The table, and the label of the row that is read first.
     """
-    tables = TABLES if "four_class" in tasks else TABLES[:1]
+    tables = TABLES if "four_class" in tasks else TABLES[:-1]
     chosen = [
         cells
         for table in tables

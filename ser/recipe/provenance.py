@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from ser.config import ConfigModel
-from ser.splits.lists import Split
+from ser.splits.lists import Split, as_listed
 
 
 def sources(method: ModuleType, config: ConfigModel, sketch: Split) -> list[str]:
@@ -28,4 +28,5 @@ def sources(method: ModuleType, config: ConfigModel, sketch: Split) -> list[str]
 def target_data(method: ModuleType, config: ConfigModel, sketch: Split) -> list[str]:
     """List what a row has seen of the tested corpus, words of `ser.types.TARGET_DATA`; arguments as for `sources`."""
     (tested,) = {utt.split("-")[0] for utt in sketch.test}
-    return sorted(method.target_data(config, is_source=tested in sources(method, config, sketch)))
+    seen = method.target_data(config, is_source=tested in sources(method, config, sketch))
+    return sorted(as_listed(seen, [sketch]))

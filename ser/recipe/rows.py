@@ -116,7 +116,7 @@ class Table:
         conf: the recipe's `conf/`.
         tasks: of the recipe's protocol.
         features: names in the order of the table.
-        strict: whether a feature that cannot be computed here is an error.
+        strict: whether one of these features that cannot be computed here is an error.
         overrides: `--set` of the command line.
         mini: whether `mini:` sections apply.
     """
@@ -244,7 +244,7 @@ class Table:
                 )
             config.check_usable()
         except ConfigError as error:
-            if self.strict:
+            if self.strict and feature in self.features:
                 raise
             return str(error)
         return None

@@ -17,7 +17,7 @@ from ser.recipe import kept
 from ser.recipe.jobs import read_jobs, share
 from ser.recipe.recipe import Recipe
 from ser.recipe.rows import Row
-from ser.system.devices import is_leader, wait_for_all
+from ser.system.devices import is_leader, is_out_of_memory, wait_for_all
 from ser.system.environment import is_environment
 from ser.system.files import fingerprint, replacing, write_text
 from ser.system.folders import Kind, remove_folder
@@ -64,7 +64,8 @@ def train_part(recipe: Recipe, jobs: Path | None, part: str, device: str) -> Non
     for group in progress(_popped(todo), what, len(runs), size=len):
         try:
             _train(recipe, group, device, data)
-        except SerError as error:
+        except (SerError, MemoryError, RuntimeError) as failure:
+            error = failure if isinstance(failure, SerError) else _out_of_memory(failure, group[0][0])
             if len(group) > 1:  # one of them spoils the others, who go on without it
                 todo.extendleft([run] for run in reversed(group))
                 continue
@@ -72,6 +73,15 @@ def train_part(recipe: Recipe, jobs: Path | None, part: str, device: str) -> Non
             failed.append(error)
     if failed:
         raise failed[0]
+
+
+def _out_of_memory(failure: Exception, row: Row) -> SerError:
+    """Turn PyTorch's error into a sentence, so that other families of the part go on; raise any other error."""
+    if not is_out_of_memory(failure):
+        raise failure
+    setting = row.about.memory
+    advice = f"lower {setting}, now {getattr(row.config, setting)}" if setting else "use a larger one"
+    return ConfigError(f"the memory of this machine or its GPU was not enough; {advice}")
 
 
 def _popped(todo: deque[list[Run]]) -> Iterator[list[Run]]:

@@ -17,6 +17,7 @@ from ser.errors import ConfigError, unknown
 from ser.metrics.uncertainty import Cell, Estimate, mean_estimate, uar_difference, uar_estimate
 from ser.recipe.recipe import Recipe
 from ser.recipe.rows import Row
+from ser.results.balance import kind_of, read_records
 from ser.results.page import Page, hole, sources_of, stamps_of, target_data
 from ser.results.record import rounded
 from ser.results.scores import is_worse
@@ -65,10 +66,14 @@ def _matrix(recipe: Recipe, page: Page, task: str, classes: Sequence[str]) -> Js
     systems = _systems(recipe, page, task)
     stamps = stamps_of(recipe, page)
     headline = _headline(recipe, task, systems)
-    rows = [
-        _row(system, systems, stamps[system.row.name]) | ({"headline": True} if system is headline else {})
-        for system in systems
-    ]
+    rows = []
+    for system in systems:
+        row = _row(system, systems, stamps[system.row.name])
+        for one in read_records(recipe, system.row):  # nothing is drawn anew of a row that sees no test audio
+            if one["shots"] == system.shots and one["kind"] in row["means"]:
+                drawn = row["means"][one["kind"]].setdefault("test_speakers", {})
+                drawn[one["test_speakers"]] = {key: rounded(one[key]) for key in ("uar", "interval")}
+        rows.append(row | ({"headline": True} if system is headline else {}))
     holes = [
         {"label": row.label, "feature": row.feature, "hole": hole(recipe, page, row)}
         for row in recipe.rows
@@ -158,11 +163,6 @@ def _row(system: System, systems: Sequence[System], stamps: Sequence[str]) -> Js
         "means": {kind: _means(system, others, kind, cells) for kind in kinds},
         "cells": cells,
     }
-
-
-def kind_of(source: str) -> str:
-    """Name the kind of a source: one corpus of a pair, several, or all but the target."""
-    return "others" if source == "others" else "joint" if "+" in source else "pairs"
 
 
 def _means(system: System, others: Mapping[str, System], kind: str, cells: Sequence[Json]) -> Json:

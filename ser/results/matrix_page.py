@@ -18,6 +18,8 @@ KINDS = {
 }
 """Kinds of sources, in the order of a page."""
 
+AS_THEY_ARE = "as they are"
+
 HELD_AGAINST = {"support": "support only", "shortcut": "shortcut"}
 
 
@@ -53,7 +55,11 @@ def headline(matrix: Json) -> str | None:
             for key in ("gain", *HELD_AGAINST)
             if (own := mean.get(key))
         ]
-        sentences.append(text + (f"; below: {', '.join(below)}" if below else ""))
+        text += f"; below: {', '.join(below)}" if below else ""
+        drawn = [
+            f"{how} {_with_interval(own)}" for how, own in mean.get("test_speakers", {}).items() if how != AS_THEY_ARE
+        ]
+        sentences.append(text + (f"; tested speakers {', '.join(drawn)}" if drawn else ""))
     return f"Named in advance, {name_of(row)}. {'. '.join(text[0].upper() + text[1:] for text in sentences)}."
 
 
@@ -89,10 +95,12 @@ def _ceiling(matrix: Json, feature: str) -> dict[str, float]:
 def means(matrix: Json, kind: str) -> Table:
     """Lay out the means over directions of every system, its gain, and how often it is below others."""
     columns = ["gain", "against", "below", *(f"below {name}" for name in HELD_AGAINST.values())]
-    table = [["system", "feature", "shots", "target data", "UAR [95 %]", *columns]]
+    drawn = drawn_speakers(matrix)
+    table = [["system", "feature", "shots", "target data", "UAR [95 %]", *drawn, *columns]]
     for row in matrix["rows"]:
         if (mean := row["means"].get(kind)) is None:
             continue
+        of_drawn = mean.get("test_speakers", {})
         stamps = "".join(f" [{stamp}]" for stamp in row["stamps"])
         gain = mean.get("gain")
         table.append(
@@ -102,6 +110,7 @@ def means(matrix: Json, kind: str) -> Table:
                 str(row["shots"] or ""),
                 ", ".join(row["target_data"]) or "none",
                 _with_interval(mean),
+                *(_with_interval(of_drawn[how]) if how in of_drawn else "" for how in drawn),
                 _difference(gain) if gain else "",
                 row["against"].get("gain", "") if gain else "",
                 _below(gain),
@@ -109,8 +118,17 @@ def means(matrix: Json, kind: str) -> Table:
             ]
         )
     for row in matrix["holes"]:
-        table.append([row["label"], row["feature"], "", "", f"not run: {row['hole']}", *[""] * len(columns)])
+        table.append(
+            [row["label"], row["feature"], "", "", f"not run: {row['hole']}", *[""] * len([*drawn, *columns])]
+        )
     return table
+
+
+def drawn_speakers(matrix: Json) -> list[str]:
+    """List how utterances of tested speakers were drawn anew, beside those that their corpora have."""
+    means_of = [mean for row in matrix["rows"] for mean in row["means"].values()]
+    names = dict.fromkeys(how for mean in means_of for how in mean.get("test_speakers", {}))
+    return [how for how in names if how != AS_THEY_ARE]
 
 
 def directions(matrix: Json, what: str = "uar") -> Table:

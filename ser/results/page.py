@@ -32,6 +32,9 @@ BESIDE_THE_PAPER = ("support_only", "in_domain")
 ONE_CLASS = "one_class_speakers"
 """Key of what stage 2 counted: corpus -> speakers who have only one class, and all speakers."""
 
+TEST_SPEAKERS = "test_speakers.json"
+"""In a recipe's exp/: UAR on tested speakers whose utterances were drawn anew, see `ser.results.balance`."""
+
 PAGE_CODE = ("results", "splits/protocols", "recipe/provenance.py", "metrics")
 """Code that decides RESULTS.json."""
 
@@ -145,6 +148,7 @@ def made_from(recipe: Recipe, page: Page) -> str:
             or [recipe.splits_of(t).about.get(k) for t in recipe.tasks for k in DECIDED_BY_SPLITS],
             "protocol": page.protocol.model_dump(),
             "features": [list(recipe.features), recipe.strict],
+            "test_speakers": read_json(drawn) if (drawn := recipe.exp / TEST_SPEAKERS).exists() else None,
             "options": _options(recipe),
         }
     )

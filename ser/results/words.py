@@ -54,6 +54,9 @@ MATRICES = (
     ("below", """in how many directions a system is below the one named: in brackets those whose interval excludes 0.
      Support only: a logistic regression on the k shots, without a source. Shortcut: the same features of duration,
      level and silence, trained on the shots for systems with shots, on the source for others."""),
+    ("balanced n, skewed n", """the mean UAR if only n utterances of each tested speaker are there, with balanced
+     classes or with class shares from a Dirichlet distribution (0.5), pooled over draws, for seed 1. A system that
+     uses all utterances of a tested speaker together rests on balance as far as it loses from one to the other."""),
     ("target data", """what a system has seen of the target before it is tested: unlabelled-train is audio of its
      training speakers, unlabelled-test that of the tested speakers themselves, k-shot its support set, labelled all
      labels of its training speakers."""),

@@ -10,6 +10,7 @@ from ser.data.maps import read_map
 from ser.errors import DataError
 from ser.recipe.recipe import METRICS, SIMILARITY, Recipe
 from ser.recipe.rows import Row
+from ser.splits.lists import as_listed
 from ser.system.files import changed_files, hash_files, is_sealed, read_json, replacing, sealed, write_json
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def score_run(recipe: Recipe, row: Row, seed: int, data: RunData, state: State, 
         "classes": list(data.classes),
         "is_random": row.about.is_random,
         "speaker_factors": _speaker_factors(recipe, speaker_of),
-        "target_data": sorted(row.method.target_data(row.config)),
+        "target_data": sorted(as_listed(row.method.target_data(row.config), data.splits)),
         "notes": _notes(folder / "history.tsv"),
         **domains,
         "conditions": metrics(conditions, data.classes, speaker_of, protocol.has_episodes),

@@ -5,13 +5,14 @@ EmoBox (Ma et al. 2024, github.com/emo-box/EmoBox) keeps a corpus as
 utterance with the keys key, dataset, wav, type, sample_rate, num_frame, task, length, emo and channel; segments of
 longer files also have start_time and end_time. It has no speaker, so that nobody sees whether a fold shares some.
 Here the speaker comes from a data directory, from a key `speaker`, which the files written here have, or by the
-corpus' own file names.
+corpus' own file names. Utterances of nobody known are counted, and left out.
 
 Not here: their label lists, and support sets or unlabelled lists, for which the format has no place.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -29,7 +30,11 @@ from ser.system.files import hash_files, read_json, write_json
 from ser.system.folders import Kind, check_free, check_place, replacing_folder
 from ser.types import Utterance
 
-NAME = re.compile(r"(?P<dataset>.+)_(?P<part>train|valid|test)_fold_?(?P<fold>\d+)\.jsonl")
+NAME = re.compile(r"(?P<dataset>.+)_(?P<part>train|valid|test)(?P<number>\d*)_fold_?(?P<fold>\d+)\.jsonl")
+"""MER2023 has several test parts: `mer2023_test1_fold_1.jsonl` to `test3`."""
+
+OLDER = {"audio": "wav", "label": "emo"}
+"""Keys of EmoBox's older files, which stand beside the present ones -> present key."""
 
 PARTS = {"train": "train", "valid": "dev", "test": "test"}
 """Part of a fold, as EmoBox names it -> attribute of a split of ours."""
@@ -91,12 +96,15 @@ def read_folds(paths: Sequence[Path]) -> list[Fold]:
         DataError: for a name or a line that is not EmoBox's, a fold without a training or a test part, or no fold.
     """
     files = [file for path in paths for file in (sorted(path.rglob("*_fold*.jsonl")) if path.is_dir() else [path])]
-    parts: dict[int, dict[str, list[Entry]]] = defaultdict(dict)
+    chosen: dict[tuple[int, str, str], Path] = {}
     for file in sorted(files, key=lambda file: "_fold_" in file.name):  # of two spellings the present one holds
         if not (name := NAME.fullmatch(file.name)):
             raise DataError(f"{file}: expected a name as in emodb_train_fold_1.jsonl; name the corpus' folder of "
                             "EmoBox, or its fold files")  # fmt: skip
-        parts[int(name["fold"])][name["part"]] = _read(file)
+        chosen[int(name["fold"]), name["part"], name["number"]] = file
+    parts: dict[int, dict[str, list[Entry]]] = defaultdict(dict)
+    for (number, part, _), file in chosen.items():
+        parts[number].setdefault(part, []).extend(_read(file))
     if not parts:
         where = ", ".join(map(str, paths))
         raise DataError(f"{where}: no file as in fold_1/emodb_train_fold_1.jsonl; name the folder of one corpus, as "
@@ -115,6 +123,8 @@ def _read(file: Path) -> list[Entry]:
         lines = file.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         raise DataError(f"{file}: no such file; name the corpus' folder of EmoBox, or its fold files") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -122,10 +132,12 @@ def _read(file: Path) -> list[Entry]:
             entry = json.loads(line)
         except json.JSONDecodeError as error:
             raise DataError(f"{file} line {number}: not JSON ({error.msg}); expected one utterance a line") from None
-        texts = entry if isinstance(entry, dict) else {}
+        texts = {OLDER.get(key, key): value for key, value in entry.items()} if isinstance(entry, dict) else {}
         if missing := [key for key in ("key", "dataset", "wav") if not isinstance(texts.get(key), str)]:
             raise DataError(f"{file} line {number}: no text '{missing[0]}'; a line needs key, dataset and wav")
-        entries.append(entry)
+        if "\0" in texts["wav"]:
+            raise DataError(f"{file} line {number}: the path in wav holds a NUL byte; restore the file")
+        entries.append(texts)
     return entries
 
 
@@ -139,8 +151,11 @@ def told_of(entries: Iterable[Entry], data_dir: Path | None) -> dict[str, Told]:
         entries: of one corpus.
         data_dir: of the same corpus, for texts and identical audio, and for speakers that file names do not tell.
 
+    Returns:
+        What is known; an entry whose speaker is not is left out.
+
     Raises:
-        DataError: for entries whose speaker is not known.
+        DataError: if no speaker is known.
     """
     by_key = {entry["key"]: entry for entry in entries}
     if data_dir is not None:
@@ -149,7 +164,8 @@ def told_of(entries: Iterable[Entry], data_dir: Path | None) -> dict[str, Told]:
         return {key: Told(entry["speaker"]) for key, entry in by_key.items()}
     else:
         found = _of_names(by_key)
-    if lacking := sorted(set(by_key) - set(found)):
+    if not found:
+        lacking = sorted(by_key)
         first, where = lacking[0], f"in {data_dir}" if data_dir is not None else "by their file names"
         raise DataError(f"{len(lacking)} of {len(by_key)} utterances are not found {where} (first: '{first}', "
                         f"{by_key[first]['wav']}); name the data directory of their corpus with --data")  # fmt: skip
@@ -166,7 +182,9 @@ def _of_data_dir(by_key: Mapping[str, Entry], data_dir: Path) -> dict[str, Told]
             places[name].append(u)
     found = {}
     for key, entry in by_key.items():
-        for name in (key, key.removeprefix(f"{entry['dataset']}-"), PurePosixPath(entry["wav"]).stem):
+        own = key.removeprefix(f"{entry['dataset']}-")
+        turned = "-".join([*own.split("-")[1:], own.split("-")[0]])  # CASIA: 201-liuchanhg-angry
+        for name in (key, own, turned, f"{entry['dataset']}-{turned}", PurePosixPath(entry["wav"]).stem):
             if len(of_name := places.get(name, ())) == 1:
                 found[key] = Told(of_name[0].speaker, of_name[0].text_id, of_name[0].audio_hash)
                 break
@@ -183,28 +201,41 @@ def _of_names(by_key: Mapping[str, Entry]) -> dict[str, Told]:
         if dataset not in CORPORA:
             raise DataError(f"dataset: {unknown(dataset, CORPORA)}; no parser knows its file names, name its data "
                             "directory with --data")  # fmt: skip
-        with tempfile.TemporaryDirectory() as folder:
-            release, key_of = Path(folder).resolve(), {}
-            for key, entry in entries.items():
-                parts = [part for part in PurePosixPath(entry["wav"]).parts[-2:] if part not in ("/", "..")]
-                path = release.joinpath(*parts)
-                path.parent.mkdir(exist_ok=True)
-                path.touch()
-                key_of[str(path)] = key
-            try:
-                parsed = CORPORA[dataset].parse(release)
-            except (SerError, OSError) as error:
+        try:
+            found |= _parsed(dataset, entries)
+        except (SerError, OSError) as error:
+            one_by_one: dict[str, Told] = {}
+            for key, entry in entries.items():  # one name that is none must not hide the others
+                with contextlib.suppress(SerError, OSError):
+                    one_by_one |= _parsed(dataset, {key: entry})
+            if not one_by_one:
                 raise DataError(f"{dataset}: its file names do not give speakers ({error}); name its data "
                                 "directory with --data") from None  # fmt: skip
-        found |= {key_of[u.wav]: Told(u.speaker, u.text_id) for u in parsed.utterances if u.wav in key_of}
+            found |= one_by_one
     return found
+
+
+def _parsed(dataset: str, entries: Mapping[str, Entry]) -> dict[str, Told]:
+    """Let the parser read empty files of the entries' names, in up to two folders as their own."""
+    with tempfile.TemporaryDirectory() as folder:
+        release, key_of = Path(folder).resolve(), {}
+        for key, entry in entries.items():
+            parts = [part for part in PurePosixPath(entry["wav"]).parts[-3:] if part not in ("/", "..")]
+            path = release.joinpath(*parts)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+            key_of[str(path)] = key
+        parsed = CORPORA[dataset].parse(release)
+    return {key_of[u.wav]: Told(u.speaker, u.text_id) for u in parsed.utterances if u.wav in key_of}
 
 
 def leaks_of(fold: Fold, told: Mapping[str, Told]) -> Leaks:
     """Compare the two parts of a fold."""
 
     def both(name: str) -> tuple[list[str], int] | None:
-        values = [{getattr(told[e["key"]], name) for e in part} for part in (fold.train, fold.test)]
+        values = [
+            {getattr(told[e["key"]], name) for e in part if e["key"] in told} for part in (fold.train, fold.test)
+        ]
         return None if None in values[0] | values[1] else (sorted(values[0] & values[1]), len(values[1]))
 
     texts, audio = both("text"), both("audio_hash")

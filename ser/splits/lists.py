@@ -8,7 +8,7 @@ distributions of votes, `shares.lst` holds `utterance happy:0.75; sad:0.25` line
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -198,3 +198,23 @@ class Splits:
             labelled=read_map(folder / "labelled.lst"),
             shares=_read_shares(folder / "shares.lst"),
         )
+
+
+def as_listed(seen: Collection[str], splits: Iterable[Split]) -> frozenset[str]:
+    """Say what the unlabelled audio of a tested corpus is that a method sees, by the lists of some splits.
+
+    To a method, `unlabelled-train` is what `Split.adapt` lists. Few-shot protocols list training speakers there,
+    others the test utterances themselves, or nothing.
+
+    Args:
+        seen: what the method declares, words of `ser.types.TARGET_DATA`.
+        splits: that test the corpus, or sketches of them.
+    """
+    if "unlabelled-train" not in seen:
+        return frozenset(seen)
+    is_tested = set()
+    for split in splits:
+        tested = {utt.split("-")[0] for utt in split.test}
+        is_tested |= {utt in split.test for utt in split.adapt if utt.split("-")[0] in tested}
+    audio = {"unlabelled-test"} if True in is_tested else set()
+    return frozenset({*seen} - ({"unlabelled-train"} if False not in is_tested else set()) | audio)

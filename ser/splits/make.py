@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ser.config import find, load
 from ser.data.data_dir import check_unchanged, read_data_dir
 from ser.errors import DataError
 from ser.splits.audit import one_class_speakers
+from ser.splits.copies import with_recordings
 from ser.splits.labels import LabelMap
 from ser.splits.lists import SPLITS, changed_lists, remove_splits, with_shares, write_splits
 from ser.splits.protocols import read_protocol
@@ -51,14 +52,17 @@ def make_splits(config: Path, data: Path, folder: Path, mini: bool = False) -> N
 def _make(protocol: Protocol, task: str, label_map: LabelMap, data: Path, folder: Path) -> None:
     """Make the splits of one task."""
     prefix = f"{task} " if task else ""
-    made_from = {
+    base = {
         "version": VERSION,
         "protocol": protocol.model_dump(),
         "labels": label_map.only(protocol.corpora),
         "data": {name: _data_hash(data / name, label_map, protocol) for name in protocol.corpora},
     }
+    audited = {name: _audited(data / name) for name in protocol.corpora}
     about_path = folder / "protocol.json"
-    if about_path.exists() and read_json(about_path).get("made_from") == made_from:
+    before = read_json(about_path) if about_path.exists() else {}
+    made_before = {key: value for key, value in before.get("made_from", {}).items() if key != "recordings"}
+    if before.get("audited") == audited and made_before == base:
         if not (changed := changed_lists(folder)):
             print(f"{prefix}splits: up to date")
             return
@@ -71,23 +75,31 @@ def _make(protocol: Protocol, task: str, label_map: LabelMap, data: Path, folder
         labels |= label_map.apply(name, corpus, releases[name])
         utterances[name] = [u for u in corpus if u.utt_id in labels]
         shares |= label_map.distributions(name, corpus)
+    together = {u.utt_id: u for u in with_recordings([u for name in utterances for u in utterances[name]])}
+    utterances = {name: [together[u.utt_id] for u in of_corpus] for name, of_corpus in utterances.items()}
+    same = _other_copies(together.values())
+    made_from = {**base, "recordings": same} if same else base
     splits = [with_shares(split, shares) for split in protocol.splits(utterances, labels)]
+    stamps = [*protocol.stamps, *protocol.stamps_of(splits, utterances, labels)]
     about = {
         "made_from": made_from,
+        "audited": audited,
         "protocol": protocol.model_dump(),
         "labels": {"name": protocol.label_maps[task], "classes": label_map.classes},
         "releases": releases,
         "copies": {name: sentences for name, sentences in copies.items() if sentences},
-        "stamps": protocol.stamps,
+        "stamps": stamps,
         "corpus_stamps": protocol.corpus_stamps,
         "one_class_speakers": {name: one_class_speakers(utterances[name], labels) for name in protocol.corpora},
     }
     write_splits(folder, splits, about)
     for split in splits:
         print(f"{prefix}{split.name}: {len(split.train)} train, {len(split.dev)} dev, {protocol.tested(split)}")
-    for stamp in protocol.stamps:
+    for stamp in stamps:
         print(stamp)
-    print(f"{_not_shared(protocol.looked_for, utterances)}; fingerprint {fingerprint(made_from)[:8]}")
+    unheard = [name for name, files in audited.items() if not files["utt2fingerprint"]]
+    note = f" (altered copies not looked for: stage 1 of {', '.join(unheard)} is older)" if unheard else ""
+    print(f"{_not_shared(protocol.looked_for, utterances)}; fingerprint {fingerprint(made_from)[:8]}{note}")
 
 
 KNOWN = {"session": lambda u: u.session, "audio": lambda u: u.audio_hash}
@@ -113,6 +125,21 @@ def _not_shared(looked_for: str, utterances: Mapping[str, Sequence[Utterance]]) 
     names = {"session": "sessions", "audio": "audio hashes"}
     gaps = [f"{names[word]} are not known for {', '.join(corpora)}" for word, corpora in unknown.items() if corpora]
     return ", ".join(filter(None, [said, *gaps]))
+
+
+def _audited(data_dir: Path) -> dict[str, str | None]:
+    """Hash the files that decide flags and refusals, but no list."""
+    paths = [data_dir / name for name in ("utt2fingerprint", "utt2text_id", "segments")]
+    return {path.name: hash_file(path) if path.exists() else None for path in paths}
+
+
+def _other_copies(utterances: Iterable[Utterance]) -> dict[str, str]:
+    """List copies of recordings whose files do not show it: they may decide lists, as identical files do."""
+    utterances = list(utterances)
+    hash_of = {u.utt_id: u.audio_hash for u in utterances}
+    return {
+        u.utt_id: u.recording for u in utterances if u.recording is not None and u.audio_hash != hash_of[u.recording]
+    }
 
 
 def _data_hash(data_dir: Path, label_map: LabelMap, protocol: Protocol) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import re
 from collections.abc import Callable
@@ -32,6 +33,8 @@ def make_fabric(device: Device = "auto", precision: Precision = "fp32", devices:
     from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 
     device = device_of(device)
+    if device == "cuda":
+        forbid_tf32()
     settings: dict[str, Any] = {"accelerator": device, "devices": devices}
     if devices > 1 and _in_torchrun():
         here, machines = (int(os.environ[name]) for name in ("LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE"))
@@ -48,6 +51,22 @@ def make_fabric(device: Device = "auto", precision: Precision = "fp32", devices:
     return Fabric(**settings, precision=names[precision])
 
 
+def forbid_tf32() -> None:
+    """Let GPUs convolve `fp32` in 32 bit; cuDNN's default is TF32, which has 10 bits of mantissa."""
+    import torch
+
+    torch.backends.cudnn.allow_tf32 = False
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Check whether an error says that a GPU, or this machine, has too little memory."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"  # PyTorch's, a RuntimeError
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))  # PyTorch's on a CPU
+    )
+
+
 def fast_precision(device: Literal["cpu", "cuda"]) -> Precision:
     """Tell in which precision a device multiplies matrices fastest: bf16 if it has instructions for that."""
     if device == "cuda":
@@ -59,6 +78,15 @@ def fast_precision(device: Literal["cpu", "cuda"]) -> Precision:
     except OSError:  # not Linux
         return "fp32"
     return "bf16" if re.search(r"\b(avx512_bf16|amx_bf16)\b", flags) else "fp32"
+
+
+def available_memory() -> float:
+    """Bytes that this machine can still give to processes; infinite where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return float(next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))) * 1024
+    except (OSError, StopIteration):
+        return math.inf
 
 
 def keep_freed_memory() -> None:

@@ -19,20 +19,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from ser.config import ConfigModel
 from ser.errors import ConfigError
 from ser.system import folders
 from ser.system.files import write_text
 
-Kind = Literal["features", "train", "finetune"]
+Kind = Literal["features", "train", "gpu", "finetune"]
 
 
 def _time(value: str) -> str:
     if not re.fullmatch(r"\d+|\d+:\d\d(:\d\d)?|\d+-\d+(:\d\d){0,2}", value):
         raise ValueError(f"'{value}' is not a Slurm time; write minutes, '8:00:00' or '1-12' (days-hours), in quotes")
     return value
+
+
+def _text(value: object) -> object:
+    """Take a number of megabytes without quotes, which YAML reads as a number."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class Resources(ConfigModel):
@@ -43,7 +48,7 @@ class Resources(ConfigModel):
     qos: str | None = None
     constraint: str | None = None
     time: Annotated[str, AfterValidator(_time)] | None = None  # without quotes YAML reads 8:00:00 as 28800
-    mem: Annotated[str, Field(pattern=r"^\d+[KMGT]?$")] | None = None
+    mem: Annotated[str, BeforeValidator(_text), Field(pattern=r"^\d+[KMGT]?$")] | None = None
     cpus_per_task: Annotated[int, Field(ge=1)] | None = None
     gres: str | None = None
 
@@ -64,11 +69,17 @@ class FinetuneResources(Resources):
 
 
 class SlurmConfig(ConfigModel):
-    """`conf/slurm.yaml`: resources of one part of each list of jobs."""
+    """`conf/slurm.yaml`: resources of one part of each list of jobs; a key with nothing below it asks for nothing."""
 
     features: Resources = Resources()
     train: Resources = Resources()
+    gpu: Resources = Resources()
     finetune: FinetuneResources = FinetuneResources()
+
+    @field_validator("features", "train", "finetune", mode="before")
+    @classmethod
+    def _nothing(cls, value: object) -> object:
+        return {} if value is None else value
 
 
 ENDED = {"BOOT_FAIL", "CANCELLED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"}
@@ -121,8 +132,9 @@ def run_array(kind: Kind, config: SlurmConfig, jobs: Path, nj: int, log: Path, c
     job_file = folder / "job"
     if job_file.exists() and (live := _live(_states(job_file.read_text()))):
         job = job_file.read_text()
+        cancel = " ".join(["scancel", *_where(job)])
         raise ConfigError(f"{folder}: {sum(live.values())} parts of an earlier call, job {job}, are still in Slurm's "
-                          f"queue; wait for them, or end them with: scancel {job}")  # fmt: skip
+                          f"queue; wait for them, or end them with: {cancel}")  # fmt: skip
     folders.remove_folder(folder, ARRAY)
     own_jobs = folder / "jobs.tsv"  # which no later plan changes
     write_text(own_jobs, jobs.read_text(encoding="utf-8"))
@@ -176,7 +188,11 @@ class _Watch:
 
 
 def _submit(kind: Kind, config: SlurmConfig, n_parts: int, log: Path, folder: Path, command: Sequence[str]) -> str:
-    """Hand the array to sbatch; returns the number of the job."""
+    """Hand the array to sbatch; returns the number of the job, and behind `;` the cluster, if sbatch names one.
+
+    Raises:
+        ConfigError: if it refuses, or prints anything else.
+    """
     script = Path(__file__).parents[2] / "utils" / "slurm_job.sh"
     own = ["--parsable", f"--array=1-{n_parts}", f"--job-name=ser-{kind}", "--export=ALL", "--output=/dev/null"]
     resources = getattr(config, kind).options()
@@ -186,7 +202,23 @@ def _submit(kind: Kind, config: SlurmConfig, n_parts: int, log: Path, folder: Pa
         said = result.stderr.strip().splitlines()[-1:] or ["nothing was said"]
         asked = " ".join(resources) or "no options"
         raise ConfigError(f"sbatch refused the jobs of '{kind}' with {asked}: {said[0]}; see conf/slurm.yaml")
-    return result.stdout.strip().partition(";")[0]  # behind it a cluster's name may stand
+    printed = result.stdout.strip().splitlines()[-1:] or [""]  # sites print news before it
+    if not JOB.fullmatch(printed[0]):
+        raise ConfigError(
+            f"sbatch printed {result.stdout.strip()!r}, expected the number of a job, or 'number;cluster'; look for "
+            f"jobs named ser-{kind} with squeue, and at what sbatch is here"
+        )
+    return printed[0]
+
+
+JOB = re.compile(r"[0-9]+(;[A-Za-z0-9_.-]+)?")
+"""What sbatch prints of a job with --parsable."""
+
+
+def _where(job: str) -> list[str]:
+    """Give the arguments that name a job to squeue and scancel, on the cluster that has it."""
+    number, _, cluster = job.partition(";")
+    return [*([f"--clusters={cluster}"] if cluster else []), number]
 
 
 def _slurm(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
@@ -197,10 +229,12 @@ def _slurm(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 def _states(job: str) -> dict[int, tuple[str, str]] | None:
     """Ask the queue for the state of every part that it remembers, and the reason; None if it does not answer."""
-    result = _slurm(["squeue", "--noheader", "--array", "--states=all", "--format=%K|%T|%r", f"--jobs={job}"])
+    *cluster, number = _where(job)
+    asked = ["--noheader", "--array", "--states=all", "--format=%K|%T|%r", f"--jobs={number}", *cluster]
+    result = _slurm(["squeue", *asked])
     if result.returncode != 0:
         return {} if "Invalid job id" in result.stderr else None
-    lines = [line.split("|") for line in result.stdout.splitlines()]
+    lines = [cells for line in result.stdout.splitlines() if len(cells := line.split("|")) == 3]  # CLUSTER: gpu
     return {int(part): (state, reason) for part, state, reason in lines if part.isdigit()}
 
 
@@ -215,7 +249,7 @@ def _live(states: Mapping[int, tuple[str, str]] | None) -> Counter[str]:
 
 def _cancel(job: str) -> None:
     """End an array, and wait a while for its last part, so that the next call finds the place empty."""
-    _slurm(["scancel", job])
+    _slurm(["scancel", *_where(job)])
     end = time.monotonic() + CANCEL_S
     while _live(_states(job)) and time.monotonic() < end:
         time.sleep(0.2)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-import soundfile
 from torch import Tensor
 
 from ser.data import audio
@@ -109,9 +107,9 @@ class FrontEndFrames:
         if utt not in self._seconds:
             part = self.parts[utt]
             try:
-                duration = soundfile.info(os.fsencode(part.path)).duration
-            except soundfile.LibsndfileError as error:
-                raise DataError(f"{part.path}: cannot be decoded ({error}); run stage 1 again") from None
+                duration = audio.probe(part.path).duration
+            except DataError as error:
+                raise DataError(f"{part.path}: {error}; restore the file and run stage 1 again") from None
             self._seconds[utt] = min(part.end or duration, duration) - (part.start or 0)
         return self._seconds[utt]
 
@@ -126,7 +124,7 @@ class FrontEndFrames:
 
         def make() -> Tensor:
             part = self.parts[utt]
-            wav = audio.load(part.path, start=part.start, end=part.end)
+            wav = audio.load(part.path, start=part.start, end=part.end, channels=part.channels)
             if max_seconds is not None:
                 wav = wav[: round(max_seconds * RATE_HZ)]
             return self.encoder.front_end(wav).cpu()

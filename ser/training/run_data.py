@@ -111,6 +111,7 @@ class RunData:
             speakers=[speaker_of[utt] for utt in utts],
             splits=listed,
             classes=splits.classes,
+            factors=_factors(data_dirs, speaker_of),
             ratings=_ratings(data_dirs, listed),
         )
 

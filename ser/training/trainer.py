@@ -219,7 +219,7 @@ class Trainer:
                         done.best, done.best_weights = row["dev"], copy_weights(self.model)
                 done.history.append(row)
                 done.loss = {}
-            if checkpoint and self._leads and (batch + 1 == n_batches or time.monotonic() - saved > SAVE_EVERY_S):
+            if checkpoint and self._leads and (done.step == n_steps or time.monotonic() - saved > SAVE_EVERY_S):
                 done.save(checkpoint, params, optimizer)
                 saved = time.monotonic()
         if done.best_weights:

@@ -74,8 +74,7 @@ def test_the_nested_copy_of_kaggle_is_left_out(tmp_path):
     assert list(parsed.dropped.values()) == ["second copy of a file"]
 
 
-def test_aiff_inside_is_read_in_this_corpus_only(tmp_path):
-    """Two files of the release: elsewhere such a file is refused."""
+def test_two_files_of_the_release_are_aiff_inside(tmp_path):
     release = tmp_path / "release"
     write_wav(release / "YAF_germ_sad.wav", n_samples=24414, rate_hz=24414)
     samples = np.sin(np.arange(24414) / 9).astype("float32") / 2
@@ -84,8 +83,6 @@ def test_aiff_inside_is_read_in_this_corpus_only(tmp_path):
     info = read_json(tmp_path / "data/corpus.json")
     assert (info["n_utterances"], info["formats"]) == (2, {"24414 Hz, 1 channel(s)": 2})
     assert load(release / "YAF_germ_angry.wav", 24414).numpy() == pytest.approx(samples, abs=1e-4)
-    with pytest.raises(DataError, match=r"not a WAV file in spite of its name \(begins with b'FORM'\)"):
-        probe(release / "YAF_germ_angry.wav")
     (release / "YAF_neat_fear.wav").write_bytes(b"FORM and nothing")
-    with pytest.raises(DataError, match="not readable as audio"):
-        probe(release / "YAF_neat_fear.wav", aiff_inside=True)
+    with pytest.raises(DataError, match="not audio that libsndfile reads"):
+        probe(release / "YAF_neat_fear.wav")

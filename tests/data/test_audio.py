@@ -24,8 +24,10 @@ def chunk(name: bytes, body: bytes) -> bytes:
     return name + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
 
 
-def fmt(tag: int = 1, channels: int = 1, rate_hz: int = 16000, bits: int = 16, more: bytes = b"") -> bytes:
-    frame = channels * bits // 8
+def fmt(
+    tag: int = 1, channels: int = 1, rate_hz: int = 16000, bits: int = 16, more: bytes = b"", align: int | None = None
+) -> bytes:
+    frame = channels * bits // 8 if align is None else align
     return chunk(b"fmt ", struct.pack("<HHIIHH", tag, channels, rate_hz, rate_hz * frame, frame, bits) + more)
 
 
@@ -157,22 +159,29 @@ def test_hash_covers_samples_beyond_the_first_block(tmp_path):
         (WAV[:36], "no audio in it (the WAV header has no data chunk)"),
         (WAV[:12], "no audio in it (the WAV header has no data chunk)"),
         (riff(fmt(), chunk(b"data", b"")), "no audio in it (the WAV header promises 0 samples)"),
-        (riff(fmt(), b"data\0\0\0\0" + SAMPLES), "no audio in it (the WAV header promises 0 samples)"),  # streamed
         (
-            riff(fmt(), b"data" + FOUR_GB + SAMPLES),  # streamed by another tool
-            "truncated: header promises 4294967295 bytes of audio, 200 are there",
+            riff(fmt(), b"data\0\0\0\0" + SAMPLES),  # of a pipe
+            "its length was not written (0, and 200 bytes follow), as when a program writes WAV to a pipe; write "
+            "it to a file again, or convert it: ffmpeg -ignore_length 1 -i FILE NEW.wav",
+        ),
+        (
+            riff(fmt(align=4), DATA),
+            "damaged WAV header (blocks of 4 bytes, 1 x 16 bits make 2); restore the file",
         ),
         (riff(fmt(), b"LIST" + FOUR_GB + b"INFO", DATA), "no audio in it (the WAV header has no data chunk)"),
         (riff(DATA, fmt()), "damaged WAV header (no complete fmt chunk before the data)"),
         (riff(chunk(b"fmt ", b"short"), DATA), "damaged WAV header (no complete fmt chunk before the data)"),
-        (riff(fmt(tag=2), DATA), "unknown WAV encoding (format tag 2, 1 channels, 16000 Hz)"),  # ADPCM
+        (
+            riff(fmt(tag=0x2000), DATA),
+            "damaged: libsndfile cannot open this WAV",
+        ),
         (riff(fmt(channels=0), DATA), "unknown WAV encoding (format tag 1, 0 channels, 16000 Hz)"),
         (riff(fmt(rate_hz=0), DATA), "unknown WAV encoding (format tag 1, 1 channels, 0 Hz)"),
-        (b"RIFF", "not a WAV file in spite of its name (begins with b'RIFF')"),
-        (b"fLaC\0\0\0\x22" + bytes(40), "not a WAV file in spite of its name (begins with b'fLaC')"),
-        (b"ID3\x04\0\0" + bytes(40), "not a WAV file in spite of its name (begins with b'ID3\\x04')"),
-        (b"\xff\xfb\x90\x64" + bytes(40), "not a WAV file in spite of its name (begins with b'\\xff\\xfb\\x90d')"),
-        (b"<html>404</html>", "not a WAV file in spite of its name (begins with b'<htm')"),
+        (b"RIFF", "not audio that libsndfile reads (begins with b'RIFF')"),
+        (b"fLaC\0\0\0\x22" + bytes(40), "damaged: libsndfile cannot open this FLAC"),
+        (b"ID3\x04\0\0" + bytes(40), "not audio that libsndfile reads (begins with b'ID3\\x04')"),
+        (b"\xff\xfb\x90\x64" + bytes(40), "truncated: 373 bytes of its last MPEG frame are missing"),
+        (b"<html>404</html>", "not audio that libsndfile reads (begins with b'<htm')"),
     ],
 )
 def test_unusable_file_is_refused_with_the_reason(tmp_path, content, reason):
@@ -202,19 +211,9 @@ def test_file_that_is_not_there_or_a_folder(tmp_path):
         probe(tmp_path / "b.wav")
 
 
-@pytest.mark.parametrize(
-    "name, content, reason",
-    [
-        ("a.flac", WAV, r"^is WAV in spite of its name$"),
-        ("a.flac", b"fLaC", r"^not readable as audio \("),
-        ("a.flac", b"", r"^empty file \(0 bytes\)$"),
-        ("a.ogg", b"text", r"^not readable as audio \("),
-        ("a.txt", WAV, r"^is WAV in spite of its name$"),
-    ],
-)
-def test_other_formats_are_held_against_their_names(tmp_path, name, content, reason):
-    with pytest.raises(DataError, match=reason):
-        probe(save(tmp_path, content, name))
+@pytest.mark.parametrize("name", ["a.flac", "a.txt", "a", "a.wav.bak", "A.SPH"])
+def test_a_file_is_what_its_content_says_whatever_its_name_is(tmp_path, name):
+    assert probe(save(tmp_path, WAV, name)) == probe(save(tmp_path, WAV, "b.wav"))
 
 
 def test_probe_decodes_nothing_and_imports_no_decoder(tmp_path):
@@ -282,12 +281,14 @@ def test_samples_that_are_no_numbers_are_refused_before_they_reach_a_feature(tmp
 
 
 def test_file_without_samples_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"a\.wav: holds no samples; restore the file"):
+    with pytest.raises(DataError, match=r"a\.wav: no audio in it .*; restore the file"):
         load(save(tmp_path, riff(fmt(), chunk(b"data", b""))))
 
 
 def test_decoding_error_names_the_file(tmp_path):
-    with pytest.raises(DataError, match=r"a\.wav: cannot be decoded \(.*; run stage 1 again$"):
+    with pytest.raises(
+        DataError, match=r"a\.wav: not audio that libsndfile .*; restore the file and run stage 1 again$"
+    ):
         load(save(tmp_path, b"text"))
-    with pytest.raises(DataError, match=r"none\.wav: cannot be decoded"):
+    with pytest.raises(DataError, match=r"none\.wav: cannot be read"):
         load(tmp_path / "none.wav")

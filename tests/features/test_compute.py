@@ -129,7 +129,7 @@ def test_what_cannot_be_read_or_is_not_finite_is_named(small, readers, tmp_path,
         batched(readers, FBANK, parts)
     monkeypatch.undo()
     wavs["c-s-u06"].write_bytes(b"no audio")
-    with pytest.raises(DataError, match=r"^c-s-u06: .*6\.wav: cannot be decoded"):
+    with pytest.raises(DataError, match=r"^c-s-u06: .*6\.wav: not audio that libsndfile reads"):
         batched(readers, FBANK, parts)
 
 
@@ -221,3 +221,24 @@ def test_vectors_stand_side_by_side_in_the_order_of_their_names():
     found = compute.feature_of(side_by_side({"f": FBANK, "s": shortcut}), "cpu", samples, 16_000)
     expected = [compute.feature_of(config, "cpu", samples, 16_000) for config in (FBANK, shortcut)]
     assert found.tolist() == np.concatenate(expected).tolist()
+
+
+def test_a_killed_worker_is_told_with_the_utterance_and_what_to_do():
+    """Out of memory, say: a bare BrokenProcessPool names nothing."""
+    from concurrent.futures import Future
+    from concurrent.futures.process import BrokenProcessPool
+
+    class Pool:
+        n = 0
+
+        def submit(self, function, item):
+            self.n += 1
+            if self.n > 3:
+                raise BrokenProcessPool
+            future = Future()
+            future.set_result(item) if self.n == 1 else future.set_exception(BrokenProcessPool())
+            return future
+
+    found = compute._in_order(Pool(), None, [(f"c-1-{i}", None) for i in range(5)], 4)
+    with pytest.raises(DataError, match=r"^c-1-1: a worker process was killed .*; run again with a smaller --nj"):
+        assert [next(found)[0], next(found)] == ["c-1-0"]

@@ -24,6 +24,7 @@ from ser.metrics.novelty import distances, fit_center
 from ser.training.checkpoint import write_tensors
 from ser.training.run_data import RunData
 from tests.methods import test_continuous_metric as metric
+from tests.methods import test_dann as dann
 from tests.methods import test_difl as difl
 from tests.methods import test_emofsl as emofsl
 from tests.methods import test_emofsl_finetune as emofsl_finetune
@@ -160,6 +161,8 @@ ROWS = {
     "difl coral": lambda t: trained(
         "difl", difl.config(normalization="coral", target_audio="unlabelled"), difl.make_data(), t
     ),
+    "dann": lambda t: trained("dann", dann.config(), dann.make_data(), t),
+    "dann speaker": lambda t: trained("dann", dann.config("normalization=speaker"), dann.make_data(), t),
     "smap": lambda t: trained("smap", smap.config(smap.TEACHING), make_run_data(), t),
     "smap each": lambda t: trained("smap", smap.config("shots=false", *smap.ALONE), make_run_data(), t),
     "smap corpus": lambda t: trained("smap", smap.config("statistics=corpus", *smap.ALONE), make_run_data(), t),

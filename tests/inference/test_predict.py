@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ser.data.data_dir import AudioPart
-from ser.errors import ConfigError
+from ser.errors import ConfigError, DataError
 from ser.features.config import FeatureConfig
 from ser.inference.predict import (
+    CHANNELS_DIFFER,
+    IS_BEYOND,
     IS_CLIPPED,
     IS_SILENT,
     TOO_SHORT,
@@ -55,8 +57,8 @@ def test_windows_cover_all_of_a_long_audio(duration, window, share, start):
 def test_a_short_file_is_read_as_a_whole_and_a_segment_within_its_times(tmp_path):
     path = str(write_wav(tmp_path / "a.wav", n_samples=3 * RATE))
     windows = Windows(5, 2, 1)
-    assert items_of("a", AudioPart(path), windows) == [Item("a", path, promised_s=3.0)]
-    assert items_of("a", AudioPart(path, 1.0, 2.5), windows) == [Item("a", path, 1.0, 2.5, promised_s=3.0)]
+    assert items_of("a", AudioPart(path), windows) == [Item("a", path)]
+    assert items_of("a", AudioPart(path, 1.0, 2.5), windows) == [Item("a", path, 1.0, 2.5)]
     cut = items_of("a", AudioPart(path), Windows(2, 2, 1))
     assert [(item.start, item.end) for item in cut] == [(0, 2), (1, 3)]
     (beyond,) = items_of("a", AudioPart(path, 4.0, 5.0), windows)
@@ -69,6 +71,7 @@ def test_a_short_file_is_read_as_a_whole_and_a_segment_within_its_times(tmp_path
 def test_files_folders_data_directories_and_lists(tmp_path):
     for name in ("b.wav", "sub/a.WAV", "sub/deep/c.flac", "notes.txt", "sub/.x"):
         write_wav(tmp_path / "some" / name)
+    (tmp_path / "some" / "notes.txt").write_text("no audio")
     data = tmp_path / "data"
     data.mkdir()
     (data / "wav.scp").write_text("id-1-a /x/long.wav\nid-1-b /x/long.wav\n")
@@ -86,8 +89,53 @@ def test_files_folders_data_directories_and_lists(tmp_path):
         ("z", AudioPart("/y/z.wav")),
     ]  # fmt: skip
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ConfigError, match="empty: no audio in this folder; looked for .aac .aif "):
+    with pytest.raises(ConfigError, match="empty: no audio in this folder; looked for .3gp .aac .aif "):
         list(named_audio([tmp_path / "empty"]))
+
+
+def test_kaldi_s_segments_are_parts_of_recordings(tmp_path):
+    (tmp_path / "wav.scp").write_text("call1 /x/1.wav\ncall2 /x/2.wav\n")
+    (tmp_path / "segments").write_text("ann-a call1 0.5 1.5\nbob-a call1 2.25 3\nbob-b  call2\t0 1\n")
+    assert list(named_audio([tmp_path])) == [
+        ("ann-a", AudioPart("/x/1.wav", 0.5, 1.5)),
+        ("bob-a", AudioPart("/x/1.wav", 2.25, 3.0)),
+        ("bob-b", AudioPart("/x/2.wav", 0.0, 1.0)),
+    ]
+
+
+@pytest.mark.parametrize("line", ["a call1 0 1 2", "a call1 zero 1", "a call1 1 0.5", "a call1", "a call1 nan 1"])
+def test_segments_that_are_none_are_named(tmp_path, line):
+    (tmp_path / "wav.scp").write_text("call1 /x/1.wav\n")
+    (tmp_path / "segments").write_text(f"{line}\n")
+    with pytest.raises(DataError, match=f"segments: found '{line}', expected 'utterance recording start end' with"):
+        list(named_audio([tmp_path]))
+
+
+def test_a_segment_of_a_recording_that_is_not_there(tmp_path):
+    (tmp_path / "wav.scp").write_text("call1 /x/1.wav\n")
+    (tmp_path / "segments").write_text("a call2 0 1\n")
+    with pytest.raises(DataError, match=r"segments: recording 'call2' of 'a' is not in .*wav\.scp"):
+        list(named_audio([tmp_path]))
+
+
+def test_a_folder_s_audio_is_found_by_name_or_content_and_hidden_files_are_not(tmp_path):
+    tone = np.zeros(100)
+    for name in ("a.snd", "b.sph", "c", "d.wave", "e.mp4"):
+        soundfile.write(tmp_path / "x.flac", tone, RATE)
+        (tmp_path / "x.flac").rename(tmp_path / name)
+    for name in ("._a.wav", ".hidden/a.wav", "__MACOSX/a.wav", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("text")
+    found = [str(part.path) for _, part in named_audio([tmp_path])]
+    assert found == [str(tmp_path / name) for name in ("a.snd", "b.sph", "c", "d.wave", "e.mp4")]
+
+
+def test_an_empty_list_is_an_error_and_a_byte_order_mark_no_part_of_an_id(tmp_path):
+    (tmp_path / "wav.scp").touch()
+    with pytest.raises(ConfigError, match=r"wav\.scp: holds no line; expected lines of an id and a path"):
+        list(named_audio([], tmp_path / "wav.scp"))
+    (tmp_path / "wav.scp").write_bytes("\ufeffa /x/1.wav\r\nb /x/2.wav\r\n".encode())
+    assert list(named_audio([], tmp_path / "wav.scp")) == [("a", AudioPart("/x/1.wav")), ("b", AudioPart("/x/2.wav"))]
 
 
 # ---- What is heard ---------------------------------------------------------------------------------------------
@@ -114,6 +162,8 @@ def test_warnings():
     peak[103] = 1.0
     assert warnings_of(peak) == [IS_CLIPPED]
     assert warnings_of([0.0]) == [IS_SILENT]
+    assert warnings_of(0.0005 * tone + 0.2) == [IS_SILENT]  # quiet, on an offset
+    assert warnings_of(32768 * tone) == [IS_BEYOND]
 
 
 def test_a_feature_is_that_of_stage_3_at_any_rate_and_for_stereo(tmp_path):
@@ -125,14 +175,36 @@ def test_a_feature_is_that_of_stage_3_at_any_rate_and_for_stereo(tmp_path):
     (item,) = items_of("a", AudioPart(str(tmp_path / "a.flac")), Windows(5, 2, 1))
     heard = hear(SHORTCUT, "cpu", 0.5, item)
     assert heard.feature.tolist() == shortcut(load(tmp_path / "a.flac").numpy()).tolist()
-    assert (heard.start, heard.end, heard.warnings, heard.error) == (0.0, 1.0, (), None)
-    assert hear(None, "cpu", 2.0, item)._replace(feature=None) == heard._replace(feature=None, warnings=(TOO_SHORT,))
+    assert (heard.start, heard.end, heard.warnings, heard.error) == (0.0, 1.0, (CHANNELS_DIFFER,), None)
+    assert hear(None, "cpu", 2.0, item)._replace(feature=None) == heard._replace(
+        feature=None, warnings=(TOO_SHORT, CHANNELS_DIFFER)
+    )
+
+
+def test_channels_that_differ_are_told_and_dead_ones_left_out(tmp_path):
+    tone = 0.5 * np.sin(np.arange(RATE) * 0.05)
+    heard = {}
+    for name, other in (("same", tone), ("late", np.roll(tone, 40)), ("dead", 0 * tone)):
+        soundfile.write(tmp_path / f"{name}.wav", np.stack([other, tone], 1), RATE)
+        (item,) = items_of("a", AudioPart(str(tmp_path / f"{name}.wav")), Windows(5, 2, 1))
+        heard[name] = hear(SHORTCUT, "cpu", 0.5, item)
+    assert [heard[name].warnings for name in heard] == [(), (CHANNELS_DIFFER,), ()]
+    assert heard["dead"].feature.tolist() == heard["same"].feature.tolist()
+    part = AudioPart(str(tmp_path / "late.wav"), channels="2")
+    assert hear(SHORTCUT, "cpu", 0.5, items_of("a", part, Windows(5, 2, 1))[0]).warnings == ()
+
+
+@pytest.mark.parametrize("rate_hz", [24_414, 47_999])
+def test_any_rate_has_a_feature(tmp_path, rate_hz):
+    (item,) = items_of("a", AudioPart(str(write_wav(tmp_path / "a.wav", n_samples=rate_hz, rate_hz=rate_hz))),
+                       Windows(5, 2, 1))  # fmt: skip
+    assert hear(SHORTCUT, "cpu", 0.5, item).error is None
 
 
 def test_segments_of_a_spectrogram_have_their_shape(tmp_path):
     path = str(write_wav(tmp_path / "a.wav", n_samples=RATE))
     config = FeatureConfig(upstream="spectrogram_segments", pooling="none")
-    assert hear(config, "cpu", 0.0, Item("a", path, promised_s=1.0)).feature.shape == (4, 32, 129)
+    assert hear(config, "cpu", 0.0, Item("a", path)).feature.shape == (4, 32, 129)
 
 
 def broken(tmp_path):
@@ -146,18 +218,16 @@ def broken(tmp_path):
     soundfile.write(tmp_path / "ok.flac", np.random.default_rng(0).normal(0, 0.1, RATE), RATE)
     (tmp_path / "half.flac").write_bytes((tmp_path / "ok.flac").read_bytes()[:20000])
     soundfile.write(tmp_path / "ok.mp3", np.random.default_rng(0).normal(0, 0.1, 3 * RATE), RATE)
-    write_wav(tmp_path / "odd rate.wav", rate_hz=44_099)
     (tmp_path / "half.mp3").write_bytes((tmp_path / "ok.mp3").read_bytes()[:9000])
     return {
         "half.wav": "truncated: header promises 32000 bytes of audio, 9956 are there",
         "empty.wav": "empty file (0 bytes)",
-        "text.wav": "not a WAV file in spite of its name (begins with b'hell')",
-        "text.flac": "not readable as audio",
+        "text.wav": "not audio that libsndfile reads (begins with b'hell')",
+        "text.flac": "not audio that libsndfile reads (begins with b'hell')",
         "nan.wav": "holds a sample that is not finite",
         "none.wav": "no audio in it (the WAV header promises 0 samples)",
-        "half.flac": "cannot be decoded (",
+        "half.flac": "cannot be decoded after ",
         "half.mp3": "truncated: ",
-        "odd rate.wav": "a rate of 44099 Hz, which has no small ratio to 16000 Hz",
         "gone.wav": "cannot be read (No such file or directory)",
     }
 
@@ -173,7 +243,7 @@ def test_files_that_cannot_be_used_say_why(tmp_path):
 
 def test_an_upstream_that_cannot_cope_is_an_error_of_the_file(tmp_path, monkeypatch):
     path = str(write_wav(tmp_path / "a.wav", n_samples=RATE))
-    item = Item("a", path, promised_s=1.0)
+    item = Item("a", path)
 
     def cannot(*_):
         raise RuntimeError("odd\nshape")
@@ -191,8 +261,7 @@ def test_several_processes_give_the_same_in_the_same_order(tmp_path):
     items = []
     for i in range(20):
         path = write_wav(tmp_path / f"{i}.wav", seed=i, n_samples=RATE // 4 + 1000 * (i * 7 % 5))
-        items.append(Item(str(i), str(path), promised_s=1.0) if i % 4 else Item(str(i), str(path), error="broken"))
-    items = [item._replace(promised_s=0.0) for item in items]
+        items.append(Item(str(i), str(path)) if i % 4 else Item(str(i), str(path), error="broken"))
     one, two = ([h for h in heard_in_order(items, SHORTCUT, "cpu", 0.3, nj)] for nj in (1, 2))
     assert [h.item for h in two] == items
     for a, b in zip(one, two, strict=True):

@@ -255,7 +255,7 @@ def test_the_shared_settings_are_the_paper_s():
 
 @pytest.mark.parametrize(
     ("changes", "seen"),
-    [({}, {"unlabelled-test"}), ({"normalization": "source"}, set()), ({"train_on": "labelled"}, {"labelled"})],
+    [({}, {"unlabelled-train"}), ({"normalization": "source"}, set()), ({"train_on": "labelled"}, {"labelled"})],
 )
 def test_tells_what_it_sees_of_the_target(changes, seen):
     assert continuous_metric.target_data(config(**changes)) == seen

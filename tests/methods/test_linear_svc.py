@@ -60,8 +60,8 @@ def test_splits_without_its_kind_of_data_are_passed_over():
     ("changes", "seen"),
     [
         ({}, set()),
-        ({"normalization": "corpus"}, {"unlabelled-test"}),
-        ({"normalization": "speaker"}, {"unlabelled-test"}),
+        ({"normalization": "corpus"}, {"unlabelled-train"}),
+        ({"normalization": "speaker"}, {"unlabelled-train", "unlabelled-test"}),
         ({"train_on": "labelled"}, {"labelled"}),
         ({"train_on": "labelled", "normalization": "corpus"}, {"labelled"}),
         ({"train_on": "labelled", "normalization": "speaker"}, {"labelled", "unlabelled-test"}),

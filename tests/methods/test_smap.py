@@ -274,6 +274,10 @@ def test_nothing_is_random():
     assert all(np.array_equal(first[name], second[name]) for name in first) and first.keys() == second.keys()
 
 
+def test_there_is_always_a_history():
+    assert trained(config("guard=null"), make_run_data())[1] == [{"k": 0, "models": 2}]
+
+
 def test_predictions_come_by_split_shots_and_draw():
     data = make_run_data()
     found = [(p.split, p.k, p.draw) for p in predicted(config(), data)]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ser.config import build, load
-from ser.methods import emofsl, linear_svc, logistic_regression
+from ser.methods import dann, emofsl, linear_svc, logistic_regression, smap
 from ser.methods.base import Job
 from ser.splits.protocols.transfer import TransferProtocol
 from ser.training.run_data import RunData
@@ -35,7 +35,9 @@ def matrix(train: object = tuple(NAMES)) -> RunData:
     shift = {name: rng.normal(size=5) for name in (*NAMES, *CLASSES)}
     every = [u for own in utterances.values() for u in own]
     x = [shift[u.utt_id[0]] + 1.5 * shift[u.emotion] + rng.normal(size=5) for u in every]
-    return RunData([u.utt_id for u in every], np.array(x, np.float32), [u.speaker for u in every], splits, CLASSES)
+    speakers = [u.speaker for u in every]
+    factors = {"corpus": {u.utt_id: u.utt_id[0] for u in every}, "speaker": {u.utt_id: u.speaker for u in every}}
+    return RunData([u.utt_id for u in every], np.array(x, np.float32), speakers, splits, CLASSES, factors=factors)
 
 
 DATA = matrix()
@@ -108,6 +110,15 @@ def test_emofsl_trains_each_source_once_and_adapts_it_to_every_target(monkeypatc
     c = load(CONF / "emofsl.yaml", emofsl.Config, settings)
     state, _ = emofsl.train(c, blind(DATA), 1, init, JOB)
     check_pairs(emofsl, c, state, start)
+
+
+def test_dann_and_smap_have_a_model_for_each_source_and_fold():
+    c = load(CONF / "dann.yaml", dann.Config, ["domains=[speaker, corpus]", "hidden=4", "epochs=2"])
+    state, history = dann.train(c, blind(DATA), 1, None, JOB)
+    assert len(history) == N_SPLITS * 2
+    check_pairs(dann, c, state, None)
+    c = load(CONF / "smap_taught.yaml", smap.Config)
+    check_pairs(smap, c, smap.train(c, blind(DATA), 1, None, JOB)[0], None)
 
 
 def check_pairs(method, c, state, start) -> None:

@@ -74,3 +74,32 @@ def test_names_of_settings_do_not_matter():
         config = SimpleNamespace(fit_on=fit_on)
         assert sources(method, config, sketch("emodb2urdu", "urdu")) == expected
         assert target_data(method, config, sketch("emodb2urdu", "urdu")) == seen
+
+
+@pytest.mark.parametrize(
+    "recipe, conf, overrides, tested, expected",
+    [
+        # a matrix and few-shot recipes list training speakers, which linear_svc and others see for corpus statistics
+        ("transfer", "linear_svc", ["normalization=corpus"], "emodb", ["unlabelled-train"]),
+        ("transfer", "linear_svc", ["normalization=coral"], "urdu", ["unlabelled-train"]),
+        ("transfer", "linear_svc", ["normalization=speaker"], "emodb", ["unlabelled-test", "unlabelled-train"]),
+        ("transfer", "source_linear", ["normalization=corpus"], "emodb", ["unlabelled-train"]),
+        (
+            "ravdess2emodb",
+            "emofsl",
+            ["objective=btl", "normalization=corpus"],
+            "emodb",
+            ["k-shot", "unlabelled-train"],
+        ),
+        # here the target's audio is that of the tests
+        ("emodb2urdu", "linear_svc", ["normalization=corpus"], "urdu", ["unlabelled-test"]),
+        ("emodb2urdu", "linear_svc", ["normalization=speaker"], "urdu", ["unlabelled-test"]),
+        ("emodb2urdu", "continuous_metric", [], "urdu", ["unlabelled-test"]),
+        ("emodb2urdu", "linear_svc", ["normalization=corpus"], "emodb", ["labelled"]),
+        # and here nothing is listed: corpus statistics fall back to those of the source
+        ("ravdess_emodb_urdu", "source_linear", ["normalization=corpus"], "urdu", ["labelled"]),
+        ("emodb", "linear_svc", ["normalization=speaker"], "emodb", ["labelled", "unlabelled-test"]),
+    ],
+)
+def test_unlabelled_audio_is_what_the_protocol_lists(recipe, conf, overrides, tested, expected):
+    assert target_data(*row(conf, *overrides), sketch(recipe, tested)) == expected

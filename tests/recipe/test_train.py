@@ -44,6 +44,43 @@ def test_one_that_fails_does_not_stop_those_it_is_trained_beside(tmp_path, monke
     assert capsys.readouterr().out == "bad seed 1: failed: it has no ratings\n"
 
 
+@pytest.mark.parametrize("failure", [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory"),
+    MemoryError(),
+])  # fmt: skip
+def test_too_little_memory_ends_one_family_and_names_the_setting(tmp_path, monkeypatch, capsys, failure):
+    rows = {name: row(name, ALONE) for name in ("large", "of_large", "other")}
+    for one in rows.values():
+        one.about.memory, one.config = "batch_size", SimpleNamespace(batch_size=128)
+    done: list[str] = []
+
+    def one_call(recipe, runs, device, data):
+        [(one, _)] = runs
+        if one.name == "large":
+            raise failure
+        if one.name == "of_large":
+            raise ConfigError("row large, which it starts from, is not trained")
+        done.append(one.name)
+
+    monkeypatch.setattr(train, "_train", one_call)
+    (jobs := tmp_path / "jobs.tsv").write_text("large:1\tof_large:1\nother:1\n")
+    with pytest.raises(ConfigError, match="was not enough; lower batch_size, now 128"):
+        train.train_part(SimpleNamespace(row=rows.__getitem__), jobs, "1/1", "cuda")
+    assert done == ["other"]
+    assert "large seed 1: failed: the memory of this machine or its GPU was not enough" in capsys.readouterr().out
+
+
+def test_any_other_runtime_error_is_a_fault_of_the_code(tmp_path, monkeypatch):
+    def one_call(recipe, runs, device, data):
+        raise RuntimeError("shapes differ")
+
+    monkeypatch.setattr(train, "_train", one_call)
+    (jobs := tmp_path / "jobs.tsv").write_text("a:1\n")
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        train.train_part(SimpleNamespace(row=lambda name: row(name, ALONE)), jobs, "1/1", "cpu")
+
+
 @pytest.mark.parametrize("needs_torch, value, kind", [
     (True, np.ones(2), "torch's tensors; train gave 'w' as numpy.ndarray"),
     (False, torch.ones(2), "numpy's arrays; train gave 'w' as torch.Tensor"),

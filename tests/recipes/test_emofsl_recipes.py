@@ -109,7 +109,8 @@ def test_new_recipe_for_a_table_of_one_s_own_runs(own):
     result = new_recipe(own, "ravdess2mylab", "ravdess", "mylab")
     assert result.returncode == 0, result.stderr
     folder = own.root / "egs" / "ravdess2mylab"
-    assert (folder / "conf" / "runs.tsv").read_text() == "base\t../../../conf/rows/emofsl.tsv\n"
+    bases = [f"base\t../../../conf/rows/{method}.tsv\n" for method in ("emofsl", "smap")]
+    assert (folder / "conf" / "runs.tsv").read_text() == "".join(bases)
     recipe = yaml.safe_load((folder / "conf" / "recipe.yaml").read_text())
     assert recipe["folds"] == {"mylab": {"rule": "stratified_speakers", "folds": 5}}
     labels = yaml.safe_load((folder / "conf" / "labels" / "four_class.yaml").read_text())["corpora"]["mylab"]

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 
 import pandas as pd
+import pytest
 import yaml
+
+from ser.bin import meta_validation, test_speakers
+from ser.errors import ConfigError
 
 ROWS = ("source_only", "btl", "lr_source", "lr_corpus", "svc_source", "support_only", "in_domain", "shortcut_source",
         "shortcut")  # fmt: skip
@@ -13,8 +17,11 @@ ROWS = ("source_only", "btl", "lr_source", "lr_corpus", "svc_source", "support_o
 
 def test_a_pair_of_the_matrix_is_its_few_shot_recipe(finished, own):
     conf = own.root / "egs" / "transfer" / "conf"
-    lines = (own.root / "conf" / "rows" / "transfer.tsv").read_text().splitlines()
-    kept = [line for line in lines if line.split("\t")[0] in ("row", *ROWS)]
+    tables = [
+        own.root / "conf" / "rows" / f"{name}.tsv" for name in ("transfer", "transfer_more", "transfer_adapted")
+    ]
+    header, *lines = [line for table in tables for line in table.read_text().splitlines()]
+    kept = [header, *(line for line in lines if line.split("\t")[0] in ROWS)]
     assert len(kept) == 1 + len(ROWS)
     (conf / "runs.tsv").write_text("\n".join(kept) + "\n")
     recipe = yaml.safe_load((conf / "recipe.yaml").read_text())
@@ -41,3 +48,25 @@ def test_a_pair_of_the_matrix_is_its_few_shot_recipe(finished, own):
     assert not list(exp.rglob("model.json"))  # a matrix has many models, and no folder for the use of one
     again = own.run("--nj", "1", script=own.root / "egs" / "transfer" / "run.sh")
     assert again.returncode == 0 and "results: up to date" in (exp / "log" / "results.log").read_text()
+    folders = {"recipe": exp.parent, "data": own.root / "data_mini", "dump": own.root / "dump_mini",
+               "splits": exp / "splits", "exp": exp}  # fmt: skip
+    options = ["--mini", "true", *(str(text) for name, path in folders.items() for text in (f"--{name}", path))]
+    meta_validation.main([*options, "--row", "lr_corpus", "--grid", "inverse_penalty=1e-4|1.0"])
+    targets = json.loads((exp / "meta_validation.json").read_text())["targets"]
+    assert {name: found["directions"] for name, found in targets.items()} == {
+        "emodb": ["urdu-ravdess"], "ravdess": ["urdu-emodb"],
+    }  # fmt: skip
+    for found in targets.values():  # the row itself is one of the settings
+        assert found["uar"] >= found["uar_as_it_is"] == max(
+            t["uar"] for t in found["trials"] if t["settings"] in ([], ["inverse_penalty=1.0"])
+        )  # fmt: skip
+    with pytest.raises(ConfigError, match="--row source_only: it is random or starts from another row"):
+        meta_validation.main([*options, "--row", "source_only", "--grid", "epochs=1"])
+    test_speakers.main(
+        [*options, "--rows", "lr_corpus", "--draws", "1", "--test_speakers", "as they are", "skewed 8"]
+    )
+    page = own.page("transfer")
+    (matrix,) = json.loads((exp / "RESULTS.json").read_text())["matrices"]
+    mean = next(row for row in matrix["rows"] if row["label"] == "lr_corpus")["means"]["pairs"]
+    assert mean["test_speakers"]["as they are"]["uar"] == mean["uar"] != mean["test_speakers"]["skewed 8"]["uar"]
+    assert "| skewed 8 |" in page

@@ -10,6 +10,7 @@ import pytest
 from ser.metrics.uncertainty import Cell, mean_estimate, uar_difference, uar_estimate
 from ser.results import matrix_page
 from ser.results.matrix import System, _alike, _row, kind_of
+from ser.results.measures import span
 
 CLASSES = ["high", "low"]
 N_SPEAKERS = {"a": 3, "b": 4}
@@ -185,3 +186,21 @@ def test_a_figure_has_the_numbers_of_the_table(tmp_path):
     first = (tmp_path / "matrix-arousal.png").read_bytes()
     draw(nothing | {"title": "T", "matrices": [matrix()]}, tmp_path)
     assert (tmp_path / "matrix-arousal.png").read_bytes() == first
+
+
+DRAWN = f"51.2 [{span([0.4, 0.625])}]"
+
+
+def test_tested_speakers_that_were_drawn_anew_stand_beside_the_mean_and_in_the_headline():
+    found = matrix()
+    row = next(row for row in found["rows"] if row.get("headline"))
+    plain = matrix_page.means(found, "pairs")
+    row["means"]["pairs"]["test_speakers"] = {
+        "as they are": {"uar": 0.7, "interval": [0.6, 0.8]}, "skewed 16": {"uar": 0.512, "interval": [0.4, 0.625]},
+    }  # fmt: skip
+    table = matrix_page.means(found, "pairs")
+    place = table[0].index("skewed 16")
+    assert place == table[0].index("UAR [95 %]") + 1 and "as they are" not in table[0]
+    assert {line[0].strip("*"): line[place] for line in table[1:]}["btl"] == DRAWN
+    assert [line[:place] + line[place + 1 :] for line in table] == plain  # an empty cell in all other rows
+    assert f"tested speakers skewed 16 {DRAWN}" in matrix_page.headline(found)

@@ -81,6 +81,73 @@ def test_of_two_spellings_of_a_name_the_present_one_holds(tmp_path):
     assert [entry["key"] for entry in fold.train] == ["emodb-03a01Wa"]
 
 
+def test_older_files_next_to_present_ones_are_not_read(tmp_path):
+    """EmoBox's own repository has both; the older have other keys, or none that are read here."""
+    write_fold(tmp_path, 1, [line("03a01Wa")], [line("08a02Fa")])
+    for part in ("train", "test"):
+        (tmp_path / "fold_1" / f"emodb_{part}_fold1.jsonl").write_text('{"id": 1}\n')
+    (fold,) = emobox.read_folds([tmp_path])
+    assert [entry["key"] for entry in (*fold.train, *fold.test)] == ["emodb-03a01Wa", "emodb-08a02Fa"]
+
+
+def test_older_keys_are_read_where_only_they_are_there(tmp_path):
+    older = [{"audio" if k == "wav" else "label" if k == "emo" else k: v for k, v in line(s).items()} for s in
+             ("03a01Wa", "08a02Fa")]  # fmt: skip
+    write_fold(tmp_path, 1, older[:1], older[1:], name="_fold")
+    (fold,) = emobox.read_folds([tmp_path])
+    assert (fold.train[0]["wav"], fold.train[0]["emo"]) == ("downloads/emodb/wav/03a01Wa.wav", "anger")
+
+
+def test_several_test_parts_are_one(tmp_path, capsys):
+    write_fold(tmp_path, 1, [line("03a01Wa")], [line("08a02Fa")])
+    (tmp_path / "fold_1" / "emodb_test_fold_1.jsonl").unlink()
+    for number, stem in enumerate(("08a02Fa", "09a04Na", "10a01Ab"), start=1):
+        path = tmp_path / "fold_1" / f"emodb_test{number}_fold_1.jsonl"
+        path.write_text(json.dumps(line(stem)) + "\n")
+    out = report(capsys, tmp_path)
+    assert out.splitlines()[1].split()[:6] == ["1", "1", "3", "0", "of", "3"]
+
+
+def casia(number: int, speaker: str, emotion: str, key: str | None = None) -> dict:
+    entry = line(f"{speaker}/{emotion}/{number}", "casia", "casia")
+    return entry | {"key": key or f"casia-{number}-{speaker}-{emotion}"}
+
+
+def test_casia_s_paths_name_the_speaker_in_the_third_part_from_the_end(tmp_path, capsys):
+    train = [casia(201, "liuchanhg", "angry"), casia(202, "wangzhe", "happy")]
+    write_fold(tmp_path, 1, train, [casia(203, "wangzhe", "sad"), casia(204, "zhaoquanyin", "sad")])
+    out = report(capsys, tmp_path)
+    assert out.splitlines()[1].split()[3:6] == ["1", "of", "2"]
+    assert "SPEAKER-DEPENDENT: 1 of 1 folds test speakers of their training data: casia-wangzhe" in out
+
+
+def test_one_name_that_is_none_hides_no_others(tmp_path, capsys):
+    lines = [casia(201 + i, "liuchanhg", "angry") for i in range(3)]
+    write_fold(tmp_path, 1, [*lines, casia(1, "nobody", "angry")], [casia(300, "wangzhe", "sad")])
+    out = report(capsys, tmp_path)
+    assert out.startswith("1 of 5 utterances have no known speaker, and count only as utterances (first: 'casia-1-no")
+    assert out.splitlines()[2].split()[:6] == ["1", "4", "1", "0", "of", "1"]
+    assert "no speaker is shared" in out
+
+
+def test_keys_with_speaker_and_emotion_behind_the_number_match_a_data_directory(tmp_path):
+    u = Utterance("casia-liuchanhg-angry-201", "casia-liuchanhg", "/x/1.wav", "angry", "angry", "f", "zh",
+                  duration=1.0, audio_hash="h", text_id="201")  # fmt: skip
+    write_data_dir(tmp_path / "casia", [u], {})
+    entry = casia(201, "liuchanhg", "angry") | {"wav": "elsewhere/0001.wav"}
+    assert emobox.told_of([entry], tmp_path / "casia")[entry["key"]].text == "201"
+
+
+def test_files_that_are_not_utf8_and_paths_with_a_nul_byte(tmp_path):
+    for name, content, message in (
+        ("emodb_train_fold_1.jsonl", '{"key": "é"}'.encode("latin-1"), "not UTF-8 at byte 9; save it as UTF-8"),
+        ("emodb_train_fold_1.jsonl", json.dumps(line("a") | {"wav": "a\0.wav"}).encode(), "line 1: .* a NUL byte"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=message):
+            emobox.read_folds([tmp_path])
+
+
 def test_a_data_directory_tells_texts_and_identical_audio(tmp_path, capsys):
     release = fake_emodb.write_release(tmp_path / "EMO-DB")
     stems = [path.stem for path in sorted((release / "wav").iterdir())]

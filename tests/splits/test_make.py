@@ -310,9 +310,9 @@ def test_what_is_tested_is_printed_by_corpus(tmp_path, capsys):
     made = TaskRecipe(tmp_path / "cross", CROSS).make()
     first, last, *_ = capsys.readouterr().out.splitlines()
     assert first == "mood all: 60 train, 12 dev, 48 test (tgt 48), all of it to adapt to without labels"
-    assert (
-        last
-        == f"no speaker or audio is shared, sessions are not known for src, tgt; fingerprint {made['mood'][0][:8]}"
+    assert last == (
+        f"no speaker or audio is shared, sessions are not known for src, tgt; fingerprint {made['mood'][0][:8]} "
+        "(altered copies not looked for: stage 1 of src, tgt is older)"
     )
     TaskRecipe(tmp_path / "multi", MULTI).make("--mini", "true")
     assert capsys.readouterr().out.splitlines()[:2] == [

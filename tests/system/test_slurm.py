@@ -34,6 +34,7 @@ def test_the_shipped_file_is_valid():
         ("train: {nodes: 2}", "train.nodes: unknown key 'nodes'"),
         ("train: {time: 8:00:00}", "train.time: Input should be a valid string, found 28800"),
         ("train: {time: soon}", "train.time: 'soon' is not a Slurm time"),
+        ("train: {mem: true}", "train.mem: Input should be a valid string, found True"),
         ("train: {mem: 8 GB}", "train.mem: String should match pattern"),
         ("finetune: {nodes: 0}", "finetune.nodes: Input should be greater than or equal to 1"),
     ],
@@ -42,6 +43,13 @@ def test_a_mistake_is_told_with_its_key(line, said, tmp_path):
     (tmp_path / "slurm.yaml").write_text(line)
     with pytest.raises(ConfigError, match=re.escape(f"slurm.yaml: {said}")):
         load(tmp_path / "slurm.yaml", SlurmConfig)
+
+
+def test_megabytes_without_quotes_and_sections_without_lines(tmp_path):
+    (tmp_path / "slurm.yaml").write_text("features: {mem: 8000}\ntrain:\n  # mem: 8G\nfinetune:\n")
+    config = load(tmp_path / "slurm.yaml", SlurmConfig)
+    assert config.features.options() == ["--mem=8000"]
+    assert config.train.options() == config.finetune.options() == []
 
 
 @pytest.mark.parametrize("time", ["90", "8:00", "8:00:00", "1-12", "1-12:30:00"])
@@ -122,6 +130,27 @@ def test_there_are_no_more_parts_than_jobs_and_no_more_than_nj(fake):
     for n, parts in ((1, 1), (100, 64)):
         assert fake.run(n=n) == 0
         assert [arg for arg in fake.args("sbatch") if arg.startswith("--array")][-1] == f"--array=1-{parts}"
+
+
+def test_a_job_of_another_cluster_is_asked_for_and_canceled_there(fake, monkeypatch):
+    fake.answers("sbatch", "Welcome to the cluster!\n4242;gpu\n")
+    fake.answers("squeue", "CLUSTER: gpu\n1|COMPLETED|None\n2|COMPLETED|None\n")
+    assert fake.run() == 0
+    assert fake.args("squeue")[-2:] == ["--jobs=4242", "--clusters=gpu"]
+    slurm._cancel("4242;gpu")
+    assert fake.args("scancel") == ["--clusters=gpu", "4242"]
+    (fake.log.with_name("train.slurm") / "job").write_text("4242;gpu")
+    fake.answers("squeue", "CLUSTER: gpu\n1|RUNNING|None\n")
+    with pytest.raises(ConfigError, match="or end them with: scancel --clusters=gpu 4242"):
+        fake.run()
+
+
+@pytest.mark.parametrize("printed", ["", "Submitted batch job 12\n", "12;\n", "12 --all\n", "12;a b\n"])
+def test_what_sbatch_prints_has_to_be_the_number_of_a_job(fake, printed):
+    fake.answers("sbatch", printed)
+    with pytest.raises(ConfigError, match=r"^sbatch printed '.*', expected the number of a job, or 'number;cluster'"):
+        fake.run()
+    assert fake.args("squeue") == []
 
 
 def test_what_slurm_ended_is_told_and_the_others_are_waited_for(fake, capfd):

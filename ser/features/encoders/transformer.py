@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.checkpoint import checkpoint
 
+from ser.errors import DataError
 from ser.features.encoders.base import Upstream, filled
 from ser.nn.convolution_as_product import as_products
-from ser.system.devices import Precision
+from ser.system.devices import Precision, available_memory
 
 UNFUSED_FRAMES = 2000
 """Longest utterance (40 s) whose attention weights, a number per head and pair of frames, may all be in memory."""
@@ -51,6 +52,8 @@ class TransformerUpstream(Upstream):
         """Encode several utterances at once, with their frames padded to those of the longest."""
         frames = [self._encoder.front_end(wav) for wav in self._on_device(wavs)]
         lengths = [len(of_one) for of_one in frames]
+        if self._device.type == "cpu":
+            check_memory(self._encoder, max(lengths), len(lengths))
         layers = self._encoder.hidden_states(
             pad_sequence(frames, batch_first=True), torch.tensor(lengths, device=self._device)
         )
@@ -61,6 +64,30 @@ class TransformerUpstream(Upstream):
         if self._device.type == "cpu":
             return list(wavs)
         return [wav.pin_memory().to(self._device, non_blocking=True) for wav in wavs]
+
+
+ATTENTION_COPIES = 6.5
+"""Matrices of frames by frames that WavLM holds for each head at once: positions, their gate, weights (measured)."""
+
+
+def check_memory(encoder: TransformerEncoder, n_frames: int, n_utterances: int = 1) -> None:
+    """Refuse audio for which an encoder with relative positions (WavLM) would take more memory than there is.
+
+    Others compute attention in pieces, and take little.
+
+    Raises:
+        DataError: saying how much it would take.
+    """
+    attention = encoder.encoder.layers[0].self_attn
+    if not getattr(attention, "has_relative_attention_bias", False):
+        return
+    needed = ATTENTION_COPIES * attention.num_heads * n_utterances * n_frames**2 * 4
+    if needed > (available := available_memory()):
+        raise DataError(
+            f"{n_frames / 50:.0f} s of audio take {needed / 1e9:.0f} GB in this encoder, whose attention grows with "
+            f"the square of the length, and {available / 1e9:.0f} GB are free; cut it into utterances, as with start "
+            "and end in a table, or --window in predict"
+        )
 
 
 def _suit_a_cpu(encoder: TransformerEncoder) -> None:

@@ -16,7 +16,7 @@ from ser.config import ConfigModel
 from ser.corpora import CORPORA
 from ser.corpora.folds import FoldRule, Folds
 from ser.errors import ConfigError, ProtocolError, unknown
-from ser.splits.audit import audit
+from ser.splits.audit import TELLING, audit, class_from_text, shared_texts
 from ser.splits.dev import draw_dev_speakers, recorded_together
 from ser.splits.lists import Split
 from ser.types import Condition, Utterance
@@ -109,6 +109,22 @@ class Protocol(ConfigModel):
     def looked_for(self) -> str:
         """What the audit looks for in both training and test."""
         return "speaker, session or audio"
+
+    def stamps_of(
+        self,
+        splits: Sequence[Split],
+        utterances: Mapping[str, Sequence[Utterance]],
+        labels: Mapping[str, str],
+    ) -> list[str]:
+        """Flags that only the lists themselves show, for a protocol with one task.
+
+        Args:
+            splits: of this protocol.
+            utterances: corpus -> its labelled utterances.
+            labels: utterance id -> class.
+        """
+        by_id = {u.utt_id: u for of_corpus in utterances.values() for u in of_corpus}
+        return [*_text_stamps(splits, by_id), *_telling_texts(utterances, labels), *_poor_dev(splits, labels)]
 
     def of_task(self, task: str) -> Protocol:
         """Give the settings of one task; which other tasks there are decides nothing."""
@@ -265,6 +281,47 @@ class DevProtocol(TaskProtocol):
         audit(split.name, by_id, split.train, split.dev, against="dev")
         if self.adapt != "unlabelled-test":
             audit(split.name, by_id, split.adapt, split.test, what="adaptation (adapt: none)")
+
+
+def _text_stamps(splits: Sequence[Split], by_id: Mapping[str, Utterance]) -> list[str]:
+    """Name the corpora of which a tested sentence may be trained on."""
+    found: dict[str, str] = {}
+    for split in splits:
+        shown = {utt for support in split.support.values() for utt in support}
+        seen = {*split.train, *split.dev, *split.labelled, *shown}
+        found |= shared_texts(by_id, seen, split.test)
+    names = " and ".join(f"{corpus} ({n} tested ones of a split)" for corpus, n in sorted(found.items()))
+    return [f"TEXT-SHARED: sentences are in both training and test in {names}"] if found else []
+
+
+def _telling_texts(utterances: Mapping[str, Sequence[Utterance]], labels: Mapping[str, str]) -> list[str]:
+    """Name the corpora whose sentences give the class away."""
+    found = {corpus: class_from_text(of_corpus, labels) for corpus, of_corpus in utterances.items()}
+    return [
+        f"TEXT TELLS CLASS: in {corpus}, the sentence itself gives the class with a UAR of {100 * uar:.1f} "
+        f"(chance {100 * chance:.1f})"
+        for corpus, (uar, chance) in ((corpus, both) for corpus, both in found.items() if both)
+        if uar - chance > TELLING
+    ]
+
+
+def _poor_dev(splits: Sequence[Split], labels: Mapping[str, str]) -> list[str]:
+    """Name the corpora of which a dev part has one class where the training part has several."""
+    found: dict[str, list[str]] = {}
+    for split in splits:
+        parts: list[dict[str, set[str]]] = [{}, {}]
+        for part, listed in zip(parts, (split.train, split.dev), strict=True):
+            for utt in listed:
+                part.setdefault(utt.split("-")[0], set()).add(labels[utt])
+        train, dev = parts
+        for corpus, classes in dev.items():
+            if len(classes) < 2 <= len(train.get(corpus, ())):
+                found.setdefault(corpus, []).append(split.name)
+    return [
+        f"ONE-CLASS DEV: in {len(names)} of {len(splits)} splits (first: {names[0]}), the dev part of {corpus} has "
+        "one class only"
+        for corpus, names in sorted(found.items())
+    ]
 
 
 def folds_of(corpus: str) -> Folds | None:

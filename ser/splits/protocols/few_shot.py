@@ -23,7 +23,7 @@ from ser.splits.protocols.base import Protocol, classes_of, stand_in
 from ser.types import Condition, Utterance
 
 SPEAKER_DRAWS = 100
-"""How often `support_speakers` may be drawn until they have enough utterances of every class."""
+"""How often speakers may be drawn until they have enough utterances of every class."""
 
 
 class TargetFold(NamedTuple):
@@ -94,7 +94,8 @@ class ShotsProtocol(Protocol):
         """Draw a fold of a target, with one support set of each size."""
         source, tested = stand_in(sources), stand_in([target])
         support = {(k, 1): stand_in([target], "support") for k in self.shots}
-        return Split("sketch", source, source, list(tested), tested, support=support, labelled=tested)
+        others = list(stand_in([target], "unlabelled"))
+        return Split("sketch", source, source, others, tested, support=support, labelled=tested)
 
     def target_folds(
         self, target: str, utterances: Sequence[Utterance], labels: Mapping[str, str]
@@ -154,11 +155,12 @@ class ShotsProtocol(Protocol):
         _audit(split, {u.utt_id: u for u in (*seen, *target)}, waived)
         return split
 
-    def draw_dev_speakers(self, source: str, utterances: Sequence[Utterance]) -> set[str]:
-        """Choose the speakers of a source that are kept from training, at least one and not all.
+    def draw_dev_speakers(self, source: str, utterances: Sequence[Utterance], labels: Mapping[str, str]) -> set[str]:
+        """Choose the speakers of a source that are kept from training: the first draw of at least one and not all
+        after which both parts have every class.
 
         Raises:
-            ProtocolError: for speakers who cannot be parted.
+            ProtocolError: for speakers who cannot be parted so.
         """
         speakers = sorted({u.speaker for u in utterances})
         if len(speakers) < 2:
@@ -171,7 +173,20 @@ class ShotsProtocol(Protocol):
                 f"dev_speakers: recording sessions tie all {len(speakers)} speakers of source '{source}' "
                 "together; set sessions: shared, or choose another source"
             )
-        return draw_dev_speakers(groups, self.dev_speakers, "dev speakers", self.seed)
+        classes = {labels[u.utt_id] for u in utterances}
+        for draw in range(SPEAKER_DRAWS):
+            again = (draw,) if draw else ()
+            chosen = draw_dev_speakers(groups, self.dev_speakers, "dev speakers", self.seed, *again)
+            dev = {labels[u.utt_id] for u in utterances if u.speaker in chosen}
+            train = {labels[u.utt_id] for u in utterances if u.speaker not in chosen}
+            if dev == train == classes:
+                return chosen
+        missing = min((classes - dev) or (classes - train))
+        raise ProtocolError(
+            f"dev_speakers: in {SPEAKER_DRAWS} draws, no {self.dev_speakers:g} of the speakers of source '{source}' "
+            f"left every class in both the training and the dev part (the last lacked '{missing}'); choose another "
+            "share, or another source"
+        )
 
 
 class FewShotProtocol(ShotsProtocol):
@@ -220,7 +235,12 @@ class FewShotProtocol(ShotsProtocol):
         """
         source, target = utterances[self.source], utterances[self.target]
         folds = self.target_folds(self.target, target, labels)
-        dev_speakers = self.draw_dev_speakers(self.source, source)
+        dev_speakers = self.draw_dev_speakers(self.source, source, labels)
+        if missing := {labels[u.utt_id] for u in target} - {labels[u.utt_id] for u in source}:
+            raise ProtocolError(
+                f"train: class '{min(missing)}' of '{self.target}' has no utterance of '{self.source}'; take a label "
+                "map whose classes both have"
+            )
         return [self.split_of(f.name, {self.source: source}, dev_speakers, target, f, labels) for f in folds]
 
 
@@ -268,8 +288,9 @@ def _units(pool: Sequence[Utterance], labels: Mapping[str, str], classes: Sequen
     seen: set[str] = set()
     units: dict[str, list[str]] = {name: [] for name in classes}
     for utterance in pool:
-        if utterance.audio_hash is None or utterance.audio_hash not in seen:
-            seen.add(utterance.audio_hash or "")
+        unit = utterance.recording or utterance.audio_hash or utterance.utt_id
+        if unit not in seen:
+            seen.add(unit)
             units[labels[utterance.utt_id]].append(utterance.utt_id)
     return units
 

@@ -205,7 +205,7 @@ def _random(
 
     units: dict[str, list[str]] = {}
     for u in utterances:
-        units.setdefault(u.audio_hash or u.utt_id, []).append(u.utt_id)
+        units.setdefault(u.recording or u.audio_hash or u.utt_id, []).append(u.utt_id)
     groups = list(units.values())
     classes = [labels[group[0]] for group in groups]
     if (least := min(map(classes.count, set(classes)))) < n_folds:

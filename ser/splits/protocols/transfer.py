@@ -107,7 +107,7 @@ class TransferProtocol(ShotsProtocol):
             for name, corpora in self.sources_of(target).items():
                 sources = {corpus: utterances[corpus] for corpus in corpora}
                 for corpus in sources.keys() - dev_of.keys():
-                    dev_of[corpus] = self.draw_dev_speakers(corpus, utterances[corpus])
+                    dev_of[corpus] = self.draw_dev_speakers(corpus, utterances[corpus], labels)
                 dev_speakers = set().union(*(dev_of[corpus] for corpus in sources))
                 of_pair = [
                     self.split_of(f"{name}-{target}.{f.name}", sources, dev_speakers, utterances[target], f, labels)

@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from ser.errors import DataError
 from ser.features import encoders
 from ser.features.encoders import transformer
 from ser.features.encoders.transformer import TransformerEncoder, TransformerUpstream
@@ -191,3 +192,22 @@ def test_waveforms_are_normalized_where_the_checkpoint_says_so(name, checkpoints
     own = trainable(name, checkpoints)
     normal = (wav - wav.mean()) / (wav.var(correction=0) + 1e-5).sqrt()
     torch.testing.assert_close(encoder.front_end(wav), own.front_end(normal), atol=1e-4, rtol=0)
+
+
+def test_audio_for_whose_attention_there_is_no_memory_is_refused(monkeypatch):
+    """WavLM: 300 s are 15,000 frames, and two heads took 11.5 GB."""
+    from types import SimpleNamespace
+
+    from ser.features.encoders import transformer
+
+    def encoder(relative: bool):
+        attention = SimpleNamespace(has_relative_attention_bias=relative, num_heads=2)
+        return SimpleNamespace(encoder=SimpleNamespace(layers=[SimpleNamespace(self_attn=attention)]))
+
+    monkeypatch.setattr(transformer, "available_memory", lambda: 11e9)
+    with pytest.raises(DataError, match="^300 s of audio take 12 GB in this encoder, .* and 11 GB are free; cut it"):
+        transformer.check_memory(encoder(relative=True), 15_000)
+    transformer.check_memory(encoder(relative=True), 14_000)
+    transformer.check_memory(encoder(relative=False), 150_000)
+    with pytest.raises(DataError, match="^100 s"):
+        transformer.check_memory(encoder(relative=True), 5_000, n_utterances=10)
