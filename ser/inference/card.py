@@ -145,10 +145,11 @@ def _limits(about: Mapping[str, Any]) -> str:
             )
         else:
             limits.append("Probabilities are NOT calibrated: no dev utterances were left, or all were right.")
+        held_out = ", ".join(f"{corpus}: {what}" for corpus, what in about["far"]["held_out"].items())
         limits.append(
-            "`far_from_training_data` means: further from the mean of the training data than 99 % of "
-            f"{about['far']['from']}; `too_short`: shorter than {about['seconds']['shortest']:.2f} s, the shortest "
-            "utterance that it was trained on."
+            "`far_from_training_data` means: further from the mean of the nearest corpus seen than 99 % of its "
+            f"held-out utterances ({held_out}); `too_short`: shorter than {about['seconds']['shortest']:.2f} s, the "
+            "shortest utterance that it was trained on."
         )
     for name, scale in about["attributes"].items():
         limits.append(
