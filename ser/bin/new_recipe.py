@@ -30,7 +30,7 @@ from ser.config import find, load
 from ser.data.data_dir import read_data_dir
 from ser.errors import ConfigError, DataError, ProtocolError, run_cli, unknown
 from ser.methods.base import answer
-from ser.recipe.rows import Table
+from ser.recipe.rows import COLUMNS, Table
 from ser.splits.labels import CorpusLabels, LabelMap
 from ser.splits.protocols.few_shot import FewShotProtocol
 from ser.system.files import read_json
@@ -156,22 +156,28 @@ def _write(folder: Path, settings: dict[str, Any], methods: Sequence[str], share
         _dump(conf / "labels" / f"{name}.yaml", settings["labels"], comment=text)
     text = "".join(f"base\t{SHARED}/rows/{method}.tsv\n" for method in methods)
     if "labels" in settings["recipe"]:
-        text = "".join(_rows_for(shared / f"{method}.tsv", settings["labels"]["classes"]) for method in methods)
+        text = _rows_for([shared / f"{method}.tsv" for method in methods], settings["labels"]["classes"])
     (conf / "runs.tsv").write_text(text)
 
 
-def _rows_for(table: Path, classes: Sequence[str]) -> str:
-    """Copy the lines of a table whose losses are not about other classes."""
-    rows = Table(table, table.parents[1], [""], ["fbank_no_cmvn"], False, (), False).rows()
-    others = {row.label for row in rows if answer(row.method, "needs_classes", row.config) not in (None, classes)}
-    found = []
-    for line in table.read_text(encoding="utf-8").splitlines():
-        first, *cells = line.split("\t")
-        if first == "question":
-            cells[1] = " ".join(label for label in cells[1].split(" ") if label not in others)
-        if first not in others and (first != "question" or cells[1]):
-            found.append("\t".join([first, *cells]))
-    return "".join(f"{line}\n" for line in found)
+def _rows_for(tables: Sequence[Path], classes: Sequence[str]) -> str:
+    """Copy the lines of tables whose losses are not about other classes into one table."""
+    questions, head, found = [], "", []
+    for table in tables:
+        rows = Table(table, table.parents[1], [""], ["fbank_no_cmvn"], False, (), False).rows()
+        others = {row.label for row in rows if answer(row.method, "needs_classes", row.config) not in (None, classes)}
+        for line in table.read_text(encoding="utf-8").splitlines():
+            first, *cells = line.split("\t")
+            if first == "question":
+                cells[1] = " ".join(label for label in cells[1].split(" ") if label not in others)
+                questions += ["\t".join([first, *cells])] if cells[1] else []
+            elif first == COLUMNS[0]:
+                head = line
+            elif first not in others:
+                place = COLUMNS.index("versus") - 1
+                cells[place] = "-" if cells[place] in others else cells[place]
+                found.append("\t".join([first, *cells]))
+    return "".join(f"{line}\n" for line in [*questions, head, *found])
 
 
 def _dump(path: Path, values: dict[str, Any], comment: str | None = None) -> None:

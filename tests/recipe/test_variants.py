@@ -13,10 +13,11 @@ from ser.recipe.rows import Row, Table
 from ser.recipe.variants import folder_of, with_variants
 
 CONF = Path(__file__).parents[2] / "egs" / "ravdess2emodb" / "conf"
+PAPER = CONF.parents[2] / "conf" / "rows" / "emofsl.tsv"
 
 
 def rows(*overrides: str) -> list[Row]:
-    table = Table(CONF / "runs.tsv", CONF, [""], ["fbank_no_cmvn"], False, (), False)
+    table = Table(PAPER, CONF, [""], ["fbank_no_cmvn"], False, (), False)
     plain = [row for row in table.rows() if not row.finetunes]
     if not overrides:
         return plain
