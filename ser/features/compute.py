@@ -78,15 +78,15 @@ def _in_order(
     pool: Executor, function: Callable[[Part], np.ndarray], items: Sequence[Part], ahead: int
 ) -> Iterator[np.ndarray]:
     """Map as `pool.map` does, but hold `ahead` results at most, however slowly they are taken."""
-    waiting: deque[tuple[str, Future[np.ndarray]]] = deque()
+    waiting: deque[tuple[Part, Future[np.ndarray]]] = deque()
 
     def next_one() -> np.ndarray:
-        utt, future = waiting.popleft()
+        item, future = waiting.popleft()
         try:
             return future.result()
         except BrokenExecutor:
             raise DataError(
-                f"{utt}: a worker process was killed at this utterance or one of the next {ahead}, as happens "
+                f"{item[0]}: a worker process was killed at this utterance or one of the next {ahead}, as happens "
                 "when memory is short; run again with a smaller --nj, which goes on from here"
             ) from None
 
@@ -94,7 +94,7 @@ def _in_order(
         if len(waiting) == ahead:
             yield next_one()
         try:
-            waiting.append((item[0], pool.submit(function, item)))
+            waiting.append((item, pool.submit(function, item)))
         except BrokenExecutor:
             while waiting:
                 yield next_one()
