@@ -30,8 +30,8 @@ def test_the_package_that_is_called_is_still_one():
 
 
 def test_prepare_makes_a_data_directory_of_a_table(tmp_path):
-    for name in "ab":
-        write_wav(tmp_path / f"{name}.wav")
+    for seed, name in enumerate("ab"):
+        write_wav(tmp_path / f"{name}.wav", seed=seed)
     (tmp_path / "my.csv").write_text("path,speaker,emotion\na.wav,s1,happy\nb.wav,s2,sad\n")
     assert ser.prepare("table", tmp_path / "my.csv", tmp_path / "data" / "mylab")
     assert len((tmp_path / "data" / "mylab" / "utt2emo").read_text().splitlines()) == 2
