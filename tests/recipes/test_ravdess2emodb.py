@@ -522,7 +522,7 @@ def test_tested_speakers_as_they_are_score_as_stage_5_did_and_skewed_ones_can_be
     from ser.bin import test_speakers
 
     args = ["--recipe", own.recipe, "--data", own.root / "data_mini", "--dump", own.root / "dump_mini",
-            "--splits", own.exp / "splits", "--exp", own.exp, "--mini", "true", "--rows", "fstl_speaker",
+            "--splits", own.exp / "splits", "--exp", own.exp, "--mini", "true", "--systems", "fstl_speaker",
             "--versus", "emofsl_speaker", "--draws", "2", "--test_speakers", "as they are", "skewed 8"]  # fmt: skip
     test_speakers.main([str(arg) for arg in args])
     records = json.loads((own.exp / "test_speakers.json").read_text())["rows"]
@@ -532,5 +532,5 @@ def test_tested_speakers_as_they_are_score_as_stage_5_did_and_skewed_ones_can_be
         expected = scored["conditions"][str(record["shots"])]["uar"]
         assert (record["uar"] == pytest.approx(expected, abs=1e-9)) == (record["test_speakers"] == "as they are")
         assert ("difference" in record) == (record["row"] == "fstl_speaker")
-    with pytest.raises(ConfigError, match="--rows: unknown 'fslt'; did you mean 'fstl'"):
-        test_speakers.main([str(arg) for arg in [*args, "--rows", "fslt"]])
+    with pytest.raises(ConfigError, match="--systems: unknown 'fslt'; did you mean 'fstl'"):
+        test_speakers.main([str(arg) for arg in [*args, "--systems", "fslt"]])
