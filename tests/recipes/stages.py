@@ -26,7 +26,8 @@ def commands(folder: Path, finetune: str = "false") -> Iterator[Command]:
     data, splits = f"{root}/data_mini", f"{exp}/splits"
     own = ["--recipe", str(folder), "--data", data]
     shared = [*own, "--dump", f"{root}/dump_mini", "--splits", splits, "--exp", str(exp), "--features", "", "--mini",
-              "true", "--finetune", finetune, "--rows", "", "--tasks", "", "--seeds", "", "--keep_weights", ""]  # fmt: skip
+              "true", "--finetune", finetune, "--rows", "", "--tasks", "", "--seeds", "",
+              "--keep_weights", ""]  # fmt: skip
 
     def jobs(kind: str, *workers: str) -> Command:
         of_kind = exp / f"jobs_{kind}.tsv"
