@@ -136,7 +136,7 @@ if begin 4; then
 fi
 
 if begin 5; then
-  run_step "$exp/log/score.log" python3 -m ser.bin.score "${recipe_options[@]}" --device "$device" || status=$?
+  run_step "$exp/log/score.log" python3 -m ser.bin.score "${recipe_options[@]}" --device "$device" --nj "$nj" || status=$?
 fi
 
 if [ "$arm" = mistaken ] && begin 6; then

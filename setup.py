@@ -39,6 +39,7 @@ setup(
         "MarkupSafe>=3.0.2",
     ],
     extras_require={
+        "docs": ["mkdocs>=1.6"],
         "import": ["audformat>=1.1", "pyarrow>=14"],  # ser.bin.import_table
         "egemaps": ["opensmile>=2.6"],  # audEERING's licence: research, no products
         "test": [

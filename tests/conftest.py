@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+
+from tests.fakes.miniatures import NINE
+from tests.fakes.once import once
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -19,3 +24,11 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(n_threads)
+
+
+@pytest.fixture(scope="session")
+def nine(tmp_path_factory) -> Path:
+    """Folder of nine miniature releases, made once; tests leave it as it is."""
+    from ser.corpora.mini import maker
+
+    return once(tmp_path_factory, "nine", lambda folder: maker.make(folder, NINE))

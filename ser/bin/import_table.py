@@ -4,7 +4,8 @@ usage: python -m ser.bin.import_table audformat DB_DIR TABLE.csv --speaker COLUM
        python -m ser.bin.import_table huggingface DIR TABLE.csv --speaker COLUMN --emotion COLUMN
 
 COLUMN is a column of the data set; for huggingface also `folder`, the name of the folder that a file is in. Audio
-that is in Parquet files is written to a folder next to TABLE.csv. Nothing is downloaded.
+that is in Parquet files is written to a folder next to TABLE.csv. Words stay as they are: `prepare_corpus table` says
+which it understands, and takes the others by `--map`. Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ser.corpora.imports import audformat_rows, huggingface_rows, write_table
-from ser.errors import ConfigError, run_cli, unknown
-from ser.types import EMOTIONS
+from ser.errors import ConfigError, run_cli
 
 COLUMNS = ("speaker", "emotion", "gender", "language", "session", "text_id", "arousal", "valence", "dominance")
 
@@ -28,7 +28,6 @@ def main(argv: Sequence[str]) -> None:
     for column in COLUMNS:
         parser.add_argument(f"--{column}", metavar="COLUMN", required=column in ("speaker", "emotion"))
     parser.add_argument("--table", default="", help="audformat: the table with the emotions, if several are")
-    parser.add_argument("--emotions", default="", help="words of the data set, as 'enthusiasm=excited,amused=happy'")
     parser.add_argument("--all_language", "--all-language", default="", help="language of all utterances, ISO 639-1")
     args = parser.parse_args(argv)
     if not args.folder.is_dir():
@@ -40,21 +39,10 @@ def main(argv: Sequence[str]) -> None:
         if args.kind == "audformat"
         else huggingface_rows(args.folder, audio)
     )
-    n = write_table(args.table_file, rows, columns, _emotions(args.emotions), args.all_language)
+    n = write_table(args.table_file, rows, columns, args.all_language)
     print(
         f"{args.table_file}: {n} utterances; now python -m ser.bin.prepare_corpus table {args.table_file} data/NAME"
     )
-
-
-def _emotions(text: str) -> dict[str, str]:
-    """Read the option of the emotions."""
-    emotions = {}
-    for entry in filter(None, text.split(",")):
-        word, _, emotion = entry.partition("=")
-        if emotion not in EMOTIONS:
-            raise ConfigError(f"--emotions: '{entry}': emotion {unknown(emotion, EMOTIONS)}")
-        emotions[word.strip()] = emotion
-    return emotions
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,6 @@ from ser.system.devices import device_of
 
 if TYPE_CHECKING:
     from ser.inference.model import Model
-    from ser.inference.predict import Windows
 
 
 def main(argv: Sequence[str]) -> None:
@@ -101,7 +100,7 @@ def predict(args: argparse.Namespace) -> int:
     import torch
 
     from ser.inference.model import Model
-    from ser.inference.predict import Predictor, named_audio
+    from ser.inference.predict import Predictor, named_audio, windows_of
 
     torch.set_num_threads(1)  # digits do not depend on the number of cores
     model = Model.open(args.model, args.ckpt)
@@ -113,9 +112,8 @@ def predict(args: argparse.Namespace) -> int:
     for difference in model.different_front_end():
         print(f"warning: features may differ: trained with {difference}", file=sys.stderr)
     counts: Counter[str] = Counter()
-    for line in predictor.lines(
-        audio, _windows(args, model.about["seconds"]), _speakers(args, model, audio), args.nj
-    ):
+    windows = windows_of(model.about["seconds"], args.window, args.hop)
+    for line in predictor.lines(audio, windows, _speakers(args, model, audio), args.nj):
         if args.top and "probabilities" in line:
             largest = sorted(line["probabilities"].items(), key=lambda pair: -pair[1])
             line["probabilities"] = dict(largest[: args.top])
@@ -127,24 +125,6 @@ def predict(args: argparse.Namespace) -> int:
             counts.update([f"label {label}", *(f"warning {word}" for word in line["warnings"]), "predicted"])
     _summarize(counts, len(audio))
     return counts["error"]
-
-
-def _windows(args: argparse.Namespace, seconds: Mapping[str, float]) -> Windows:
-    """Choose how long audio is cut: by default what the recipe has nothing as long as, into what is long in training.
-
-    Raises:
-        ConfigError: for lengths that do not cover the audio.
-    """
-    from ser.inference.predict import Windows
-
-    window = seconds["typical_longest"] if args.window is None else args.window
-    longer = seconds["longest"] if args.window is None else args.window
-    hop = window / 2 if args.hop is None else args.hop
-    if window <= 0 or not 0 < hop <= window:
-        raise ConfigError(
-            f"--window {window:g} --hop {hop:g}: both must be above 0, and the hop must not exceed the window"
-        )
-    return Windows(longer, window, hop)
 
 
 def _speakers(

@@ -19,6 +19,7 @@ from ser.results.keep import page_of
 from ser.results.page import made_from, read_page, refuse_without_scores
 from ser.results.record import text_of
 from ser.system.files import holding, is_sealed, read_json, write_text
+from ser.system.progress import show_on_terminal
 
 
 def main(argv: Sequence[str]) -> None:
@@ -49,6 +50,7 @@ def main(argv: Sequence[str]) -> None:
     write_text(out.with_suffix(".json"), text_of(found), holding('"made_from": "'))
     render.write_page(out.with_suffix(".json"))
     print(render.text(found), end="")
+    show_on_terminal(render.headline_text(found))
     if any(page.runs.values()):
         from ser.results.figures import draw
 

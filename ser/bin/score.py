@@ -6,17 +6,24 @@ usage: python -m ser.bin.score RECIPE_OPTIONS
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import groupby
 from pathlib import Path
 
 from ser.bin.recipe_args import add_recipe_arguments, recipe_of
 from ser.errors import SerError, run_cli
+from ser.features.compute import end_with_parent
 from ser.mistakes.simulate import Simulated
 from ser.recipe import kept
 from ser.recipe.recipe import METRICS, Recipe
 from ser.recipe.rows import Row
 from ser.recipe.train import write_settings
 from ser.scoring.runs import is_scored, score_run, write_scores
+from ser.system.devices import device_of
 from ser.system.files import read_json
 from ser.system.progress import progress
 
@@ -25,6 +32,7 @@ def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     add_recipe_arguments(parser)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--nj", type=int, default=1, help="processes that score on a CPU")
     args = parser.parse_args(argv)
     recipe = recipe_of(args)
     runs = [(row, seed) for row in recipe.rows if row.needs is None for seed in row.seeds]
@@ -36,12 +44,8 @@ def main(argv: Sequence[str]) -> None:
     for row, seed in stale:
         if missing := recipe.lost(row, seed, of_training=False):
             print(f"{row.name} seed {seed}: {', '.join(missing)} missing or cut short; scored again")
-    data = {}
-    by_data = sorted(stale, key=lambda run: run[0].reads)  # so that features and lists are read once
-    for row, seed in progress(by_data, "scoring", len(stale)):
-        if row.reads not in data:
-            data = {row.reads: recipe.run_data(row, scoring=True)}
-        _score(recipe, row, seed, data[row.reads], args.device)
+    for said in progress(_score_all(recipe, stale, args.device, args.nj), "scoring", len(stale)):
+        print(said, flush=True)
     _join_scores(recipe, [(row, seed) for row, seed in trained if row.name in {one.name for one, _ in stale}])
     print(f"scored {len(stale)} of {len(runs)} runs" if stale else "scores: up to date")
     if recipe.keep_weights in ("best", "none"):
@@ -51,8 +55,54 @@ def main(argv: Sequence[str]) -> None:
         raise SerError(f"{len(runs) - len(trained)} runs are not trained ({', '.join(missing)}); run stage 4")
 
 
-def _score(recipe: Recipe, row: Row, seed: int, data: object, device: str) -> None:
-    """Score one run, and make its folder one that `predict` can use."""
+Run = tuple[Row, int]
+"""A row and a seed."""
+
+
+def _score_all(recipe: Recipe, runs: Sequence[Run], device: str, nj: int) -> Iterator[str]:
+    """Score runs, those on the same data one after another, so that features and lists are read once."""
+    loaded = False
+    for _, group in groupby(sorted(runs, key=lambda run: run[0].reads), key=lambda run: run[0].reads):
+        on_same = list(group)
+        data = recipe.run_data(on_same[0][0], scoring=True)
+        if not loaded:  # the first run loads what all need
+            yield _score(recipe, *on_same.pop(0), data, device)
+            loaded = True
+        yield from _score_side_by_side(recipe, on_same, data, device, nj)
+
+
+def _score_side_by_side(recipe: Recipe, runs: Sequence[Run], data: object, device: str, nj: int) -> Iterator[str]:
+    """Score runs on the same data in copies of this process, which share its memory; give lines in their order."""
+    is_linux = sys.platform == "linux"
+    nj = min(nj, len(runs), len(os.sched_getaffinity(0)) if is_linux else 1)  # on a cluster, nj is of all machines
+    if nj < 2 or any(row.finetunes for row, _ in runs) or device_of(device) == "cuda":
+        for run in runs:
+            yield _score(recipe, *run, data, device)
+        return
+    copies, given = multiprocessing.get_context("fork"), (recipe, runs, data, device)
+    with ProcessPoolExecutor(nj, copies, initializer=_begin, initargs=given) as pool:
+        try:
+            yield from pool.map(_score_number, range(len(runs)))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+_GIVEN: list[object] = []
+"""Of a copy: recipe, runs, data and device."""
+
+
+def _begin(*given: object) -> None:
+    end_with_parent()
+    _GIVEN.extend(given)
+
+
+def _score_number(number: int) -> str:
+    recipe, runs, data, device = _GIVEN
+    return _score(recipe, *runs[number], data, device)
+
+
+def _score(recipe: Recipe, row: Row, seed: int, data: object, device: str) -> str:
+    """Score one run, make its folder one that `predict` can use, and give a line for the terminal."""
     state = recipe.weights(row, seed)
     write_settings(recipe, row, seed)  # those of prediction may have changed since it was trained
     scored, temperatures = score_run(recipe, row, seed, data, state, device), {}
@@ -66,7 +116,7 @@ def _score(recipe: Recipe, row: Row, seed: int, data: object, device: str) -> No
     folder = recipe.run_dir(row, seed)
     write_scores(folder, scored.result)
     kept.record(folder, [path.name for path in folder.iterdir() if path.name[0] != "." and path.name != kept.RECORD])
-    print(scored.summary, flush=True)
+    return scored.summary
 
 
 def _join_scores(recipe: Recipe, runs: Sequence[tuple[Row, int]]) -> None:

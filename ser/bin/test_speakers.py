@@ -1,6 +1,6 @@
 """Score trained rows on tested speakers whose classes are balanced or skewed, beside those that the corpus has.
 
-usage: python -m ser.bin.test_speakers RECIPE_OPTIONS --rows smap emofsl_speaker [--versus emofsl_speaker]
+usage: python -m ser.bin.test_speakers RECIPE_OPTIONS --systems smap emofsl_speaker [--versus emofsl_speaker]
                                        [--test_speakers "as they are" "balanced 16" "skewed 16"] [--draws 5]
 
 It writes exp/test_speakers.json, which stage 6 takes into a matrix, and prints UAR in percent with 95 % intervals;
@@ -22,16 +22,16 @@ def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     add_recipe_arguments(parser)
     parser.add_argument("--test_speakers", nargs="+", default=["as they are", "balanced 16", "skewed 16"])
-    parser.add_argument("--rows", nargs="+", required=True, help="labels of rows; all their features and tasks")
+    parser.add_argument("--systems", nargs="+", required=True, help="labels of rows; all their features and tasks")
     parser.add_argument("--draws", type=int, default=5, help="how often utterances are drawn")
     parser.add_argument("--versus", help="label of a row; with feature and task of each row that it is held against")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     args = parser.parse_args(argv)
     recipe = recipe_of(args)
-    labels = [*args.rows, *([args.versus] if args.versus and args.versus not in args.rows else [])]
+    labels = [*args.systems, *([args.versus] if args.versus and args.versus not in args.systems else [])]
     for label in labels:
         if label not in {row.label for row in recipe.rows}:
-            raise ConfigError(f"--rows: {unknown(label, {row.label for row in recipe.rows})}")
+            raise ConfigError(f"--systems: {unknown(label, {row.label for row in recipe.rows})}")
     from ser.results import balance
     from ser.results.page import TEST_SPEAKERS
     from ser.scoring.test_speakers import TestSpeakers

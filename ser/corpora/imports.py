@@ -4,7 +4,7 @@ Read are databases of audformat, and folders of Hugging Face data sets on disk: 
 files with `metadata.csv`, `metadata.jsonl`, or a folder per class. Nothing is downloaded. Columns have the names that
 their makers gave them, so the caller says which holds what.
 
-Not here: what the table becomes (`ser.corpora.table`).
+Not here: what the table becomes (`ser.corpora.table`), and what its words mean (`ser.corpora.spelling`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ser.corpora.base import SUFFIXES, audio_files
 from ser.errors import ConfigError, DataError, unknown
 from ser.system.files import replacing
-from ser.types import EMOTIONS, escape
+from ser.types import escape
 
 if TYPE_CHECKING:
     import pyarrow
@@ -30,33 +30,21 @@ Row = dict[str, Any]
 FOLDER = "folder"
 """Stands for the name of the folder that a file is in, where no column holds the class."""
 
-SYNONYMS = {
-    "anger": "angry", "happiness": "happy", "joy": "happy", "sadness": "sad", "neutrality": "neutral",
-    "fear": "fearful", "disgust": "disgusted", "surprise": "surprised", "boredom": "bored", "excitement": "excited",
-    "frustration": "frustrated", "calmness": "calm", "no_agreement": "unknown",
-}  # fmt: skip
-"""Usual words for canonical emotions; others have to be given."""
 
-GENDERS = {"m": "m", "male": "m", "f": "f", "female": "f"}
-
-
-def write_table(
-    table: Path, rows: Iterator[Row], columns: Mapping[str, str], emotions: Mapping[str, str], language: str = ""
-) -> int:
+def write_table(table: Path, rows: Iterator[Row], columns: Mapping[str, str], language: str = "") -> int:
     """Write a table for `prepare_corpus table`.
 
     Args:
         table: CSV file.
         rows: of `audformat_rows` or `huggingface_rows`.
         columns: column of the table (`speaker`, `emotion`, `gender`, ...) -> column of the rows.
-        emotions: word of the rows -> canonical emotion, beyond `SYNONYMS`.
         language: of all rows, ISO 639-1, where no column holds it.
 
     Returns:
         The number of rows.
 
     Raises:
-        DataError: for a column that no row has, or a word that is no emotion.
+        DataError: for a column that no row has, or no rows.
     """
     timed, written = False, []
     for n, row in enumerate(rows, start=1):
@@ -65,9 +53,6 @@ def write_table(
             if name not in row:
                 raise DataError(f"row {n}: column {unknown(name, set(row) - {'path', 'start', 'end'})}")
             cells[column] = "" if row[name] is None else str(row[name])
-        cells["emotion"] = _emotion(cells["emotion"], emotions, n)
-        if "gender" in cells:
-            cells["gender"] = GENDERS.get(cells["gender"].lower(), "")
         if language:
             cells.setdefault("language", language)
         if row.get("start") is not None:
@@ -86,16 +71,6 @@ def write_table(
         writer.writeheader()
         writer.writerows(written)
     return len(written)
-
-
-def _emotion(word: str, emotions: Mapping[str, str], n: int) -> str:
-    found = emotions.get(word) or SYNONYMS.get(word.lower()) or word.lower()
-    if found not in EMOTIONS:
-        raise DataError(
-            f"row {n}: emotion {unknown(word, {*EMOTIONS, *SYNONYMS, *emotions})}; say what it is with --emotions "
-            f"'{word}=other'"
-        )
-    return found
 
 
 def audformat_rows(folder: Path, table: str, columns: Mapping[str, str]) -> Iterator[Row]:

@@ -59,7 +59,7 @@ def probe(path: str | Path) -> AudioInfo:
     Raises:
         DataError: the reason why the file is unusable, without its path (tables name it once).
     """
-    with opened(path) as (file, header):
+    with opened(path, no_pipes=True) as (file, header):
         found = _hash(file, header)
     if header.n_samples:
         return AudioInfo(header.rate_hz, header.n_samples, header.channels, found)

@@ -29,14 +29,18 @@ UNKNOWN_LENGTH = 2**62
 
 
 @contextlib.contextmanager
-def opened(path: str | Path) -> Iterator[tuple[BinaryIO, Header]]:
+def opened(path: str | Path, no_pipes: bool = False) -> Iterator[tuple[BinaryIO, Header]]:
     """Open a file and read its header.
+
+    Args:
+        path: of the file.
+        no_pipes: refuse what is no regular file, and do not wait for its writer.
 
     Raises:
         DataError: the reason why the file is unusable, without its path (tables name it once).
     """
     try:
-        if not S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
+        if no_pipes and not S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
             raise DataError("is a pipe or a device, which can be read only once; write it to a file first")
         with open(path, "rb") as file:
             yield file, read_header(file)

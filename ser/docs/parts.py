@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ser.docs.commands import commands
+from ser.docs.settings import settings
 from ser.errors import DataError, unknown
 from ser.results.groups import DEFINITION
 from ser.results.sections import wrapped
@@ -38,7 +40,9 @@ def rendered(text: str, where: Path) -> str:
 def parts() -> Mapping[str, Callable[[], str]]:
     """List the parts by name."""
     found: dict[str, Callable[[], str]] = {kind: lambda kind=kind: terms(kind) for kind in definitions()}
-    return found | {"groups": lambda: wrapped(" ".join(DEFINITION.split()))}
+    return found | {
+        "groups": lambda: wrapped(" ".join(DEFINITION.split())), "settings": settings, "commands": commands
+    }  # fmt: skip
 
 
 def terms(kind: str) -> str:

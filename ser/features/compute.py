@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ser.data.audio import RATE_HZ, load_native, resampled
 from ser.data.data_dir import AudioPart
-from ser.errors import ConfigError, DataError
+from ser.errors import ConfigError, DataError, SerError
 from ser.features.config import EGEMAPS, OWN, SHORTCUT, FeatureConfig
 from ser.features.egemaps import egemaps
 from ser.features.micro_batches import micro_batches
@@ -46,13 +47,14 @@ def step_of(config: FeatureConfig, device: Device) -> int:
 
 
 @contextlib.contextmanager
-def workers(nj: int, device: Device) -> Iterator[Mapped]:
+def workers(nj: int, device: Device, first: FeatureConfig | None = None) -> Iterator[Mapped]:
     """Give a function that maps a feature and utterances to arrays, in order.
 
     Args:
         nj: processes, with one thread each so that digits do not depend on their number; or threads that read audio
             for a GPU, which one process uses.
         device: of networks.
+        first: the first network that is asked for, if any.
     """
     with contextlib.ExitStack() as stack:
 
@@ -61,8 +63,14 @@ def workers(nj: int, device: Device) -> Iterator[Mapped]:
             stack.callback(pool.shutdown, cancel_futures=True)
             return pool
 
-        spawn = multiprocessing.get_context("spawn")
-        processes = entered(ProcessPoolExecutor(nj, spawn, initializer=end_with_parent)) if nj > 1 else None
+        # Copies of this process share the first encoder with it; new ones take seconds to load PyTorch. Where a GPU
+        # is used, and where system libraries cannot be copied (macOS), only new ones will do.
+        copies = device == "cpu" and sys.platform == "linux"
+        context = multiprocessing.get_context("fork" if copies else "spawn")
+        processes = entered(ProcessPoolExecutor(nj, context, initializer=end_with_parent)) if nj > 1 else None
+        if processes and copies:
+            _preload(first)
+            processes.submit(int).result()  # all are made now: later ones would hold the locks that this one takes
         readers = entered(ThreadPoolExecutor(nj)) if device == "cuda" else None
 
         def mapped(config: FeatureConfig, items: Sequence[Part]) -> Iterator[np.ndarray]:
@@ -74,19 +82,30 @@ def workers(nj: int, device: Device) -> Iterator[Mapped]:
         yield mapped
 
 
+def _preload(config: FeatureConfig | None) -> None:
+    """Load an encoder for processes that are copied from this one.
+
+    One that cannot be loaded is an error where they need it, which names the utterance.
+    """
+    parts = list(config.in_parts().values()) or [config] if config else []
+    with contextlib.suppress(SerError):
+        for part in (part for part in parts if part.is_network):
+            _extractor(part, "cpu")
+
+
 def _in_order(
     pool: Executor, function: Callable[[Part], np.ndarray], items: Sequence[Part], ahead: int
 ) -> Iterator[np.ndarray]:
     """Map as `pool.map` does, but hold `ahead` results at most, however slowly they are taken."""
-    waiting: deque[tuple[str, Future[np.ndarray]]] = deque()
+    waiting: deque[tuple[Part, Future[np.ndarray]]] = deque()
 
     def next_one() -> np.ndarray:
-        utt, future = waiting.popleft()
+        item, future = waiting.popleft()
         try:
             return future.result()
         except BrokenExecutor:
             raise DataError(
-                f"{utt}: a worker process was killed at this utterance or one of the next {ahead}, as happens "
+                f"{item[0]}: a worker process was killed at this utterance or one of the next {ahead}, as happens "
                 "when memory is short; run again with a smaller --nj, which goes on from here"
             ) from None
 
@@ -94,7 +113,7 @@ def _in_order(
         if len(waiting) == ahead:
             yield next_one()
         try:
-            waiting.append((item[0], pool.submit(function, item)))
+            waiting.append((item, pool.submit(function, item)))
         except BrokenExecutor:
             while waiting:
                 yield next_one()

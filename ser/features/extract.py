@@ -108,7 +108,8 @@ def extract(jobs: Sequence[Job], dump_root: Path, nj: int, device: Device) -> No
         return
     device = device_of(device) if any(job.config.is_network for job in jobs) else "cpu"
     parts_of: dict[Path, list[Part]] = {}  # of one corpus, whose archives follow one another
-    with workers(nj, device) as mapped:  # one pool for all
+    first = next((_fitting(job.config, device) for job in jobs if job.config.is_network), None)
+    with workers(nj, device, first) as mapped:  # one pool for all
         for name, config, data_dir, number in jobs:
             dump = dump_root / config.folder(name) / data_dir.name
             if data_dir not in parts_of:
@@ -122,7 +123,13 @@ def extract(jobs: Sequence[Job], dump_root: Path, nj: int, device: Device) -> No
             begun = {"made_from": _made_from(config, data_dir)}
             with alone(dump.with_name(f"{dump.name}.{number}")):  # all recipes share it
                 if not up_to_date(config, data_dir, dump):
-                    fitting = _fitting(config, device, nj)
+                    fitting = _fitting(config, device)
+                    if fitting is not config:
+                        where = "a GPU in batches" if device == "cuda" else f"{nj} processes of one thread"
+                        print(
+                            f"{config.upstream}: {fitting.precision} on {where}, the fastest here; 'precision: fp32' "
+                            "in its YAML overrides"
+                        )
                     begun["precision"] = fitting.precision
                     if (step := step_of(config, device)) > 1:
                         begun["batches_of"] = step  # not gone on with on a CPU, whose digits are others
@@ -162,14 +169,11 @@ def archives(dump_dir: Path, info: Mapping[str, Any]) -> list[Path]:
     return [dump_dir / name for name in info.get("archives", [ARCHIVE])]
 
 
-def _fitting(config: FeatureConfig, device: Device, nj: int) -> FeatureConfig:
-    """Choose what the configuration leaves to the machine, and say so."""
+def _fitting(config: FeatureConfig, device: Device) -> FeatureConfig:
+    """Choose what the configuration leaves to the machine."""
     if config.precision != "auto":
         return config
-    precision = fast_precision(device)
-    where = "a GPU in batches" if device == "cuda" else f"{nj} processes of one thread"
-    print(f"{config.upstream}: {precision} on {where}, the fastest here; 'precision: fp32' in its YAML overrides")
-    return config.model_copy(update={"precision": precision})
+    return config.model_copy(update={"precision": fast_precision(device)})
 
 
 def _write_archive(

@@ -106,6 +106,26 @@ class Windows:
         return [(s, s + self.window_s) for s in starts] + [(end - self.window_s, end)]
 
 
+def windows_of(seconds: Mapping[str, float], window: float | None = None, hop: float | None = None) -> Windows:
+    """Choose how long audio is cut: by default what the recipe has nothing as long as, into what is long in training.
+
+    Args:
+        seconds: of the recipe's audio, as a model folder has them.
+        window, hop: in seconds; None for the default, half a window for the hop.
+
+    Raises:
+        ConfigError: for lengths that do not cover the audio.
+    """
+    longer = seconds["longest"] if window is None else window
+    window = seconds["typical_longest"] if window is None else window
+    hop = window / 2 if hop is None else hop
+    if window <= 0 or not 0 < hop <= window:
+        raise ConfigError(
+            f"--window {window:g} --hop {hop:g}: both must be above 0, and the hop must not exceed the window"
+        )
+    return Windows(longer, window, hop)
+
+
 def named_audio(paths: Sequence[Path], wav_scp: Path | None = None) -> Iterator[tuple[str, AudioPart]]:
     """List audio: files, folders with all below them, data directories, and the lines of a `wav.scp`.
 

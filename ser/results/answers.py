@@ -207,7 +207,8 @@ def _saw(row: Json, shots: int | None, corpus: str) -> str:
 def where(record: Json, condition: Condition) -> str:
     """Name a table as a sentence does: the tested corpus, the task, the number of shots."""
     corpus = record["corpora"].get(condition.corpus, {}).get("title", condition.corpus).partition(":")[0]
-    return f"{corpus} ({text})" if (text := about(condition)) else corpus
+    text = about(condition)
+    return f"{corpus} ({text})" if corpus and text else corpus or text
 
 
 def about(condition: Condition) -> str:

@@ -1,7 +1,10 @@
 """RESULTS.json: all that any page prints of a recipe, as values; every page is rendered from it.
 
-Shares are in [0, 1]; what a paper printed is as it printed it, in per cent. Not here: how values look
-(`ser.results.measures`, `ser.results.render`), and where they are gathered (`ser.results.page`).
+Shares are in [0, 1]; what a paper printed is as it printed it, in per cent. Rows have the measures of
+`ser.results.measures`; those of a paper, references and shortcuts also `sample` (UAR by seed and draw, and without
+each speaker: what a test against a row of another recipe needs) and `groups` (UAR by speaker, gender and language).
+The record's own `hash` shows an edit. Not here: how values look (`ser.results.measures`, `ser.results.render`), and
+where they are gathered (`ser.results.page`).
 """
 
 from __future__ import annotations

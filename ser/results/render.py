@@ -278,6 +278,30 @@ def text(record: Json) -> str:
     return "".join(f"{stamp}\n" for stamp in record["stamps"]) + "\n".join(tables)
 
 
+BOLD, BRIGHT, PLAIN = "\x1b[1m", "\x1b[33m", "\x1b[0m"
+"""Codes of a terminal: the systems in question, the best of all, and the end of both."""
+
+
+def headline_text(record: Json) -> str:
+    """Write the headline for a terminal, in color; "" for a recipe without one.
+
+    Args:
+        record: RESULTS.json.
+    """
+    found = answers.headline(record)
+    if found is None:
+        return ""
+    lines = []
+    width = max(len(row["label"]) for row in found.rows)
+    for row in found.rows:
+        cells = cells_of(measures.MEASURES, PAGE, row, found.table["classes"])
+        bounds = f"[{span(row['interval'])}]" if row.get("interval") else ""
+        text = f"  {row['label']:{width}}  {percent(row['uar']):>5}  {bounds:13}  {cells['difference']}".rstrip()
+        code = {"own": BOLD, "best": BRIGHT}.get(panels.kind(row, found), "")
+        lines.append(f"{code}{text}{PLAIN}" if code else text)
+    return "\n".join([f"{answers.where(record, found.condition)}, {found.feature}: UAR in per cent", *lines]) + "\n"
+
+
 def _matrix_text(matrix: Json) -> str:
     """Write what stage 6 prints of a matrix: the means, without intervals of gains."""
     parts = [matrix["task"], *filter(None, [matrix_page.headline(matrix)])]

@@ -20,11 +20,14 @@ from ser.splits.lists import Split
 MAX_UTTS = 400
 """Utterances that are embedded at most, evenly spaced among all in the order of their ids."""
 
+MINI_UTTS = 150
+"""The same on miniature corpora: where each utterance lies in the plane takes most of the time of their stage 5."""
 
-def embedded_utts(split: Split) -> list[str]:
-    """Choose the utterances of a split that are embedded, each corpus and speaker by its share."""
+
+def embedded_utts(split: Split, n: int) -> list[str]:
+    """Choose the utterances of a split that are embedded, `n` at most, each corpus and speaker by its share."""
     utts = sorted({*split.train, *split.dev, *split.test})
-    return [utts[i] for i in np.linspace(0, len(utts) - 1, min(len(utts), MAX_UTTS)).round().astype(int)]
+    return [utts[i] for i in np.linspace(0, len(utts) - 1, min(len(utts), n)).round().astype(int)]
 
 
 def domain_measures(

@@ -115,7 +115,7 @@ def score_run(recipe: Recipe, row: Row, seed: int, data: RunData, state: State, 
     write_table(folder / SCORES, scores_table(table, data.classes, speaker_of, seed))
     domains = {}
     if hasattr(row.method, "embeddings"):
-        domains["domains"] = _probe(row, seed, data, state, device, folder)
+        domains["domains"] = _probe(row, seed, data, state, device, folder, recipe.mini)
     protocol = recipe.settings.protocol
     conditions = by_condition(table, protocol.condition)
     result = {
@@ -139,12 +139,12 @@ def score_run(recipe: Recipe, row: Row, seed: int, data: RunData, state: State, 
     return ScoredRun(result, table["split"].unique().tolist(), summary, conditions, are_posteriors)
 
 
-def _probe(row: Row, seed: int, data: RunData, state: State, device: str, folder: Path) -> dict:
+def _probe(row: Row, seed: int, data: RunData, state: State, device: str, folder: Path, mini: bool) -> dict:
     """Probe the embeddings of the first split; lay those of the paper's rows out in the plane, for the first seed."""
-    from ser.scoring.probing import domain_measures, embedded_utts, plane_table
+    from ser.scoring.probing import MAX_UTTS, MINI_UTTS, domain_measures, embedded_utts, plane_table
 
     split = data.splits[0]
-    utts = embedded_utts(split)
+    utts = embedded_utts(split, MINI_UTTS if mini else MAX_UTTS)
     h = row.method.embeddings(row.config, data, state, split, utts, device).numpy()
     corpus_of = data.factors["corpus"]
     if row.published and seed == row.seeds[0]:

@@ -78,6 +78,14 @@ def duration(seconds: float) -> str:
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def show_on_terminal(text: str) -> None:
+    """Write what is for the person at the terminal and not for the log; nothing where nobody watches."""
+    stream = _stream()
+    if text and stream.isatty():
+        stream.write(text)
+        stream.flush()
+
+
 def _stream() -> TextIO:
     number = os.environ.get("SER_PROGRESS_FD", "")
     if number.isdigit():

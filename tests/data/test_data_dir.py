@@ -199,7 +199,7 @@ def test_the_directory_that_is_corrupted_below_is_valid(data_dir):
     assert validate_data_dir(data_dir) == []
     assert {*UTT_FILES} - {path.name for path in data_dir.iterdir()} == {
         "utt2session", "utt2aro", "utt2dom", "utt2emo_acted", "utt2emo_rated",
-        "utt2votes", "utt2part",
+        "utt2votes", "utt2part", "utt2channel", "utt2fingerprint",
     }  # fmt: skip
 
 

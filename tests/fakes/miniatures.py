@@ -1,4 +1,4 @@
-"""Miniatures with few files, so that tests take no time."""
+"""Which miniatures are synthesized, and miniatures with few files, so that tests take no time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from ser.corpora import CORPORA
 from ser.corpora.miniature import Prompt
+
+NINE = ("aesdd", "cafe", "casia", "emodb", "iemocap", "msp_improv", "ravdess", "savee", "urdu")
+"""Those that tests synthesize; `test_overview` holds the others' names and labels against their parsers."""
 
 
 def with_prompts(monkeypatch, name: str, prompts: Sequence[Prompt]) -> None:

@@ -6,13 +6,14 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from ser.system.files import alone
+from tests.fakes.once import once
+from tests.recipes import stages
 
 ROOT = Path(__file__).parents[2]
 TREE = ("run.sh", "utils", "conf", "egs", "ser")
@@ -47,16 +48,15 @@ class Checkout:
             env={k: v for k, v in os.environ.items() if k not in ("BYOL_S", "RAVDESS", "EMODB")} | env,
         )
 
-    def page(self, recipe: str, *options: str) -> str:
+    def page(self, recipe: str, finetune: str = "false") -> str:
         """Run a recipe on miniature corpora, one run at a time, and read its table.
 
-        One process: pytest's workers keep all cores busy, and a process spends most of its time on imports.
+        In this process: a process of its own for each stage would spend most of its time on imports.
         """
-        script = self.root / "egs" / recipe / "run.sh"
+        folder = self.root / "egs" / recipe
         with alone(self.root / recipe):
-            result = self.run("--nj", "1", *options, script=script)
-        assert result.returncode == 0, result.stdout + result.stderr
-        return (script.parent / "exp_mini" / "RESULTS.md").read_text()
+            stages.run(folder, finetune)
+        return (folder / "exp_mini" / "RESULTS.md").read_text()
 
     def files(self, *folders: Path) -> dict[str, tuple[int, int]]:
         """Size and time of change of every file but the logs and the lock."""
@@ -121,24 +121,14 @@ def keep_rows(recipe: Path, *labels: str) -> None:
     (conf / "runs.tsv").write_text("\n".join(["base\tfew.tsv", *own]) + "\n")
 
 
-def once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
-    """Build a folder once for all of pytest's workers: the first one builds, the others wait."""
-    base = factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent
-    built = base / f"{name}.built"
-    with alone(base / name):
-        if not built.exists():
-            shutil.rmtree(base / name, ignore_errors=True)  # of a worker that failed
-            build(base / name)
-            built.touch()
-    return base / name
-
-
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory) -> Checkout:
+def shared(tmp_path_factory, nine) -> Checkout:
     """A checkout in which several recipes run, also side by side."""
-    return Checkout(once(tmp_path_factory, "shared", copy_tree))
+
+    def build(folder: Path) -> None:
+        shutil.copytree(nine, copy_tree(folder).root / "data_mini" / "corpora", copy_function=os.link)
+
+    return Checkout(once(tmp_path_factory, "shared", build))
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,29 @@ def run(capsys, *args: object) -> tuple[list[dict], str, int]:
     return [json.loads(line) for line in out.splitlines()], err, code
 
 
+def test_python_gives_the_lines_of_the_command_line(finished, capsys, tmp_path):
+    import ser
+
+    audio = write_wav(tmp_path / "a.wav", n_samples=32_000)
+    lines, _, _ = run(capsys, "--model", folder(finished, "btl"), audio)
+    model = ser.load_model(folder(finished, "btl"))
+    assert model.predict(audio) == model.predict([str(audio)]) == lines
+    assert model.classes == sorted(lines[0]["probabilities"])
+    with pytest.raises(ConfigError, match="the speaker of .* is not known; give speakers, or one_speaker=True"):
+        ser.load_model(folder(finished, "emofsl_speaker")).predict(audio)
+
+
+def test_the_notebook_runs(finished, tmp_path, monkeypatch):
+    monkeypatch.setenv("SER_MODEL", str(folder(finished, "btl")))
+    monkeypatch.setenv("SER_AUDIO", str(write_wav(tmp_path / "a.wav", n_samples=32_000)))
+    cells = json.loads((ROOT / "docs" / "notebook.ipynb").read_text())["cells"]
+    space: dict = {}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), space)
+    assert len(space["lines"]) == 1 and space["matrix"].loc["emofsl", 5] > 25
+
+
 @pytest.mark.parametrize("row", ROWS)
 def test_the_recipes_own_test_list_gives_stage_5s_predictions_to_the_last_digit(row, finished, capsys, tmp_path):
     exp, data = folder(finished, row), finished.root / "data_mini" / "emodb"

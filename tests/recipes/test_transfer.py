@@ -63,7 +63,7 @@ def test_a_pair_of_the_matrix_is_its_few_shot_recipe(finished, own):
     with pytest.raises(ConfigError, match="--row source_only: it is random or starts from another row"):
         meta_validation.main([*options, "--row", "source_only", "--grid", "epochs=1"])
     test_speakers.main(
-        [*options, "--rows", "lr_corpus", "--draws", "1", "--test_speakers", "as they are", "skewed 8"]
+        [*options, "--systems", "lr_corpus", "--draws", "1", "--test_speakers", "as they are", "skewed 8"]
     )
     page = own.page("transfer")
     (matrix,) = json.loads((exp / "RESULTS.json").read_text())["matrices"]

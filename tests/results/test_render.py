@@ -383,3 +383,14 @@ def test_notes_and_probes_stand_with_the_tables_of_their_task():
     names = [f"{task}: {corpus}" for task in notes for corpus in "ab"]
     assert ["No head." in parts[name] for name in names] == [True, True, False, False]
     assert list(parts)[1:] == ["arousal", "valence", *names, "Environment"]
+
+
+def test_the_headline_is_in_color_for_the_terminal():
+    table = table_of(entries())
+    lines = render.headline_text(record_of([table])).splitlines()
+    assert lines[0] == "5 shots, byol: UAR in per cent"
+    row = next(row for row in table["rows"] if row["label"] == "BTL")
+    own = next(line for line in lines if "BTL" in line)
+    assert own.startswith(render.BOLD) and own.endswith(render.PLAIN) and f"{100 * row['uar']:.1f}" in own
+    assert next(line for line in lines if "chance" in line).startswith("  chance")
+    assert render.headline_text(record_of([table_of(entries()[-2:])], environment=None)) == ""

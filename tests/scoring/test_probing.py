@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ser.metrics.domain import domain_probe, proxy_a_distance
-from ser.scoring.probing import MAX_UTTS, domain_measures, embedded_utts, plane, plane_table
+from ser.scoring.probing import domain_measures, embedded_utts, plane, plane_table
 from ser.splits.lists import Split
 
 SPEAKERS = [f"{corpus}-{i}" for corpus in ("a", "b") for i in range(6)]
@@ -76,10 +76,9 @@ def test_one_speaker_of_the_target_gives_no_distance():
 
 
 def test_embedded_are_all_parts_of_a_split_evenly_up_to_a_limit(split, monkeypatch):
-    assert embedded_utts(split) == sorted(UTTS)
-    monkeypatch.setattr("ser.scoring.probing.MAX_UTTS", 24)
-    chosen = embedded_utts(split)
-    assert len(set(chosen)) == 24 < MAX_UTTS
+    assert embedded_utts(split, 400) == sorted(UTTS)
+    chosen = embedded_utts(split, 24)
+    assert len(set(chosen)) == 24 < len(UTTS)
     assert [sum(utt.startswith(speaker) for utt in chosen) for speaker in SPEAKERS] == [2] * 12
 
 

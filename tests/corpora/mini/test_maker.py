@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import re
-import shutil
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,12 +25,10 @@ from ser.corpora.miniature import Conditions, Prompt
 from ser.data.audio import probe
 from ser.errors import ConfigError, DataError
 from ser.system.files import alone, read_json
-from tests.fakes.miniatures import with_prompts
+from tests.fakes.miniatures import NINE, with_prompts
 
 ALL = synthetic.miniatures()
-NINE = ("aesdd", "cafe", "casia", "emodb", "iemocap", "msp_improv", "ravdess", "savee", "urdu")
 MINIATURES = {name: ALL[name] for name in NINE}
-"""Those that are synthesized here; `test_overview` holds the others' names and labels against their parsers."""
 
 RATED = ("iemocap", "msp_improv", "emodb", "cafe", "urdu", "aesdd")
 FOUR = ("angry", "happy", "neutral", "sad")
@@ -325,11 +322,9 @@ def test_arousal_follows_the_delivery_within_an_emotion():
 
 
 @pytest.fixture(scope="module")
-def nine(tmp_path_factory):
+def roots(nine):
     """Where all nine releases are: name -> root."""
-    dest = tmp_path_factory.mktemp("nine")
-    yield synthetic.make(dest, NINE)
-    shutil.rmtree(dest)
+    return synthetic.make(nine, NINE)
 
 
 def read_release(name, root):
@@ -338,9 +333,9 @@ def read_release(name, root):
     return {str(Path(u.wav).relative_to(root)): u for u in utterances}
 
 
-def test_all_nine_are_small_and_of_their_native_rates(nine):
-    assert sum(p.stat().st_size for root in nine.values() for p in root.rglob("*") if p.is_file()) < 120e6
-    for name, root in nine.items():
+def test_all_nine_are_small_and_of_their_native_rates(roots):
+    assert sum(p.stat().st_size for root in roots.values() for p in root.rglob("*") if p.is_file()) < 120e6
+    for name, root in roots.items():
         infos = [soundfile.info(root / p.path) for p in MINIATURES[name].prompts()]
         assert {i.samplerate for i in infos} == {MINIATURES[name].rate_hz}
         assert np.mean([i.duration for i in infos]) < 1.1
@@ -350,8 +345,8 @@ def test_all_nine_are_small_and_of_their_native_rates(nine):
 
 
 @pytest.mark.parametrize("name", MINIATURES)
-def test_what_was_said_comes_back_through_the_parser(nine, name):
-    utterances = read_release(name, nine[name])
+def test_what_was_said_comes_back_through_the_parser(roots, name):
+    utterances = read_release(name, roots[name])
     prompts = {prompt.path: prompt for prompt in MINIATURES[name].prompts()}
     assert utterances.keys() == prompts.keys()
     for path, prompt in prompts.items():
@@ -361,8 +356,8 @@ def test_what_was_said_comes_back_through_the_parser(nine, name):
 
 
 @pytest.mark.parametrize("name", MINIATURES)
-def test_ratings_come_back_through_the_parser(nine, name, capsys):
-    utterances = read_release(name, nine[name])
+def test_ratings_come_back_through_the_parser(roots, name, capsys):
+    utterances = read_release(name, roots[name])
     for prompt in MINIATURES[name].prompts():
         utterance = utterances[prompt.path]
         found = (utterance.arousal, utterance.valence, utterance.dominance)
@@ -380,28 +375,28 @@ def test_ratings_come_back_through_the_parser(nine, name, capsys):
 
 
 @pytest.mark.parametrize("name", RATED)
-def test_arousal_follows_the_level_of_the_audio(nine, name):
-    rated = [u for u in read_release(name, nine[name]).values() if u.arousal is not None]
+def test_arousal_follows_the_level_of_the_audio(roots, name):
+    rated = [u for u in read_release(name, roots[name]).values() if u.arousal is not None]
     level_db = [10 * np.log10(np.mean(soundfile.read(u.wav)[0] ** 2)) for u in rated]
     assert np.corrcoef(level_db, [u.arousal for u in rated])[0, 1] > 0.5
 
 
 @pytest.mark.parametrize("name", MINIATURES)
-def test_every_release_is_prepared_as_a_whole(nine, name, tmp_path, capsys):
-    assert prepare(PARSERS[name], nine[name], tmp_path / "data")
+def test_every_release_is_prepared_as_a_whole(roots, name, tmp_path, capsys):
+    assert prepare(PARSERS[name], roots[name], tmp_path / "data")
     assert read_json(tmp_path / "data/corpus.json")["release"] == "mini"
     assert "unusable" not in capsys.readouterr().out
 
 
-def test_releases_hold_the_quirks_of_their_label_files(nine):
+def test_releases_hold_the_quirks_of_their_label_files(roots):
     def text(name, path):
-        return (nine[name] / path).read_bytes().decode("latin-1")
+        return (roots[name] / path).read_bytes().decode("latin-1")
 
     evaluation = text("iemocap", "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt")
     (line,) = re.findall(r"^\[.*Ses01F_impro01_F000\t.*", evaluation, re.M)
     assert re.fullmatch(r"\[\d+\.\d+ - \d+\.\d+\]\tSes01F_impro01_F000\tang\t\[\d\.\d{4}, \d\.\d{4}\]", line)
     assert "A-E2:\tval" in evaluation and "C-E2:\tAnger;" in evaluation
-    assert list(nine["iemocap"].rglob("._*.txt")) and list(nine["iemocap"].rglob("Categorical/*_e2_cat.txt"))
+    assert list(roots["iemocap"].rglob("._*.txt")) and list(roots["iemocap"].rglob("Categorical/*_e2_cat.txt"))
     header = text("msp_improv", "Evalution.txt").splitlines()[0]
     assert re.fullmatch(r"UTD-IMPROV-[\w-]+\.avi; A; A:[\d.]+; V:[\d.]+; D:NaN ; N:[\d.]+;", header)
     first = {name: text(name, file).splitlines()[0] for name, file in das_ratings.FILES.items()}
@@ -413,10 +408,10 @@ def test_releases_hold_the_quirks_of_their_label_files(nine):
     assert text("aesdd", "AESD.csv").splitlines()[-1] == "s05 (3).wav,nan,nan"
 
 
-def test_the_unusable_file_of_aesdd_is_there_and_left_out(nine):
-    assert PARSERS["aesdd"].parse(nine["aesdd"]).dropped.keys() == {"sadness/s05 (3).wav"}
+def test_the_unusable_file_of_aesdd_is_there_and_left_out(roots):
+    assert PARSERS["aesdd"].parse(roots["aesdd"]).dropped.keys() == {"sadness/s05 (3).wav"}
     with pytest.raises(DataError, match="no data chunk"):
-        probe(nine["aesdd"] / "sadness/s05 (3).wav")
+        probe(roots["aesdd"] / "sadness/s05 (3).wav")
 
 
 def test_seeds_bring_both_spellings_of_the_label_file(tmp_path, monkeypatch):

@@ -49,7 +49,8 @@ def lists(split: Split) -> dict[str, list[str]]:
     parts = {name: getattr(split, name) for name in ("train", "dev", "adapt", "labelled", "test")}
     parts["support"] = [utt for support in split.support.values() for utt in support]
     for name, part in parts.items():
-        own = "support" if name == "support" else "any"  # what is in a support set is in no other list
+        # What is in a support set is in no other list, and target audio without labels is not what is tested.
+        own = {"support": "support", "adapt": "(any|unlabelled)"}.get(name, "any")
         assert all(re.fullmatch(f"[a-z_]+-any-{own}", utt) for utt in part)
     return {name: [utt.split("-")[0] for utt in part] for name, part in parts.items() if part}
 

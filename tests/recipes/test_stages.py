@@ -1,0 +1,30 @@
+"""The stages that tests run in their own process are those of run.sh, and all recipes have the same run.sh."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from tests.recipes.conftest import ROOT
+from tests.recipes.stages import commands
+
+PARTS = r"(--nj|--part) \S+"
+"""What depends on the machine's cores."""
+
+
+def test_command_lines_are_those_of_run_sh(finished):
+    logged = set()
+    for log in (finished.exp / "log").glob("*.log"):
+        words = shlex.split(log.read_text().splitlines()[0].removeprefix("# "))
+        assert words[:2] == ["python3", "-m"]
+        logged.add(re.sub(PARTS, r"\1", "\n".join(words[2:]).replace("\n", " ")))
+    own = set()
+    for module, arguments, jobs in commands(finished.recipe):
+        if jobs is None or "finetune" not in jobs.name:  # nothing is fine-tuned unless it is asked for
+            own.add(re.sub(PARTS, r"\1", " ".join([f"ser.bin.{module}", *arguments])))
+    assert own == logged and len(own) == 8
+
+
+def test_all_recipes_have_the_same_run_sh():
+    scripts = {path.parent.name: path.read_text() for path in (ROOT / "egs").glob("*/run.sh")}
+    assert len(scripts) > 10 and len(set(scripts.values())) == 1
