@@ -87,7 +87,7 @@ def _ceiling(matrix: Json, feature: str) -> dict[str, float]:
     return {
         cell["target"]: cell["uar"]
         for row in matrix["rows"]
-        if row["feature"] == feature and "labelled" in row["target_data"]
+        if row["feature"] == feature and list(row["target_data"]) == ["labelled"]
         for cell in row["cells"]
     }
 
