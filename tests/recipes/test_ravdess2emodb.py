@@ -178,8 +178,8 @@ def test_a_variant_leaves_the_default_as_it_is_and_an_edit_says_what_it_replaces
     folder = own.exp / "variants" / "adapt.epochs=2"
     page = (folder / "RESULTS.md").read_text()
     assert "VARIANTS: adapt.epochs=2" in page and "not asked for: btl, support_only" in page
-    line = next(x for x in page.splitlines() if x.startswith("| emofsl adapt.epochs=2 "))
-    assert re.search(r"\| [+-]\d+\.\d \[.*\] \(emofsl\)", line)  # the difference to the default
+    lines = [x for x in page.splitlines() if x.startswith("| emofsl adapt.epochs=2 ")]
+    assert any(re.search(r"\| [+-]\d+\.\d \[.*\] \(emofsl\)", x) for x in lines)  # the difference to the default
     conf = (folder / "emofsl-fbank_no_cmvn" / "seed1" / "conf.yaml").read_text()
     assert "epochs: 2\n" in conf
     (own.recipe / "conf" / "emofsl.yaml").write_text(
