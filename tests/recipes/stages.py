@@ -41,6 +41,7 @@ def commands(folder: Path, finetune: str = "false") -> Iterator[Command]:
     yield jobs("features", "--nj", "1")
     yield "train", ["plan", *shared], None
     yield jobs("train")
+    yield jobs("gpu")
     yield jobs("finetune")
     yield "score", [*shared, "--device", "auto", "--nj", "1"], None
     yield "results", [*shared, "--out", f"{exp}/RESULTS.md"], None
