@@ -85,7 +85,9 @@
     if (!target) return;
     for (let part = target; part; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
     target.scrollIntoView();
-    (target.querySelector(":scope > summary") ?? target).focus({ preventScroll: true });
+    const place = target.querySelector(":scope > summary") ?? target;
+    if (place.tabIndex < 0) place.tabIndex = -1; // a row of a table takes the focus only so
+    place.focus({ preventScroll: true });
   }
 
   for (const button of buttons) {
