@@ -197,6 +197,8 @@ class RunData:
             without: utterances that are left out of what is fitted to source and corpora, (N,) bool.
             utts: whose features; by default all.
         """
+        if utts is not None and not len(utts):  # nothing is fitted: a split without tested utterances may lack others
+            return self.x[:0]
         adaptation, state = find(how), self.fitted(split, how, without)
         chosen = slice(None) if utts is None else self.rows(utts)
         x = self.x[chosen]
