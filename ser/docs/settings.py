@@ -112,7 +112,7 @@ def described(model: type[BaseModel]) -> dict[str, str]:
         {'k': 'shots per class.', 'a': 'both.', 'b': 'both.'}
     """
     found: dict[str, str] = {}
-    for parent in reversed(model.__mro__):
+    for parent in reversed(model.__mro__[: model.__mro__.index(BaseModel)]):
         _, _, text = inspect.cleandoc(parent.__dict__.get("__doc__") or "").partition("Attributes:\n")
         for names, meaning in re.findall(r"^    ([\w, ]+): (.*(?:\n {8}.*)*)", text, re.M):
             for name in names.split(", "):

@@ -312,7 +312,7 @@ def _thinned(values: Sequence[Any]) -> Sequence[Any]:
 
     Example:
         >>> _thinned(range(100))[:3], _thinned([1, 2])
-        (range(0, 9, 3), [1, 2])
+        (range(0, 12, 4), [1, 2])
     """
     return values[:: -(-len(values) // MAX_POINTS)] if values else values
 

@@ -165,4 +165,6 @@ def test_other_methods_do_not_take_layers_that_are_to_be_weighed(tmp_path):
     assert [row.needs is None for row in rows] == [False, True, True, False]
     assert "fbanks: 'layers: weighted' is for methods that learn the weights; name a list such as" in rows[0].needs
     with pytest.raises(ConfigError, match="is for methods that learn the weights"):
-        Table(tmp_path / "runs.tsv", tmp_path / "conf", [""], [], strict=True, overrides=[], mini=False).rows()
+        Table(
+            tmp_path / "runs.tsv", tmp_path / "conf", [""], ["fbanks"], strict=True, overrides=[], mini=False
+        ).rows()

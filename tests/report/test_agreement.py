@@ -103,7 +103,7 @@ def test_the_page_and_the_report_print_the_same(name, html):
                 if column in cells:
                     assert plain(cell) == cells[column], (condition, cells["system"], column)
                     n += bool(cell)
-    assert n > 10 or record["environment"] is None
+    assert n > 10 or record["environment"] is None or record.get("matrices")
 
 
 @pytest.mark.parametrize("name", RECIPES)
