@@ -166,7 +166,8 @@ def overview(tables: Sequence[Json], any_published: bool = False) -> str:
 def _uar_with_interval(row: Json) -> str:
     if "uar" not in row:
         return "not run" if "hole" in row else ""
-    return f"{percent(row['uar'])} [{span(row.get('interval'))}]"
+    interval = f" [{span(row['interval'])}]" if row.get("interval") else ""
+    return percent(row["uar"]) + interval
 
 
 def confusions(table: Json, confusion_source: str | None) -> list[str]:

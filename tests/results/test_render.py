@@ -394,3 +394,9 @@ def test_the_headline_is_in_color_for_the_terminal():
     assert own.startswith(render.BOLD) and own.endswith(render.PLAIN) and f"{100 * row['uar']:.1f}" in own
     assert next(line for line in lines if "chance" in line).startswith("  chance")
     assert render.headline_text(record_of([table_of(entries()[-2:])], environment=None)) == ""
+
+
+def test_a_uar_without_an_interval_has_no_brackets():
+    """Results whose intervals have to be computed anew printed `[]`."""
+    rows = [{"uar": 0.5}, {"uar": 0.5, "interval": [0.4, 0.61]}, {"hole": "no GPU"}, {}]
+    assert [sections._uar_with_interval(row) for row in rows] == ["50.0", "50.0 [40.0-61.0]", "not run", ""]
