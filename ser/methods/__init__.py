@@ -78,7 +78,11 @@ def about(name: str) -> About:
     for other in declared.starts_from:
         if other not in names():
             raise ConfigError(f"{where}: ABOUT: starts_from: {unknown(other, names())}")
-    return declared
+    if (other := declared.unused_as) is None:
+        return declared
+    if other not in names():
+        raise ConfigError(f"{where}: ABOUT: unused_as: {unknown(other, names())}")
+    return declared._replace(unused={**about(other).unused, **declared.unused})
 
 
 def _values(call: ast.Call, where: str) -> dict[str, Any]:
@@ -131,7 +135,7 @@ def load(name: str) -> ModuleType:
     Raises:
         ConfigError: for an unknown method, a wrong declaration, or a member that is missing.
     """
-    about(name)
+    declared_about = about(name)
     module = importlib.import_module(module_of(name))
     if missing := [text for member, text in REQUIRED.items() if not hasattr(module, member)]:
         raise ConfigError(f"{said(name)}: a method has to define {missing[0]}; see ser/methods/base.py")
@@ -140,7 +144,7 @@ def load(name: str) -> ModuleType:
             raise ConfigError(f"{said(name)}: ABOUT: {key}: Config has no setting '{setting}'")
     known = set(_settings(module.Config))
     for key in ("unused", "untrained"):
-        declared = getattr(module.ABOUT, key)
+        declared = getattr(declared_about, key)
         for setting in (*declared, *(one for cases in declared.values() for case in cases for one in case)):
             if setting not in known:
                 raise ConfigError(f"{said(name)}: ABOUT: {key}: {unknown(setting, known)}")

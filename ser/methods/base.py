@@ -64,6 +64,7 @@ class About(NamedTuple):
         trained_elsewhere: corpora whose labels it learned from before any recipe.
         unused: setting, as in `loss.alpha` -> cases in which it decides nothing. A case holds where each setting that
             it names has one of the values given; an empty one always holds.
+        unused_as: a method whose `unused` holds for this one, too.
         untrained: the same for settings that decide predictions but no weights.
         weighs_layers: whether it takes several layers of an encoder apart; others would see them side by side.
     """
@@ -82,6 +83,7 @@ class About(NamedTuple):
     takes_statistics: bool = False
     trained_elsewhere: Sequence[str] = ()
     unused: Mapping[str, Sequence[Mapping[str, Sequence[Any]]]] = MappingProxyType({})
+    unused_as: str | None = None
     untrained: Mapping[str, Sequence[Mapping[str, Sequence[Any]]]] = MappingProxyType({})
     weighs_layers: bool = False
 

@@ -47,38 +47,7 @@ ABOUT = About(
     memory="micro_batch_seconds",
     starts_from=["emofsl_finetune"],
     few_shot=True,
-    unused={
-        "source": [{"objective": ["btl", "fstl", "emofsl"]}],  # it decides the weights that a row starts from
-        "adapt": [{"objective": ["source_only"]}],
-        "model.normalize": [
-            {"objective": ["source_only"], "source.objective": ["btl"]},
-            {"objective": ["btl"], "predictor": ["classifier"]},
-        ],
-        "loss.weight": [{"objective": ["btl"]}, {"objective": ["source_only"], "source.objective": ["btl"]}],
-        "loss.reduction": [{"objective": ["btl"]}, {"objective": ["source_only"], "source.objective": ["btl"]}],
-        "loss.kappa": [
-            {"objective": ["btl", "emofsl"]},
-            {"objective": ["source_only"], "source.objective": ["btl", "emofsl"]},
-        ],
-        "loss.alpha": [
-            {"objective": ["btl", "fstl"]},
-            {"objective": ["source_only"], "source.objective": ["btl", "fstl"]},
-        ],
-        "loss.beta": [
-            {"objective": ["btl", "fstl"]},
-            {"objective": ["source_only"], "source.objective": ["btl", "fstl"]},
-        ],
-        "loss.kappa1": [
-            {"objective": ["btl", "fstl"]},
-            {"objective": ["source_only"], "source.objective": ["btl", "fstl"]},
-        ],
-        "loss.kappa2": [
-            {"objective": ["btl", "fstl"]},
-            {"objective": ["source_only"], "source.objective": ["btl", "fstl"]},
-        ],
-        "predictor": [{"objective": ["source_only"]}],
-        "similarity": [{"objective": ["source_only"]}, {"predictor": ["classifier"]}],
-    },  # fmt: skip
+    unused_as="emofsl",
 )
 
 

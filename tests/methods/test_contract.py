@@ -116,7 +116,9 @@ def test_an_unknown_method_is_told_with_its_nearest(room):
 @pytest.mark.parametrize("name", methods.names())
 def test_every_method_keeps_the_contract(name):
     module = methods.load(name)
-    assert methods.about(name) == module.ABOUT
+    about, other = methods.about(name), module.ABOUT.unused_as
+    assert about._replace(unused=module.ABOUT.unused) == module.ABOUT
+    assert about.unused == {**(methods.about(other).unused if other else {}), **module.ABOUT.unused}
     assert module.__doc__ and module.Config.model_fields["method"].annotation.__args__ == (name,)
     if module.ABOUT.cost is not None:
         assert module.ABOUT.cost in module.Config.model_fields

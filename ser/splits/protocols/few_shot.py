@@ -7,6 +7,7 @@ Speakers who were recorded together stay on one side, of the folds as of the sou
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Literal, NamedTuple
 
@@ -59,9 +60,9 @@ class ShotsProtocol(Protocol):
     folds: dict[str, FoldRule] = {}
 
     @property
+    @abstractmethod
     def targets(self) -> list[str]:
         """Corpora that are tested."""
-        raise NotImplementedError
 
     @property
     def stamps(self) -> list[str]:
