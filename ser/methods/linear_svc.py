@@ -28,7 +28,7 @@ ABOUT = About(
 
 class Config(ConfigModel):
     """`train_on` chooses the splits that have such data; `cost` is scikit-learn's C, or `nested`: chosen by training
-    speakers who are left out in turn."""
+    speakers who are left out in turn, of a single one by utterances."""
 
     method: Literal["linear_svc"]
     train_on: Literal["source", "labelled"]

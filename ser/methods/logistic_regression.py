@@ -35,7 +35,8 @@ ABOUT = About(
 
 
 class Config(ConfigModel):
-    """`inverse_penalty` is scikit-learn's C, or `nested`: chosen by training speakers who are left out in turn.
+    """`inverse_penalty` is scikit-learn's C, or `nested`: chosen by training speakers who are left out in turn, of a
+    single one by utterances.
     Without an adaptation (`normalization`) features are standardized by the utterances that a model is trained on. Of
     features side by side, `fusion: early` fits one model to all, and `late` one model to each, whose log posteriors
     are averaged. With `targets: distributions` the loss is the cross entropy with the shares of the votes, of label
