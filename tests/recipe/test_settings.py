@@ -9,6 +9,7 @@ import pytest
 
 from ser.corpora import CORPORA
 from ser.errors import ConfigError
+from ser.recipe.rows import Table
 from ser.recipe.settings import _Own, read_settings
 from ser.splits.protocols import RECIPE_KEYS
 from tests.recipes.conftest import copy_tree
@@ -39,6 +40,18 @@ def test_a_recipe_says_its_features_once_for_real_and_once_for_miniature_corpora
     assert real.protocol.is_matrix or len(mini.protocol.corpora) == len(real.protocol.corpora)
     for name in (*real.features, *mini.features):
         assert all((ROOT / "conf" / "features" / f"{part}.yaml").exists() for part in name.split("+"))
+
+
+@pytest.mark.parametrize("folder", RECIPES, ids=lambda folder: folder.name)
+def test_systems_that_are_compared_have_equal_seeds(folder):
+    settings = read_settings(folder / "conf" / "recipe.yaml")
+    tasks = list(settings.protocol.label_maps)
+    rows = Table(folder / "conf" / "runs.tsv", folder / "conf", tasks, settings.features, False, (), False).rows()
+    random = [row for row in rows if row.about.is_random]
+    n_seeds = {row.label: len(row.seeds) for row in random}
+    assert {row.label for row in random if len(row.seeds) < 3} <= {row.label for row in random if row.finetunes}
+    assert [row.label for row in random if len(row.seeds) != n_seeds.get(row.versus, len(row.seeds))] == []
+    assert [row.label for row in random if len(row.seeds) != n_seeds[row.label]] == []  # whatever its feature is
 
 
 def test_stage_2_passes_over_what_is_not_the_protocol_s():
