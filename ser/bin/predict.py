@@ -15,8 +15,9 @@ A line holds:
   utt, path       its id in a data directory or wav.scp, else the path
   start, end      seconds; audio longer than all that the recipe has seen is cut into overlapping windows
   label           the likeliest class; null below the probability of --abstain
-  probabilities   of each class, the mean over the row's models (of the most shots), each calibrated on dev
-  calibrated_on   the corpora of the dev utterances; none where there are no such utterances, or all of them are right
+  probabilities   of each class, the mean over the row's models (of the most shots), each calibrated
+  calibrated_on   the corpora whose dev or left-out support utterances calibrated it; none where there are none, or
+                  all of them are right
   arousal, valence    where the model has them: probability of high or positive, or a rating on the corpora's scale
   distance        from the nearest corpus that was trained on or adapted to, 1 where it counts as far
   warnings        too_short, silent, clipped, beyond_full_scale, channels_differ, far_from_training_data

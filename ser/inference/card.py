@@ -139,12 +139,13 @@ def _limits(about: Mapping[str, Any]) -> str:
         if about["temperatures"]:
             shots = {k: f" at {k} shots" if k != "0" else "" for k in about["temperatures"]}
             told = ", ".join(f"{value:.3g}{shots[k]}" for k, value in about["temperatures"].items())
+            what = about["calibration"]
             limits.append(
-                f"Probabilities are calibrated by a temperature ({told}), fitted on {about['n_dev']} dev utterances "
-                f"of {', '.join(about['dev_corpora'])}; on other corpora they are too confident."
+                f"Probabilities are calibrated by a temperature ({told}), fitted on {what['utterances']} "
+                f"{what['kind']} of {', '.join(what['corpora'])}; on other corpora they are too confident."
             )
         else:
-            limits.append("Probabilities are NOT calibrated: no dev utterances were left, or all were right.")
+            limits.append("Probabilities are NOT calibrated: no utterances were left for it, or all were right.")
         held_out = ", ".join(f"{corpus}: {what}" for corpus, what in about["far"]["held_out"].items())
         limits.append(
             "`far_from_training_data` means: further from the mean of the nearest corpus seen than 99 % of its "

@@ -31,7 +31,10 @@ def write_folder(
     folder = recipe.run_dir(row, seed)
     durations = {utt: float(s) for c in recipe.corpora for utt, s in read_map(recipe.data / c / "utt2dur").items()}
     about = _about(recipe, row, seed, scored.result)
-    info = write_model(folder, about, row.method, row.config, data, state, scored.predicted, durations, device)
+    again = None
+    if row.init is None or recipe.has_weights(parent := recipe.row(row.init), seed):
+        again = (seed, None if row.init is None else recipe.weights(parent, seed))
+    info = write_model(folder, about, row.method, row.config, data, state, scored.predicted, durations, device, again)
     lines = score_lines(
         line_of(
             row.label, row.feature, None, [scored.result], task=row.task, seeds=[seed], is_random=row.about.is_random

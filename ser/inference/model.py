@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 FILES = ("conf.yaml", "model.safetensors", "predict.safetensors")
 """That have to be there next to `model.json`."""
 
-FORMAT = 2
+FORMAT = 3
 """Raise it when an older folder can no longer be read."""
 
 ENCODER = "encoder.safetensors"
@@ -196,7 +196,7 @@ class Model:
                 and key != "ckpt_hash"]  # fmt: skip
 
     def temperature(self, k: int) -> float | None:
-        """Give the temperature of models of k shots; None where no dev utterances were left to fit one."""
+        """Give the temperature of models of k shots; None where nothing was left to fit one."""
         return self.about["temperatures"].get(str(k))
 
     # ---- Which of a row's models ----

@@ -382,7 +382,7 @@ class Predictor:
             told = {
                 "label": classes[int(p[i].argmax())] if p[i].max() >= self.least else None,
                 "probabilities": {name: round(float(x), 6) for name, x in zip(classes, p[i], strict=True)},
-                "calibrated_on": model.about["dev_corpora"] if temperature is not None else [],
+                "calibrated_on": model.about["calibration"]["corpora"] if temperature is not None else [],
             }
             if self.scores:
                 told["scores"] = {name: float(f"{float(x):.6g}") for name, x in zip(classes, scores[i], strict=True)}

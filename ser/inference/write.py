@@ -17,8 +17,8 @@ import numpy as np
 from ser.adaptation.base import find
 from ser.config import ConfigModel
 from ser.inference.model import FORMAT, LISTS, vectors, without_scores
-from ser.methods.base import Prediction, State, adaptation_of, answer
-from ser.metrics.calibration import fit_temperature, logits_of
+from ser.inference.temperatures import SUPPORT, Calibration, on_dev, on_support, predicted
+from ser.methods.base import State, adaptation_of, answer
 from ser.metrics.novelty import MIN_DEVIATION, PERCENTILE, distances, fit_center, held_out_distances
 from ser.splits.lists import Split, as_listed
 from ser.system.devices import Device
@@ -40,9 +40,10 @@ def write_model(
     config: ConfigModel,
     data: RunData,
     state: State,
-    predicted: Iterable[str],
+    splits: Iterable[str],
     durations: Mapping[str, float],
     device: Device,
+    again: tuple[int, State | None] | None,
 ) -> dict[str, Any]:
     """Write `model.json` and `predict.safetensors` beside the weights of a row.
 
@@ -50,8 +51,10 @@ def write_model(
         folder: of a row and seed.
         about: what the recipe knows of the row, see `ser.inference.folder`.
         method, config, data, state, device: as for `method.predict`.
-        predicted: names of the splits that it predicts: it has models of no others.
+        splits: names of those that it predicts: it has models of no others.
         durations: of all utterances of the recipe's corpora, in seconds.
+        again: `seed` and `init` that it was trained with, which its calibration by support sets needs; None where the
+            weights that it starts from were dropped.
 
     Returns:
         What stands in `model.json`.
@@ -70,7 +73,7 @@ def write_model(
         "target_data": sorted(as_listed(method.target_data(config), data.splits)),
         "of_speakers": find(adaptation_of(method.ABOUT, dict(config))).GROUP == "speaker",
         "trained_on": _corpora_seen(method, config, data),
-        "models": sorted(predicted),
+        "models": sorted(splits),
         "refuses_new_audio": refused,
         "stored": [[utt.split("-")[0], names[speaker_of[utt]], name] for utt, name in supports.items()],
         "rated": _rated(data),
@@ -81,8 +84,14 @@ def write_model(
     }
     if refused is None:
         dev = {split.name: held_out_dev(method, config, split) for split in data.splits}
-        info["temperatures"], info["n_dev"] = _temperatures(method, config, data, state, dev, device)
-        info["dev_corpora"] = sorted({utt.split("-")[0] for held_out in dev.values() for utt in held_out})
+        if "k-shot" not in method.target_data(config):
+            calibration = on_dev(method, config, data, state, dev, device)
+        elif again is not None:
+            calibration = on_support(method, config, data, *again, device)
+        else:
+            calibration = Calibration({}, 0, [], SUPPORT)
+        info["temperatures"] = calibration.temperatures
+        info["calibration"] = {key: getattr(calibration, key) for key in ("kind", "corpora", "utterances")}
         centers, info["far"] = _distances(method, config, data, dev)
         tensors |= centers
         fits, info["attributes"] = _attributes(method, config, data, state, device)
@@ -208,44 +217,6 @@ def _seconds(
     }
 
 
-def _predicted(
-    method: ModuleType,
-    config: ConfigModel,
-    data: RunData,
-    state: State,
-    tests: Mapping[str, Mapping[str, str]],
-    device: Device,
-) -> list[Prediction]:
-    """Predict other utterances than those of the test lists: split -> utterance -> class."""
-    splits = [replace(split, test=tests[split.name]) for split in data.splits]
-    predictions = method.predict(config, replace(data, splits=splits), state, device)
-    return [p for p in predictions if len(p.utts)]
-
-
-def _temperatures(
-    method: ModuleType,
-    config: ConfigModel,
-    data: RunData,
-    state: State,
-    dev: Mapping[str, Mapping[str, str]],
-    device: Device,
-) -> tuple[dict[str, float], int]:
-    """Fit one temperature for each number of shots, on all models together; also tell the number of utterances.
-
-    Where all or none are right there is none: it would be the bound of the search, and every probability 1.
-    """
-    by_shots: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
-    if not any(dev.values()):
-        return {}, 0
-    for p in _predicted(method, config, data, state, dev, device):
-        logits = logits_of(p.scores, p.are_posteriors)
-        by_shots.setdefault(str(p.k), []).append((logits, data.targets(dev[p.split])))
-    n_utts = len({utt for of_split in dev.values() for utt in of_split})
-    joined = {k: [np.concatenate(both) for both in zip(*parts, strict=True)] for k, parts in by_shots.items()}
-    are_right = {k: logits.argmax(1) == y for k, (logits, y) in joined.items()}
-    return {k: fit_temperature(*joined[k]) for k, right in are_right.items() if 0 < right.mean() < 1}, n_utts
-
-
 def _distances(
     method: ModuleType, config: ConfigModel, data: RunData, dev: Mapping[str, Mapping[str, str]]
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -284,7 +255,7 @@ def _attributes(
     of_utt = data.ratings[rating]
     tests = {split.name: learned_from(method, config, split) for split in data.splits}
     found: dict[str, np.ndarray] = {}
-    for p in _predicted(method, config, data, state, tests, device):
+    for p in predicted(method, config, data, state, tests, device):
         rows = [i for i, utt in enumerate(p.utts) if utt in of_utt and np.isfinite(p.latent[i]).all()]
         design = np.column_stack([np.ones(len(rows)), p.latent[rows]])
         y = np.array([of_utt[p.utts[i]] for i in rows])

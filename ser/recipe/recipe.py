@@ -38,6 +38,7 @@ SCORE_CODE = (
     "scoring/score.py",
     "scoring/runs.py",
     "scoring/tidy.py",
+    "inference/temperatures.py",
     "inference/write.py",
 )
 """Code that decides scores from predictions, and what stands beside them for the use of a model."""

@@ -30,8 +30,9 @@ the classes that they have, mean over seeds and draws; range: highest minus lowe
 language: UAR of all speakers of a group together, and the highest minus the lowest. F1 by class. detectable: the
 smallest true difference, in points, from the system that a row is held against that the corrected test would have
 found in 80 % of such experiments. ECE (15 bins of equally many utterances), NLL and Brier: of the probabilities that
-`predict` gives, on the tested utterances; empty for scores that are no probabilities. errors at 50 %: the share of
-errors among the half of the utterances with the most confident answers, the other half unanswered."""
+`predict` gives, on the tested utterances; empty for scores that are no probabilities. Their temperature is fitted on
+dev utterances or, with shots, on support utterances left out in turn. errors at 50 %: the share of errors among the
+half of the utterances with the most confident answers, the other half unanswered."""
 
 
 def group_uars(

@@ -185,7 +185,7 @@ def calibration(
         table: predictions, of `predictions_table`.
         classes: names in the order of their indices.
         are_posteriors: whether scores are probabilities.
-        temperature: fitted on dev, None where there is none: posteriors stay as they are.
+        temperature: fitted on other utterances, None where there is none: posteriors stay as they are.
 
     Returns:
         `ece`, `nll`, `brier`, and `risk_coverage`, the share of errors at each of `COVERAGES`; nothing for scores

@@ -16,13 +16,11 @@ from safetensors.torch import load_file, save_file
 from ser import methods
 from ser.errors import ConfigError
 from ser.features.config import FeatureConfig
-from ser.inference import write
 from ser.inference.model import Model, NewUtterance
 from ser.inference.write import held_out_dev, write_model
-from ser.methods.base import Job, Prediction
+from ser.methods.base import Job
 from ser.metrics.novelty import distances, fit_center
 from ser.training.checkpoint import write_tensors
-from ser.training.run_data import RunData
 from tests.methods import test_continuous_metric as metric
 from tests.methods import test_dann as dann
 from tests.methods import test_difl as difl
@@ -57,6 +55,7 @@ class Trained:
     data: object
     state: dict
     finetunes: bool = False
+    again: tuple | None = None
 
     @property
     def module(self):
@@ -82,14 +81,16 @@ class Trained:
         seconds = {utt: 1.0 + i / 10 for i, utt in enumerate(self.data.utts)}
         about = self.about(feature or self.data.encoder)
         predicted = {p.split for p in self.predict()}
-        return write_model(folder, about, self.module, self.config, self.data, self.state, predicted, seconds, "cpu")
+        return write_model(
+            folder, about, self.module, self.config, self.data, self.state, predicted, seconds, "cpu", self.again
+        )
 
 
 def trained(method: str, config, data, tmp_path, init=None, finetunes: bool = False) -> Trained:
     module = methods.load(method)
     blind = dataclasses.replace(data, splits=[dataclasses.replace(split, test={}) for split in data.splits])
     state, _ = module.train(config, blind, 1, init, Job("cpu", tmp_path / "scratch"))
-    return Trained(method, config, data, dict(state), finetunes)
+    return Trained(method, config, data, dict(state), finetunes, (1, init))
 
 
 def labelled(data):
@@ -302,40 +303,10 @@ def test_dev_utterances_that_a_row_trains_on_calibrate_nothing():
     )  # of another corpus than it trains on
 
 
-def test_temperature_is_that_of_the_dev_utterances_under_all_models(tmp_path):
-    row = ROWS["emofsl source"](tmp_path)
-    about = row.write(tmp_path / "row")
-    assert about["temperatures"].keys() == {"1", "2"}
-    assert about["n_dev"] == 16
-    on_dev = dataclasses.replace(row.data, splits=[dataclasses.replace(s, test=s.dev) for s in row.data.splits])
-    for k, found in about["temperatures"].items():
-        parts = [p for p in row.module.predict(row.config, on_dev, row.state, "cpu") if p.k == int(k)]
-        distances = torch.from_numpy(np.concatenate([p.scores for p in parts])).double()
-        y = torch.from_numpy(np.tile(row.data.targets(row.data.splits[0].dev), len(parts)))
-        losses = {
-            t: torch.nn.functional.cross_entropy(distances / t, y).item() for t in (found, found * 0.98, found / 0.98)
-        }
-        assert min(losses, key=losses.get) == found
-
-
 def test_a_row_without_dev_utterances_is_not_calibrated(tmp_path):
     about = ROWS["linear_svc labelled"](tmp_path).write(tmp_path / "row")
     assert about["temperatures"] == {}
     assert set(about["far"]["held_out"].values()) == {"each speaker against the others"}
-
-
-@pytest.mark.parametrize("shift, fitted", [(0, []), (1, []), (None, ["0"])])
-def test_dev_utterances_that_are_all_right_or_all_wrong_calibrate_nothing(shift, fitted, monkeypatch):
-    """A temperature at the bound of its search would make every probability 1."""
-    classes = ["high", "low"]
-    dev = {f"a-{i}": classes[i % 2] for i in range(6)}
-    y = np.array([i % 2 for i in range(6)])
-    told = y if shift == 0 else 1 - y if shift else np.zeros(6, dtype=int)
-    scores = np.where(np.eye(2)[told] > 0, 0.6, 0.4)
-    monkeypatch.setattr(write, "_predicted", lambda *_: [Prediction("s", 0, 0, list(dev), scores)])
-    data = RunData(list(dev), np.zeros((6, 1), np.float32), ["a-0"] * 6, [], classes)
-    found, n = write._temperatures(None, None, data, {}, {"s": dev}, "cpu")
-    assert (list(found), n) == (fitted, 6)
 
 
 def standardized_distances(x: np.ndarray, of: np.ndarray) -> np.ndarray:
@@ -461,7 +432,7 @@ def test_folders_that_cannot_be_read(tmp_path):
     path = tmp_path / "row" / "model.json"
     about = json.loads(path.read_text())
     for key, value, message in (
-        ("format", 1, "format 1, and this version reads 2"),
+        ("format", 1, "format 1, and this version reads 3"),
         ("method", "os.system", "method: unknown 'os.system'"),
     ):
         path.write_text(json.dumps(about | {key: value}))

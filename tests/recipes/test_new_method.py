@@ -97,7 +97,7 @@ def test_a_new_method_is_trained_scored_described_and_used(own):
         assert rows[name]["target_data"] == about["target_data"] == ["labelled"] * on_target + ["unlabelled-train"]
         assert f"labelled training data from: {corpus}; tested on: emodb" in card
         # dev utterances are of the source: they calibrate what is trained on the source, and nothing else
-        assert about["dev_corpora"] == ([] if on_target else ["ravdess"])
+        assert about["calibration"]["corpora"] == ([] if on_target else ["ravdess"])
         assert bool(about["temperatures"]) != on_target
         assert ("Probabilities are NOT calibrated" in card) == on_target
         command = [sys.executable, "-m", "ser.bin.predict", "--model", str(folder), str(wav)]

@@ -133,9 +133,11 @@ def test_lines_say_what_help_says(finished, capsys, tmp_path):
     assert sum(line["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert line["label"] == max(line["probabilities"], key=line["probabilities"].get)
     assert (line["start"], line["end"]) == (0.0, pytest.approx(soundfile.info(file).duration, abs=1e-3))
-    assert line["calibrated_on"] == ["ravdess"]
+    assert line["calibrated_on"] == ["emodb"]  # by support utterances that were left out
     assert said.splitlines()[-1].startswith("1 files: 1 lines predicted") or line["warnings"]
-    (line,), _, _ = run(capsys, "--model", folder(finished, "support_only"), file)
+    (line,), _, _ = run(capsys, "--model", folder(finished, "source_only"), file)
+    assert line["calibrated_on"] == ["ravdess"]
+    (line,), _, _ = run(capsys, "--model", folder(finished, "in_domain"), file)
     assert line["calibrated_on"] == []  # it trains on the target alone, and dev is of the source
 
 
