@@ -6,13 +6,18 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from ser.system.files import alone
 from tests.fakes.once import once
+from tests.fakes.warm_python import warm_python
 from tests.recipes import stages
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +27,23 @@ RECIPE = "ravdess2emodb"
 
 LARGE = (".ark", ".safetensors", ".wav")
 """Endings of files that nobody changes in place: copies of a checkout share them."""
+
+
+_started = ExitStack()
+
+
+@cache
+def _warm() -> dict[str, str]:
+    """Start the interpreter that scripts share, at the first of them."""
+    folder = _started.enter_context(tempfile.TemporaryDirectory())
+    return _started.enter_context(warm_python(Path(folder)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm() -> Iterator[None]:
+    """End it with the session."""
+    with _started:
+        yield
 
 
 @dataclass(frozen=True)
@@ -38,8 +60,20 @@ class Checkout:
     def exp(self) -> Path:
         return self.recipe / "exp_mini"
 
-    def run(self, *options: str, script: Path | None = None, mini: bool = True, **env: str):
-        """Run the recipe as a user would, from its own folder."""
+    def run(
+        self, *options: str, script: Path | None = None, mini: bool = True, is_warm: bool = True, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the recipe as a user would, from its own folder.
+
+        Args:
+            options: of the script.
+            script: by default the recipe's run.sh.
+            mini: whether the miniature corpora are asked for.
+            is_warm: whether its Python has imported the libraries already, see `tests.fakes.warm_python`.
+            env: more variables.
+        """
+        if is_warm:
+            env = _warm() | env
         return subprocess.run(
             [str(script or self.recipe / "run.sh"), *(("--mini", "true") if mini else ()), *options],
             cwd=(script or self.recipe / "run.sh").parent,
@@ -47,6 +81,12 @@ class Checkout:
             text=True,
             env={k: v for k, v in os.environ.items() if k not in ("BYOL_S", "RAVDESS", "EMODB")} | env,
         )
+
+    def python(self, module: str, *arguments: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Call a command line of this checkout, in a process of its own whose libraries are imported already."""
+        command = ["python3", "-m", f"ser.bin.{module}", *map(str, arguments)]
+        env = os.environ | _warm() | {"PYTHONPATH": str(self.root)}
+        return subprocess.run(command, cwd=folder or self.root, env=env, capture_output=True, text=True)
 
     def page(self, recipe: str, finetune: str = "false") -> str:
         """Run a recipe on miniature corpora, one run at a time, and read its table.
@@ -136,7 +176,7 @@ def finished(tmp_path_factory) -> Checkout:
     """The recipe has run once, with all its rows and on all cores; tests leave it as it is."""
 
     def build(folder: Path) -> None:
-        result = copy_tree(folder / AWKWARD).run()
+        result = copy_tree(folder / AWKWARD).run(is_warm=False)
         assert result.returncode == 0, result.stdout + result.stderr
 
     return Checkout(once(tmp_path_factory, "finished", build) / AWKWARD)

@@ -13,7 +13,7 @@ import socket
 
 import pytest
 
-from tests.faults import content, errors, hit, run
+from tests.faults import content, errors, hit
 
 ROW = "btl-fbank_no_cmvn"
 
@@ -75,7 +75,7 @@ def test_input_that_changed_between_stages_is_told(own, stage, name, reason):
     if stage == "train":
         shutil.rmtree(own.exp / ROW)
     before = content(own.exp)
-    result = run([str(own.recipe / "run.sh"), "--mini", "true", "--stage", stage, "--stop_stage", stage])
+    result = own.run("--stage", stage, "--stop_stage", stage)
     assert result.returncode == 2, result.stdout
     (said,) = errors(result)
     assert said.startswith(str(path)) and reason in said

@@ -6,9 +6,6 @@ Its settings have names of their own, so that nothing can be known of it but wha
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
@@ -100,9 +97,7 @@ def test_a_new_method_is_trained_scored_described_and_used(own):
         assert about["calibration"]["corpora"] == ([] if on_target else ["ravdess"])
         assert bool(about["temperatures"]) != on_target
         assert ("Probabilities are NOT calibrated" in card) == on_target
-        command = [sys.executable, "-m", "ser.bin.predict", "--model", str(folder), str(wav)]
-        env = {**os.environ, "PYTHONPATH": str(own.root)}  # not the checkout that is being tested
-        result = subprocess.run(command, cwd=own.root, env=env, capture_output=True, text=True)
+        result = own.python("predict", "--model", folder, wav)
         assert result.returncode == 0, result.stderr
         (line,) = map(json.loads, result.stdout.splitlines())
         assert line["label"] in about["classes"] and sum(line["probabilities"].values()) == pytest.approx(1, abs=1e-5)

@@ -6,8 +6,6 @@ import json
 import os
 import pickle
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -224,10 +222,7 @@ def test_an_exported_folder_works_alone(finished, tmp_path, capsys):
         export.main([str(folder(finished, "emofsl")), str(tmp_path / "made")])
     file = sorted((finished.root / "data_mini" / "corpora").rglob("*.wav"))[0]
     shutil.copytree(tmp_path / "made", tmp_path / "elsewhere" / "model")
-    result = subprocess.run(
-        [sys.executable, "-m", "ser.bin.predict", "--model", "model", str(file)],
-        cwd=tmp_path / "elsewhere", capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    result = finished.python("predict", "--model", "model", file, folder=tmp_path / "elsewhere")
     assert result.returncode == 0, result.stderr
     (line,), _, _ = run(capsys, "--model", folder(finished, "emofsl"), file)
     assert json.loads(result.stdout) == line

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -511,11 +508,9 @@ def test_a_page_keeps_what_a_run_lacks(finished, tmp_path):
         (exp / name).unlink()
     options = {"recipe": finished.recipe, "data": finished.root / "data_mini", "dump": finished.root / "dump_mini",
                "splits": exp / "splits", "exp": exp, "mini": "true", "out": tmp_path / "RESULTS.md"}  # fmt: skip
-    command = [sys.executable, "-m", "ser.bin.results"]
-    command += [part for name, value in options.items() for part in (f"--{name}", str(value))]
-    env = os.environ | {"PYTHONPATH": str(finished.root)}
+    arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
     for said in ("RESULTS.md stays: it has scores that this run lacks (of_a_gpu, fbank_no_cmvn);", "up to date"):
-        ran = subprocess.run(command, env=env, capture_output=True, text=True)
+        ran = finished.python("results", *arguments)
         assert ran.returncode == 0, ran.stderr
         assert said in ran.stdout and str(exp / "RESULTS.md") in ran.stdout
         assert json.loads((tmp_path / "RESULTS.json").read_text()) == numbers
