@@ -60,11 +60,15 @@ def content(*folders: Path) -> dict[str, bytes]:
     }
 
 
-def hit(script: Path, first: int, stage: int, what: str, at: int | str, log: Path) -> None:
+def hit(
+    script: Path, first: int, stage: int, what: str, at: int | str, log: Path, env: Mapping[str, str] | None = None
+) -> None:
     """Run a recipe on miniature corpora from one stage to another, in which the fault has to hit it."""
     log.unlink(missing_ok=True)
     stages = ("--stage", str(first), "--stop_stage", str(stage))
-    result = run([str(script), "--mini", "true", *stages], fault(script.parents[2], stage, what, at, log))
+    result = run(
+        [str(script), "--mini", "true", *stages], {**(env or {}), **fault(script.parents[2], stage, what, at, log)}
+    )
     assert result.returncode != 0 and log.exists(), result.stdout + result.stderr
     if what == "full":
         assert (said := errors(result))  # by each part of a stage that has several
@@ -73,7 +77,14 @@ def hit(script: Path, first: int, stage: int, what: str, at: int | str, log: Pat
             assert sentence.endswith("free some space there and run again")
 
 
-def disturb(finished: Path, recipe: str, row: str, faults: Sequence[tuple[int, str, str]], folder: Path) -> None:
+def disturb(
+    finished: Path,
+    recipe: str,
+    row: str,
+    faults: Sequence[tuple[int, str, str]],
+    folder: Path,
+    env: Mapping[str, str] | None = None,
+) -> None:
     """Hit the last stages in a copy of a finished checkout, and assert that the recipe ends in the same files.
 
     Args:
@@ -82,6 +93,7 @@ def disturb(finished: Path, recipe: str, row: str, faults: Sequence[tuple[int, s
         row: label of the row that is trained once more.
         faults: stage, one of `FAULTS` and name of a file, in the order of stages.
         folder: for the copy.
+        env: variables of all runs.
     """
     shutil.copytree(finished, folder / "hit", copy_function=os.link, ignore=shutil.ignore_patterns("log", ".lock"))
     script = folder / "hit" / "egs" / recipe / "run.sh"
@@ -93,10 +105,10 @@ def disturb(finished: Path, recipe: str, row: str, faults: Sequence[tuple[int, s
     (exp / "RESULTS.md").unlink()
     begin = 4
     for stage, what, at in faults:
-        hit(script, begin, stage, what, at, folder / "faults.log")
+        hit(script, begin, stage, what, at, folder / "faults.log", env)
         assert not (exp / "RESULTS.md").exists()
         begin = stage
-    last = run([str(script), "--mini", "true", "--stage", str(begin)])
+    last = run([str(script), "--mini", "true", "--stage", str(begin)], env)
     assert last.returncode == 0, last.stdout + last.stderr
     found = content(exp)
     assert found.keys() == expected.keys()

@@ -33,7 +33,7 @@ _started = ExitStack()
 
 
 @cache
-def _warm() -> dict[str, str]:
+def warm_env() -> dict[str, str]:
     """Start the interpreter that scripts share, at the first of them."""
     folder = _started.enter_context(tempfile.TemporaryDirectory())
     return _started.enter_context(warm_python(Path(folder)))
@@ -73,7 +73,7 @@ class Checkout:
             env: more variables.
         """
         if is_warm:
-            env = _warm() | env
+            env = warm_env() | env
         return subprocess.run(
             [str(script or self.recipe / "run.sh"), *(("--mini", "true") if mini else ()), *options],
             cwd=(script or self.recipe / "run.sh").parent,
@@ -85,7 +85,7 @@ class Checkout:
     def python(self, module: str, *arguments: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Call a command line of this checkout, in a process of its own whose libraries are imported already."""
         command = ["python3", "-m", f"ser.bin.{module}", *map(str, arguments)]
-        env = os.environ | _warm() | {"PYTHONPATH": str(self.root)}
+        env = os.environ | warm_env() | {"PYTHONPATH": str(self.root)}
         return subprocess.run(command, cwd=folder or self.root, env=env, capture_output=True, text=True)
 
     def page(self, recipe: str, finetune: str = "false") -> str:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.faults import disturb
-from tests.recipes.conftest import keep_rows
+from tests.recipes.conftest import keep_rows, warm_env
 
 RECIPES = {  # tested corpora
     "iemocap2msp_savee_emodb": ["msp_improv", "savee", "emodb"],
@@ -66,4 +66,5 @@ def test_hit_by_faults_it_ends_in_the_same_files(shared, short, tmp_path):
         "baseline",
         [(4, "kill", "model.safetensors"), (5, "full", ".metrics.json.ser-part")],
         tmp_path,
+        warm_env(),
     )

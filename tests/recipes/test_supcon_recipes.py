@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.checkpoints import hubert
 from tests.faults import disturb
-from tests.recipes.conftest import ROOT, copy_tree, tables
+from tests.recipes.conftest import ROOT, copy_tree, tables, warm_env
 
 TASKS = {
     "ravdess_emodb": ("random", "text", "speaker"),
@@ -102,4 +102,5 @@ def test_hit_by_faults_it_ends_in_the_same_files(shared, tmp_path):
         "supcon_lite",
         [(4, "full", ".history.tsv.ser-part"), (5, "term", "metrics.json")],
         tmp_path,
+        warm_env(),
     )

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.recipes.conftest import _warm
+from tests.recipes.conftest import warm_env
 
 MODULE = """
 import os, signal, sys
@@ -38,7 +38,7 @@ def package(tmp_path):
 
 
 def call(package, *arguments: str, command=("python3", "-m", "ser.bin.one"), **more) -> subprocess.CompletedProcess:
-    env = os.environ | _warm() | {"PYTHONPATH": str(package), "ODD": "a\nb 'ü'"}
+    env = os.environ | warm_env() | {"PYTHONPATH": str(package), "ODD": "a\nb 'ü'"}
     return subprocess.run([*command, *arguments], cwd=package, env=env, capture_output=True, text=True, **more)
 
 
