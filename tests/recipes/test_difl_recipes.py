@@ -23,12 +23,20 @@ PUBLISHED = ("baseline", "dann_1", "dann_2", "dann_2_center")
 FEW = ("baseline", "dann_2_center")
 
 
+SMALLER = {"conv_maps": "[2, 4]", "segment_dim": 8, "blstm_units": 4, "fc1_dim": 8, "fc2_dim": 4, "epochs": 2}
+
+
 @pytest.fixture(scope="module")
 def short(shared):
-    """Two epochs: what is learned does not matter here."""
+    """A smaller network and two epochs: what is learned does not matter here."""
     conf = shared.root / "conf" / "methods" / "difl.yaml"
-    conf.write_text(re.sub(r"^  epochs: \d+$", "  epochs: 2", conf.read_text(), flags=re.MULTILINE))
-    assert conf.read_text().count("\n  epochs: 2\n") == 1
+    text, mini, small = conf.read_text().partition("\nmini:\n")
+    for key, value in SMALLER.items():
+        small, n = re.subn(rf"^( +{key}): .*$", rf"\1: {value}", small, flags=re.MULTILINE)
+        assert n == 1, key
+    text, n = re.subn(r"^max_segments: \d+", "max_segments: 8", text, flags=re.MULTILINE)
+    assert n == 1
+    conf.write_text(text + mini + small)
 
 
 @pytest.mark.parametrize("name", RECIPES)
