@@ -17,7 +17,7 @@ from ser.errors import DataError
 from ser.system.files import read_json
 from ser.types import Utterance
 from tests.fakes.iemocap import Turn, full_release, label, write_release
-from tests.fakes.wav import write_wav
+from tests.fakes.wav import one_sound, write_wav
 
 FOUR = {"angry": "ang", "happy": "hap+exc", "excited": "hap+exc", "neutral": "neu", "sad": "sad"}
 
@@ -26,7 +26,8 @@ FOUR = {"angry": "ang", "happy": "hap+exc", "excited": "hap+exc", "neutral": "ne
 def full(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Utterance]]:
     """A data directory from 10,039 turns, and what it holds."""
     folder = tmp_path_factory.mktemp("iemocap")
-    assert prepare(CORPUS, write_release(folder / "release", full_release()), folder / "data")
+    with one_sound():
+        assert prepare(CORPUS, write_release(folder / "release", full_release()), folder / "data")
     return folder / "data", read_data_dir(folder / "data")
 
 

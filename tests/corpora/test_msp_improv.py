@@ -16,7 +16,7 @@ from ser.errors import DataError
 from ser.system.files import read_json
 from ser.types import Utterance
 from tests.fakes.msp_improv import RATINGS, Turn, full_release, label, write_release
-from tests.fakes.wav import write_wav
+from tests.fakes.wav import one_sound, write_wav
 
 TURN = Turn("S20A-F02-T-MF09", "H", ("2.500000", "2.000000", "3.500000", "3.000000"))
 
@@ -25,7 +25,8 @@ TURN = Turn("S20A-F02-T-MF09", "H", ("2.500000", "2.000000", "3.500000", "3.0000
 def full(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Utterance]]:
     """A data directory from 8,438 turns, and what it holds."""
     folder = tmp_path_factory.mktemp("msp_improv")
-    assert prepare(CORPUS, write_release(folder / "release", full_release()), folder / "data")
+    with one_sound():
+        assert prepare(CORPUS, write_release(folder / "release", full_release()), folder / "data")
     return folder / "data", read_data_dir(folder / "data")
 
 
