@@ -70,6 +70,7 @@ ABOUT = About(
         "loss.lambda_": [{"loss.center": [False]}],
         "loss.center_lr": [{"loss.center": [False]}],
         "loss.center_on": [{"loss.center": [False]}],
+        "patience": [{"dev": ["train"]}],
     },
 )
 
@@ -80,6 +81,8 @@ APPLY_BYTES = 1 << 26
 """Padded input that the trained network takes at once."""
 
 Factor = Literal["speaker", "corpus", "gender", "language"]
+
+Unit = Literal["utterances", "segments"]
 
 
 class ModelConfig(ConfigModel):
@@ -131,8 +134,15 @@ class Config(ConfigModel):
         normalization: whose statistics are taken off each frequency bin (of segments) or dimension (of frames):
             `source`: of all labelled training utterances; `corpus`: of the corpus' own training audio, labelled or
             not, and for a corpus without any, as `source`; `speaker`: of all the speaker's own utterances.
-        batch_size: utterances; with target audio half source, half target, drawn equally from the target corpora.
+        unit: what `batch_size` counts, what S and C are taken over, and what is classified. `utterances`: the BLSTM
+            goes over the segments (or frames) of one. `segments`: each has its utterance's labels and is classified
+            by itself, the BLSTM goes over the frames that the CNN leaves of it, and the posteriors of an utterance
+            are the means of those of its segments.
+        batch_size: with target audio half source, half target, drawn equally from the target corpora.
         sampler: `corpus_balanced` draws the labelled utterances equally from their corpora, too.
+        steps_per_epoch: null goes over all labelled utterances (or segments) once.
+        dev: `choose` leaves the dev speakers out of training, and keeps the epoch with their best UAR; `train` trains
+            on them too and keeps the last epoch, as nothing is chosen.
         patience: epochs without a better dev UAR after which training ends; null goes through all.
         class_weights: of S, by inverse frequency or none.
         max_segments: of an utterance in training; frames of an upstream are never cut, nor is anything in tests.
@@ -145,9 +155,12 @@ class Config(ConfigModel):
     model: ModelConfig
     loss: LossConfig
     optimizer: OptimizerConfig
+    unit: Unit
     batch_size: int = Field(ge=2)
     sampler: Literal["shuffle", "corpus_balanced"]
+    steps_per_epoch: int | None = Field(default=None, gt=0)
     epochs: int = Field(gt=0)
+    dev: Literal["choose", "train"]
     patience: int | None = Field(default=None, gt=0)
     class_weights: Literal["none", "balanced"]
     max_segments: int | None = Field(default=None, gt=0)
@@ -170,12 +183,12 @@ def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
 
 def trained_on(config: Config, split: Split) -> Mapping[str, str]:
     """List the utterances whose labels a row learns from."""
-    return split.train
+    return {**split.train, **split.dev} if config.dev == "train" else split.train
 
 
 def chooses_on_dev(config: Config) -> bool:
-    """Say that the epoch with the best dev UAR is kept."""
-    return True
+    """Whether a row keeps the epoch with the best dev UAR."""
+    return config.dev == "choose"
 
 
 def _uses_target(config: Config) -> bool:
@@ -194,8 +207,9 @@ class Difl(nn.Module):
         self, config: Config, n_classes: int, domains: Mapping[str, int], input_shape: Sequence[int], seed: int
     ):
         super().__init__()
-        c = config.model.model_dump()
-        self.network = CnnBlstm(n_classes, domains, seed_of("init", seed), input_shape=input_shape, **c)
+        c = config.model.model_dump() | {"input_shape": input_shape}
+        steps = "frames" if config.unit == "segments" else "segments"
+        self.network = CnnBlstm(n_classes, domains, seed_of("init", seed), blstm_over=steps, **c)
         dim = config.model.fc2_dim if config.loss.center_on == "fc2" else n_classes
         self.center = CenterLoss(n_classes, dim, config.loss.center_lr) if config.loss.center else None
 
@@ -208,6 +222,13 @@ class Difl(nn.Module):
     def copy(self) -> dict[str, Tensor]:
         """Copy weights and centers to the CPU."""
         return {name: value.to("cpu", copy=True) for name, value in self.state_dict().items()}
+
+
+class Segment(NamedTuple):
+    """A segment of an utterance, by its place there."""
+
+    utt: str
+    number: int
 
 
 @dataclass(frozen=True)
@@ -232,18 +253,25 @@ class Input:
         for utt in utts:
             stored = self.store.of(utt)
             is_cut = max_segments is not None and stored.ndim > 2
-            own = (stored[:max_segments] if is_cut else stored).numpy()
-            frames.append(torch.from_numpy(find(self.how).apply(self.state, own, self.group_of.get(utt, ""))))
+            frames.append(self._adapted(utt, stored[:max_segments] if is_cut else stored))
         return pad_sequence(frames, batch_first=True), torch.tensor([len(f) for f in frames])
+
+    def of_segments(self, segments: Sequence[Segment]) -> tuple[Tensor, Tensor]:
+        """Give segments as if each were an utterance: (B, 1, time, frequency), and ones (B,)."""
+        parts = [self._adapted(utt, self.store.of(utt)[number : number + 1]) for utt, number in segments]
+        return torch.stack(parts), torch.ones(len(parts), dtype=torch.long)
+
+    def _adapted(self, utt: str, stored: Tensor) -> Tensor:
+        return torch.from_numpy(find(self.how).apply(self.state, stored.numpy(), self.group_of.get(utt, "")))
 
 
 def _seen(config: Config, data: RunData, store: FrameStore, split: Split) -> Seen:
     """Give what the row's adaptation may look at: what it trains on, and all utterances of the speakers in it."""
-    adapt = split.adapt if _uses_target(config) else ()
+    adapt, labelled = split.adapt if _uses_target(config) else (), trained_on(config, split)
     corpus_of = data.factors["corpus"]
     return Seen(
-        source=list(split.train),
-        corpora=pools_of([*split.train, *adapt], corpus_of),
+        source=list(labelled),
+        corpora=pools_of([*labelled, *adapt], corpus_of),
         target=pools_of(adapt, corpus_of),
         speakers=_own_utterances(data, {data.factors["speaker"][utt] for utt in (*split.train, *adapt, *split.dev)}),
         blocks=_blocks(store),
@@ -365,7 +393,7 @@ def _owners(config: Config, data: RunData) -> dict[str, str]:
 
 
 class Batch(NamedTuple):
-    """A mini-batch, its M labelled utterances first.
+    """A mini-batch of utterances (or segments), its M labelled ones first.
 
     Attributes:
         x: (B, T, ...), padded.
@@ -382,7 +410,7 @@ class Batch(NamedTuple):
 
 @dataclass
 class _Done:
-    """What of a training is done, and the weights of its best epoch."""
+    """What of a training is done, and the weights of its best epoch (of the last one, where none is chosen)."""
 
     epoch: int = 0
     best_epoch: int = 0
@@ -415,20 +443,31 @@ class _Training:
         """Make everything that is trained with.
 
         Raises:
-            ConfigError: if target audio is asked for and the split has none.
+            ConfigError: if target audio is asked for and the split has none, or segments of a feature of frames.
         """
-        adapt = list(split.adapt) if _uses_target(config) else []
+        adapt, labelled = list(split.adapt) if _uses_target(config) else [], trained_on(config, split)
         if _uses_target(config) and not adapt:
             raise ConfigError(f"target_audio: 'unlabelled', but split {split.name} has none; set it to none")
         corpus_of = data.factors["corpus"]
+        shape = store.of(next(iter(labelled))).shape[1:]
+        if config.unit == "segments" and len(shape) == 1:
+            raise ConfigError(
+                f"unit: 'segments' needs spectrogram segments, and this feature has frames of {shape[0]} dimensions; "
+                "name a feature such as spectrogram, or set unit to utterances"
+            )
         is_balanced = config.sampler == "corpus_balanced"
-        labels = DomainLabels.of_data(data.factors, config.domains, [*split.train, *adapt])
+        labels = DomainLabels.of_data(data.factors, config.domains, [*labelled, *adapt])
         for factor, reason in labels.left_out.items():
             print(f"{split.name}: no head for {factor}: {reason}")
         target_pools = list(pools_of(adapt, corpus_of).values()) if labels.domains else []
-        y = data.targets(split.train)
+        source_pools = list(pools_of(labelled, corpus_of).values()) if is_balanced else [list(labelled)]
+        targets = dict(zip(labelled, data.targets(labelled).tolist(), strict=True))
+        source_pools, target_pools = (
+            [_items(config, store, pool) for pool in pools] for pools in (source_pools, target_pools)
+        )
+        y = np.array([targets[utt] for pool in source_pools for utt in _utts(config, pool)])
         weight = class_weight(y, len(data.classes))
-        model = Difl(config, len(data.classes), labels.sizes(), store.of(next(iter(split.train))).shape[1:], seed)
+        model = Difl(config, len(data.classes), labels.sizes(), shape, seed)
         optimizer = torch.optim.Adadelta(model.parameters(), **config.optimizer.model_dump())
         model, optimizer = fabric.setup(model, optimizer)
         return cls(
@@ -436,7 +475,7 @@ class _Training:
             config=config,
             seed=seed,
             split=split,
-            targets=dict(zip(split.train, y.tolist(), strict=True)),
+            targets=targets,
             dev_y=data.targets(split.dev),
             weight=fabric.to_device(torch.from_numpy(weight)) if config.class_weights == "balanced" else None,
             input=Input(
@@ -445,19 +484,16 @@ class _Training:
                 find(config.normalization).fit(_seen(config, data, store, split)),
                 _groups(config, data),
             ),
-            batches=DomainBatches(
-                list(pools_of(split.train, corpus_of).values()) if is_balanced else [list(split.train)],
-                target_pools,
-                config.batch_size,
-                seed,
-            ),
+            batches=DomainBatches(source_pools, target_pools, config.batch_size, seed, config.steps_per_epoch),
             labels=labels,
             model=model,
             optimizer=optimizer,
         )
 
     def run(self, unfinished: Path) -> tuple[dict[str, Tensor], list[dict[str, object]]]:
-        """Train until dev UAR stops rising, and give the best epoch's weights with the statistics of the input.
+        """Train, and give the weights of the best or the last epoch with the statistics of the input.
+
+        With `dev: choose`, training ends where dev UAR stops rising.
 
         Args:
             unfinished: file that the training is saved to, and goes on from if it is there.
@@ -467,21 +503,26 @@ class _Training:
         epochs = range(done.epoch, self.config.epochs)
         with _deterministic():
             for epoch in progress(epochs, f"training {self.split.name}", self.config.epochs, done.epoch):
-                if self.config.patience and epoch - done.best_epoch >= self.config.patience:
+                if self._chooses and self.config.patience and epoch - done.best_epoch >= self.config.patience:
                     break
-                losses = self._epoch(epoch)
-                dev = apply(self.fabric, self.model, self.input, list(self.split.dev))
-                dev_uar = uar(self.dev_y, dev.logits.argmax(1).numpy())
-                done.epoch = epoch + 1
+                row: dict[str, object] = {"epoch": epoch + 1, **self._epoch(epoch)}
+                if self._chooses:
+                    dev = apply(self.fabric, self.model, self.input, list(self.split.dev), self.config.unit)
+                    row["dev_uar"] = dev_uar = uar(self.dev_y, dev.posteriors.argmax(1).numpy())
+                    if dev_uar > done.best_uar:
+                        done.best_uar, done.best_epoch, done.best = dev_uar, epoch + 1, self.model.module.copy()
                 left_out = "; ".join(f"{factor}: {reason}" for factor, reason in self.labels.left_out.items())
-                done.history.append({"epoch": epoch + 1, **losses, "dev_uar": dev_uar, "left_out": left_out})
-                if dev_uar > done.best_uar:
-                    done.best_uar, done.best_epoch, done.best = dev_uar, epoch + 1, self.model.module.copy()
+                done.epoch = epoch + 1
+                done.history.append({**row, "left_out": left_out})
                 if time.monotonic() - saved > SAVE_EVERY_S:
                     self._save(unfinished, done)
                     saved = time.monotonic()
         adapted = {f"norm.{name}".rstrip("."): torch.from_numpy(v) for name, v in self.input.state.items()}
-        return {**done.best, **adapted}, done.history
+        return {**(done.best if self._chooses else self.model.module.copy()), **adapted}, done.history
+
+    @property
+    def _chooses(self) -> bool:
+        return chooses_on_dev(self.config)
 
     def _epoch(self, epoch: int) -> dict[str, float]:
         """Go over all batches once and return the mean of each loss."""
@@ -499,9 +540,11 @@ class _Training:
 
     def _batch(self, epoch: int, number: int) -> Batch:
         source, target = self.batches.of(epoch, number)
-        y = torch.tensor([self.targets[utt] for utt in source])
-        utts = source + target
-        return Batch(*self.input.of(utts, self.config.max_segments), y, self.labels.of(utts))
+        items, is_cut = source + target, self.config.unit == "segments"
+        utts = _utts(self.config, items)
+        y = torch.tensor([self.targets[utt] for utt in utts[: len(source)]])
+        x, lengths = self.input.of_segments(items) if is_cut else self.input.of(items, self.config.max_segments)
+        return Batch(x, lengths, y, self.labels.of(utts))
 
     def _step(self, batch: Batch, epoch: int, number: int) -> dict[str, Tensor]:
         """Take one step of Adadelta, then one of the centers; give the losses before them."""
@@ -532,6 +575,19 @@ class _Training:
         return _Done(**about, best=best)
 
 
+def _items(config: Config, store: FrameStore, utts: Sequence[str]) -> Sequence[str] | Sequence[Segment]:
+    """List what a batch may hold of some utterances: themselves, or their segments up to the `max_segments`-th."""
+    if config.unit == "utterances":
+        return utts
+    lengths = {utt: min(store.length(utt), config.max_segments or store.length(utt)) for utt in utts}
+    return [Segment(utt, number) for utt in utts for number in range(lengths[utt])]
+
+
+def _utts(config: Config, items: Sequence[str] | Sequence[Segment]) -> list[str]:
+    """Name the utterance of each."""
+    return list(items) if config.unit == "utterances" else [segment.utt for segment in items]
+
+
 def _deterministic() -> AbstractContextManager[None]:
     """Let a GPU compute the same digits every time."""
     return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
@@ -541,15 +597,15 @@ def _deterministic() -> AbstractContextManager[None]:
 
 
 class Outputs(NamedTuple):
-    """h (n, H) and emotion logits (n, C) of some utterances, on the CPU."""
+    """h (n, H) and posteriors of the emotion classes (n, C) of some utterances, on the CPU."""
 
     h: Tensor
-    logits: Tensor
+    posteriors: Tensor
 
 
 @torch.no_grad()
-def apply(fabric: Fabric, model: nn.Module, inputs: Input, utts: Sequence[str]) -> Outputs:
-    """Apply a network to whole utterances.
+def apply(fabric: Fabric, model: nn.Module, inputs: Input, utts: Sequence[str], unit: Unit) -> Outputs:
+    """Apply a network to whole utterances, or to all segments of each, of which it takes the mean.
 
     Raises:
         DataError: if an output is not finite.
@@ -561,14 +617,21 @@ def apply(fabric: Fabric, model: nn.Module, inputs: Input, utts: Sequence[str]) 
     rows = torch.tensor([row for part in parts for row in part])
     outputs = []
     for x, n in prefetched(lambda number: inputs.of([utts[r] for r in parts[number]]), range(len(parts))):
-        output = model(fabric.to_device(x), n)
-        outputs.append((output.h.float().cpu(), output.logits.float().cpu()))
+        if unit == "segments":
+            is_own = torch.arange(x.shape[1]) < n[:, None]  # the rest is padding
+            output = model(fabric.to_device(x[is_own].unsqueeze(1)), torch.ones(int(n.sum()), dtype=torch.long))
+        else:
+            output = model(fabric.to_device(x), n)
+        of_items = output.h.float().cpu(), output.logits.float().cpu().softmax(1)
+        if unit == "segments":
+            of_items = tuple(torch.stack([own.mean(0) for own in v.split(n.tolist())]) for v in of_items)
+        outputs.append(of_items)
     order = rows.argsort()
-    h, logits = (torch.cat(values)[order] for values in zip(*outputs, strict=True))
-    if not logits.isfinite().all():
-        bad = utts[int((~logits.isfinite()).any(1).nonzero()[0])]
+    h, posteriors = (torch.cat(values)[order] for values in zip(*outputs, strict=True))
+    if not posteriors.isfinite().all():
+        bad = utts[int((~posteriors.isfinite()).any(1).nonzero()[0])]
         raise DataError(f"training diverged: the scores of {bad} are not finite")
-    return Outputs(h, logits)
+    return Outputs(h, posteriors)
 
 
 def predict(config: Config, data: RunData, state: State, device: Device) -> list[Prediction]:
@@ -577,7 +640,7 @@ def predict(config: Config, data: RunData, state: State, device: Device) -> list
     predictions = []
     for split in (split for split in data.splits if split.test):
         utts = list(split.test)
-        scores = _apply_trained(fabric, store, config, data, state, split, utts).logits.softmax(1).numpy()
+        scores = _apply_trained(fabric, store, config, data, state, split, utts).posteriors.numpy()
         predictions.append(Prediction(split.name, 0, 0, utts, scores))
     return predictions
 
@@ -611,4 +674,4 @@ def _apply_trained(
     model = Difl(config, len(data.classes), sizes, store.of(utts[0]).shape[1:], seed=0)
     model.load_state_dict(weights)
     inputs = Input(store, config.normalization, adapted, _groups(config, data))
-    return apply(fabric, fabric.setup(model), inputs, utts)
+    return apply(fabric, fabric.setup(model), inputs, utts, config.unit)

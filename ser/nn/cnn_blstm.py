@@ -6,12 +6,12 @@ The paper prints no layer sizes. The defaults are ours, in the line of its refer
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence, pad_packed_sequence
 from torch.utils.checkpoint import checkpoint
 
 from ser.nn.domain_heads import DomainHeads
@@ -47,6 +47,8 @@ class CnnBlstm(nn.Module):
     h -> FC2 = z -> emotion logits;   h -> gradient reversal -> a linear layer per domain factor
 
     Frames of a frozen upstream skip the CNN and its FC: dropout, BLSTM and what follows act on them directly.
+    With `blstm_over="frames"` the FC makes a vector of each frame that pooling has left of a segment, and BLSTM and
+    mean go over the frames of all segments: a segment by itself is then a sequence, too.
 
     Args:
         n_classes: emotion classes, C; 2 in Gao 2022.
@@ -58,14 +60,16 @@ class CnnBlstm(nn.Module):
         conv_maps: maps of each convolution.
         kernel: side of the convolutions' kernels.
         pool: side and stride of the max-pooling.
-        segment_dim: size of the vector that the CNN makes of a segment.
+        segment_dim: size of the vector that the CNN makes of a segment, or of each of its frames.
         dropout: share of the BLSTM's input that is dropped in training mode.
         blstm_units: per direction.
         fc1_dim: size of h.
         fc2_dim: size of z.
+        blstm_over: steps of the BLSTM: `segments` (or what `input_shape` says), or `frames` of segments.
 
     Raises:
-        ValueError: if `input_shape` has neither one nor two axes, or nothing of it is left after pooling.
+        ValueError: if `input_shape` has neither one nor two axes, or one and `blstm_over` is `frames`, or nothing of
+            it is left after pooling.
 
     Example:
         >>> model = CnnBlstm(n_classes=2, domains={"gender": 2, "corpus": 4}, seed=1, input_shape=(768,)).eval()
@@ -89,6 +93,7 @@ class CnnBlstm(nn.Module):
         blstm_units: int = 256,
         fc1_dim: int = 256,
         fc2_dim: int = 64,
+        blstm_over: Literal["segments", "frames"] = "segments",
     ):
         super().__init__()
         self.input_shape, self.dropout = tuple(input_shape), dropout
@@ -96,8 +101,11 @@ class CnnBlstm(nn.Module):
             raise ValueError(f"input_shape has to be (time, frequency) or (D,), got {self.input_shape}")
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)  # torch.manual_seed would also seed GPUs, for good
-            is_frame = len(self.input_shape) == 1
-            self.cnn = None if is_frame else SegmentCnn(self.input_shape, conv_maps, kernel, pool, segment_dim)
+            is_frame, self.over_frames = len(self.input_shape) == 1, blstm_over == "frames"
+            if is_frame and self.over_frames:
+                raise ValueError(f"blstm_over 'frames' needs input_shape (time, frequency), got {self.input_shape}")
+            cnn = (self.input_shape, conv_maps, kernel, pool, segment_dim, self.over_frames)
+            self.cnn = None if is_frame else SegmentCnn(*cnn)
             step_dim = self.input_shape[0] if is_frame else segment_dim
             self.blstm = nn.LSTM(step_dim, blstm_units, batch_first=True, bidirectional=True)
             self.fc1 = nn.Linear(2 * blstm_units, fc1_dim)
@@ -123,7 +131,11 @@ class CnnBlstm(nn.Module):
         lengths = lengths.cpu()  # where packing wants them
         self._check(x, lengths)
         packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-        steps = packed.data if self.cnn is None else self.cnn(packed.data)  # (N, D), N = lengths.sum()
+        if self.over_frames:
+            packed, lengths = self._frames(x, lengths)
+            steps = packed.data
+        else:
+            steps = packed.data if self.cnn is None else self.cnn(packed.data)  # (N, D), N = lengths.sum()
         if self.training and self.dropout:
             steps = _drop(steps, self.dropout, generator)
         packed, _ = self.blstm(PackedSequence(steps, *packed[1:]))
@@ -132,6 +144,13 @@ class CnnBlstm(nn.Module):
         h = self.fc1(mean).relu()
         z = self.fc2(h)
         return CnnBlstmOutput(h, z, self.classify(z), self.domain_heads(h, scale))
+
+    def _frames(self, x: Tensor, lengths: Tensor) -> tuple[PackedSequence, Tensor]:
+        """Give the vectors of the frames that pooling leaves of all segments, and how many an utterance has."""
+        is_own = (torch.arange(x.shape[1]) < lengths[:, None]).to(x.device)
+        frames = self.cnn(x[is_own])  # (N, T', D), N = lengths.sum()
+        own = [part.flatten(0, 1) for part in frames.split(lengths.tolist())]
+        return pack_sequence(own, enforce_sorted=False), lengths * frames.shape[1]
 
     def _check(self, x: Tensor, lengths: Tensor) -> None:
         if x.shape[2:] != self.input_shape or lengths.shape != x.shape[:1]:
@@ -148,13 +167,20 @@ class SegmentCnn(nn.Module):
     Args:
         input_shape: (time, frequency) of a segment.
         conv_maps, kernel, pool, segment_dim: as for `CnnBlstm`.
+        per_frame: whether each frame that pooling leaves has a vector of its own.
     """
 
     def __init__(
-        self, input_shape: tuple[int, int], conv_maps: Sequence[int], kernel: int, pool: int, segment_dim: int
+        self,
+        input_shape: tuple[int, int],
+        conv_maps: Sequence[int],
+        kernel: int,
+        pool: int,
+        segment_dim: int,
+        per_frame: bool = False,
     ):
         super().__init__()
-        self.pool = pool
+        self.pool, self.per_frame = pool, per_frame
         maps = (1, *conv_maps)
         self.convs = nn.ModuleList(
             nn.Conv2d(n_in, n_out, kernel, padding="same") for n_in, n_out in zip(maps, conv_maps, strict=False)
@@ -162,10 +188,10 @@ class SegmentCnn(nn.Module):
         time, frequency = (size // pool ** len(self.convs) for size in input_shape)
         if not time * frequency:
             raise ValueError(f"input_shape {input_shape}: nothing is left after {len(self.convs)} poolings by {pool}")
-        self.fc = nn.Linear(maps[-1] * time * frequency, segment_dim)
+        self.fc = nn.Linear(maps[-1] * frequency * (1 if per_frame else time), segment_dim)
 
     def forward(self, segments: Tensor) -> Tensor:
-        """Map (N, time, frequency) to (N, segment_dim)."""
+        """Map (N, time, frequency) to (N, segment_dim), or to (N, pooled time, segment_dim)."""
         size, most = (table[segments.device.type] for table in (CHUNK_SEGMENTS, MAX_HELD_SEGMENTS))
         maps = []
         for number, chunk in enumerate(segments.split(size)):
@@ -177,7 +203,7 @@ class SegmentCnn(nn.Module):
         x = segments.unsqueeze(1)  # (N, 1, time, frequency)
         for conv in self.convs:
             x = F.max_pool2d(conv(x), self.pool).relu()  # equals pooling after ReLU, on a quarter of the numbers
-        return x.flatten(1)  # (N, maps * time * frequency)
+        return x.transpose(1, 2).flatten(2) if self.per_frame else x.flatten(1)  # (N, time, D) or (N, D)
 
 
 def _start(layer: nn.Module) -> None:

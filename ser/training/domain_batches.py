@@ -6,8 +6,9 @@ Not here: any loss or model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -17,6 +18,9 @@ from ser.randomness import seed_of
 UNKNOWN = -1
 """Domain of an utterance that no label is known for."""
 
+Item = TypeVar("Item", bound=Hashable)
+"""What a batch counts: an utterance, or a segment of one."""
+
 # ---- Which utterances come when -------------------------------------------------------------------------------
 
 
@@ -24,15 +28,16 @@ UNKNOWN = -1
 class DomainBatches:
     """Mini-batches of one training.
 
-    An epoch is one pass over as many labelled utterances as there are. If there is target audio, a batch holds half
-    source, half target, and target audio begins anew as often as it has to.
+    An epoch is one pass over as many labelled utterances as there are, or a number of steps. If there is target
+    audio, a batch holds half source, half target, and target audio begins anew as often as it has to.
 
     Attributes:
-        source: pools of labelled utterances that take part equally: one pool for plain shuffling, one per corpus for
-            balance.
-        target: pools of unlabelled utterances, one per corpus; empty without target audio.
-        size: utterances of a batch; an epoch's last one may be smaller.
+        source: pools of labelled utterances (or segments) that take part equally: one pool for plain shuffling, one
+            per corpus for balance.
+        target: pools of unlabelled ones, one per corpus; empty without target audio.
+        size: of a batch; the last one of an epoch that is a pass may be smaller.
         seed: of all orders.
+        steps: batches of an epoch, all of them full, which go on where the epoch before stopped; None for a pass.
 
     Example:
         >>> batches = DomainBatches([["a1", "a2", "a3"]], [["b1"], ["c1", "c2"]], size=4, seed=1)
@@ -40,10 +45,11 @@ class DomainBatches:
         [[2, 2], [1, 1]]
     """
 
-    source: Sequence[Sequence[str]]
-    target: Sequence[Sequence[str]]
+    source: Sequence[Sequence[Item]]
+    target: Sequence[Sequence[Item]]
     size: int
     seed: int
+    steps: int | None = None
 
     @property
     def n_source(self) -> int:
@@ -53,25 +59,30 @@ class DomainBatches:
     @property
     def n_batches(self) -> int:
         """Batches of an epoch."""
-        return -(-sum(map(len, self.source)) // self.n_source)
+        return -(-self._n_epoch // self.n_source)
 
-    def of(self, epoch: int, number: int) -> tuple[list[str], list[str]]:
+    @property
+    def _n_epoch(self) -> int:
+        """Labelled utterances of an epoch."""
+        return sum(map(len, self.source)) if self.steps is None else self.steps * self.n_source
+
+    def of(self, epoch: int, number: int) -> tuple[list[Item], list[Item]]:
         """List the source and the target utterances of a batch; epochs and batches count from 0."""
-        n_epoch = sum(map(len, self.source))
+        n_epoch = self._n_epoch
         start = number * self.n_source
         count = min(self.n_source, n_epoch - start)
         parts = ("source", self.source), ("target", self.target)
         return tuple(deal(pools, epoch * n_epoch + start, count, self.seed, part) for part, pools in parts)
 
 
-def deal(pools: Sequence[Sequence[str]], start: int, count: int, *names: object) -> list[str]:
+def deal(pools: Sequence[Sequence[Item]], start: int, count: int, *names: object) -> list[Item]:
     """Fill places `start` to `start + count - 1` of an endless list from some pools in turn.
 
     Place g goes to pool g mod P, so shares differ by one at most. Of each pool the list holds endless passes, every
     one shuffled anew.
 
     Args:
-        pools: of utterances; none of them empty.
+        pools: of utterances or segments; none of them empty.
         start, count: places that are asked for.
         names: of the random draws.
     """

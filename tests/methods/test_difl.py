@@ -296,6 +296,70 @@ def test_segments_are_cut_in_training_alone_and_frames_never():
     assert training(config(max_segments=2, batch_size=48), make_data())._batch(0, 0).x.shape[1:] == (5, DIM)
 
 
+def test_an_epoch_may_be_a_number_of_steps(tmp_path, monkeypatch):
+    data, step, taken = make_data(), difl._Training._step, []
+    passes = train(config(epochs=2, batch_size=6), data, tmp_path)  # of 36 utterances: 6 steps
+    monkeypatch.setattr(difl._Training, "_step", lambda *args: taken.append(args[2:]) or step(*args))
+    found, history = train(config(epochs=4, steps_per_epoch=3, batch_size=6, patience="null"), data, tmp_path)
+    assert taken == [(epoch, number) for epoch in range(4) for number in range(3)]
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4]
+    assert [row["loss"] for row in passes[1]] != [row["loss"] for row in history[:2]]
+    few = train(config(epochs=2, steps_per_epoch=2, batch_size=20), data, tmp_path)[1]
+    assert taken[12:] == [(0, 0), (0, 1), (1, 0), (1, 1)] and few[0]["epoch"] == 1
+
+
+# ---- Segments as units ----------------------------------------------------------------------------------------
+
+SEGMENTS = [*SMALL_CNN, "unit=segments"]
+
+
+def test_a_batch_of_segments_has_the_labels_of_their_utterances():
+    data = make_data((4, 6), longest=9)
+    c = config(*SEGMENTS, domains=DANN_2, target_audio="unlabelled", batch_size=16, max_segments=7)
+    t = training(c, data)
+    mean, deviation = (t.input.state[""][i] for i in (0, 1))
+    source, target = t.batches.of(0, 0)
+    batch = t._batch(0, 0)
+    assert batch.x.shape == (16, 1, 4, 6) and batch.lengths.tolist() == [1] * 16 and len(batch.y) == 8
+    for row, (utt, number) in enumerate([*source, *target]):
+        assert np.allclose(batch.x[row, 0], (data.frames[utt][number].numpy() - mean) / deviation, atol=1e-5)
+        assert t.labels.domains["corpus"][batch.domains["corpus"][row]] == utt[0]
+    labelled = data.splits[0].train
+    assert batch.y.tolist() == [data.classes.index(labelled[utt]) for utt, _ in source]
+    drawn = [segment for number in range(t.batches.n_batches) for segment in t.batches.of(0, number)[0]]
+    assert sorted(drawn) == sorted((utt, i) for utt in labelled for i in range(min(7, len(data.frames[utt]))))
+
+
+def test_posteriors_of_segments_are_averaged_over_an_utterance(tmp_path, monkeypatch):
+    """Against each segment by itself, one call a segment, in float64 from the network's own weights."""
+    data = make_data((4, 6), longest=9)
+    c = config(*SEGMENTS, max_segments=2, epochs=1, domains=DANN_1)
+    state = train(c, data, tmp_path)[0]
+    (prediction,) = difl.predict(c, data, state, "cpu")
+    weights = {n.removeprefix("one."): v.double() for n, v in state.items() if not n.startswith("one.norm")}
+    heads = {"speaker": 6, "corpus": 2}
+    model = difl.Difl(c, 2, heads, (4, 6), seed=0).double().eval()
+    model.load_state_dict(weights)
+    mean, deviation = state["one.norm"].double()
+    slow, h = [], []
+    for utt in prediction.utts:
+        alone = [model(((x.double() - mean) / deviation)[None, None], torch.tensor([1])) for x in data.frames[utt]]
+        e = [np.exp(a.logits[0].detach().numpy()) for a in alone]
+        slow.append(sum(scores / scores.sum() for scores in e) / len(e))
+        h.append(sum(a.h[0].detach().numpy() for a in alone) / len(alone))
+    assert {len(data.frames[utt]) for utt in prediction.utts} == set(range(1, 10))
+    assert prediction.scores == pytest.approx(np.array(slow), abs=1e-6)
+    found = difl.embeddings(c, data, state, data.splits[0], list(prediction.utts), "cpu")
+    assert found.numpy() == pytest.approx(np.array(h), abs=1e-5)
+    monkeypatch.setattr(difl, "APPLY_BYTES", 1)  # every utterance by itself
+    assert np.allclose(difl.predict(c, data, state, "cpu")[0].scores, prediction.scores, atol=1e-6)
+
+
+def test_frames_of_an_upstream_are_no_segments(tmp_path):
+    with pytest.raises(ConfigError, match="unit: 'segments' needs spectrogram segments, .* frames of 3 dimensions"):
+        train(config("unit=segments"), make_data(), tmp_path)
+
+
 # ---- Domains and target audio ---------------------------------------------------------------------------------
 
 
@@ -404,9 +468,8 @@ def test_normalization_against_numpy(how, audio, tmp_path, monkeypatch):
     state = train(c, data, tmp_path)[0]
     inputs = []
     monkeypatch.setattr(
-        difl, "apply", lambda fabric, model, x, utts: inputs.append(x) or difl.Outputs(None, torch.zeros(1))
+        difl, "apply", lambda fabric, model, x, utts, unit: inputs.append(x) or difl.Outputs(None, torch.zeros(1))
     )
-    monkeypatch.setattr(torch.Tensor, "softmax", lambda self, dim: self)
     difl.predict(c, data, state, "cpu")
     for utt in ("a-0-0", "b-1-5", "c-3-7", "d-2-6"):
         known = {
@@ -504,6 +567,43 @@ def test_the_best_epoch_on_dev_is_kept_and_patience_ends_training(tmp_path, monk
     assert equal(state, train(config(epochs=2), make_data(), tmp_path)[0])
     given = iter(scores)
     assert len(train(config("patience=null", epochs=6), make_data(), tmp_path)[1]) == 6
+
+
+def test_dev_may_be_trained_on_where_nothing_is_chosen(tmp_path, monkeypatch):
+    data = make_data()
+    (split,) = data.splits
+    c = config(dev="train", normalization="source", patience=1, **{**WHOLE, "domains": DANN_1})
+    assert list(difl.trained_on(c, split).items()) == [*split.train.items(), *split.dev.items()]
+    assert not difl.chooses_on_dev(c) and difl.chooses_on_dev(config())
+    state, history = train(c, data, tmp_path)
+    assert len(history) == 3 and not any("dev_uar" in row for row in history)  # patience ends nothing
+    whole = dataclasses.replace(split, train={**split.train, **split.dev}, dev={"a-3-3": "high"})
+    rising = iter(range(3))
+    monkeypatch.setattr(difl, "uar", lambda true, pred: next(rising))  # the last epoch is the best
+    chosen, same = train(c.model_copy(update={"dev": "choose"}), dataclasses.replace(data, splits=[whole]), tmp_path)
+    assert equal(state, chosen) and [row["loss"] for row in history] == [row["loss"] for row in same]
+    assert torch.equal(state["one.norm"], chosen["one.norm"])
+    assert len(state["one.network.domain_heads.heads.speaker.bias"]) == 16  # those of dev, too
+
+
+@pytest.mark.parametrize("changes", [{"dev": "train"}, {"dev": "train", "unit": "segments"}, {"steps_per_epoch": 2}])
+def test_other_schedules_go_on_where_they_were_killed(changes, tmp_path, monkeypatch):
+    data, c = blind(make_data((4, 6))), config(*SMALL_CNN, **changes)
+    state, history = difl.train(c, data, 1, None, Job("cpu", tmp_path / "whole"))
+    monkeypatch.setattr(difl, "SAVE_EVERY_S", -1)
+    run_epoch = difl._Training._epoch
+
+    def killed(self, number):
+        if number == 2:
+            raise KeyboardInterrupt
+        return run_epoch(self, number)
+
+    monkeypatch.setattr(difl._Training, "_epoch", killed)
+    with pytest.raises(KeyboardInterrupt):
+        difl.train(c, data, 1, None, Job("cpu", tmp_path / "killed"))
+    monkeypatch.setattr(difl._Training, "_epoch", run_epoch)
+    resumed, rows = difl.train(c, data, 1, None, Job("cpu", tmp_path / "killed"))
+    assert equal(resumed, state) and rows == history
 
 
 def test_kept_weights_have_the_dev_uar_that_history_tells(tmp_path):

@@ -68,7 +68,7 @@ def test_frames_have_no_cnn():
 # ---- values --------------------------------------------------------------------------------------------------
 
 
-def slow_cnn(segment: np.ndarray, w: dict[str, np.ndarray]) -> np.ndarray:
+def slow_maps(segment: np.ndarray, w: dict[str, np.ndarray]) -> np.ndarray:
     """ReLU after each convolution and before the pooling, as the layer table says, sum by sum."""
     x = segment[None]
     for i in (0, 1):
@@ -81,7 +81,14 @@ def slow_cnn(segment: np.ndarray, w: dict[str, np.ndarray]) -> np.ndarray:
         x = np.empty((len(weight), rows // 2, columns // 2))
         for m, r, c in np.ndindex(*x.shape):
             x[m, r, c] = y[m, 2 * r : 2 * r + 2, 2 * c : 2 * c + 2].max()
-    return np.maximum(w["cnn.fc.weight"] @ x.ravel() + w["cnn.fc.bias"], 0)
+    return x
+
+
+def slow_steps(segment: np.ndarray, w: dict[str, np.ndarray], over_frames: bool) -> list[np.ndarray]:
+    """What the BLSTM goes over: a vector of the segment, or of each frame that is left of it."""
+    maps = slow_maps(segment, w)  # (maps, time, frequency)
+    parts = [maps[:, t].ravel() for t in range(maps.shape[1])] if over_frames else [maps.ravel()]
+    return [np.maximum(w["cnn.fc.weight"] @ part + w["cnn.fc.bias"], 0) for part in parts]
 
 
 def slow_lstm(steps: list[np.ndarray], w: dict[str, np.ndarray], suffix: str) -> list[np.ndarray]:
@@ -102,7 +109,8 @@ def slow_lstm(steps: list[np.ndarray], w: dict[str, np.ndarray], suffix: str) ->
 def slow_forward(model: CnnBlstm, utterance: np.ndarray) -> list[np.ndarray]:
     """h, z, logits and domain logits of one utterance without padding, (T, ...)."""
     w = {name: value.detach().numpy() for name, value in model.named_parameters()}
-    steps = [slow_cnn(x, w) if x.ndim == 2 else x for x in utterance]
+    of_segments = [slow_steps(x, w, model.over_frames) if x.ndim == 2 else [x] for x in utterance]
+    steps = [step for steps in of_segments for step in steps]
     there, back = slow_lstm(steps, w, "l0"), slow_lstm(steps[::-1], w, "l0_reverse")[::-1]
     mean = np.mean([np.concatenate(both) for both in zip(there, back, strict=True)], axis=0)
     h = np.maximum(w["fc1.weight"] @ mean + w["fc1.bias"], 0)
@@ -112,9 +120,13 @@ def slow_forward(model: CnnBlstm, utterance: np.ndarray) -> list[np.ndarray]:
     return [h, z, w["classify.weight"] @ z + w["classify.bias"], *domains]
 
 
-@pytest.mark.parametrize("input_shape", [(6, 9), (8,)], ids=["segments", "frames"])
-def test_equals_a_slow_rewrite_of_each_utterance_alone(input_shape):
-    model, x = small(input_shape).eval(), random_batch(input_shape)
+@pytest.mark.parametrize(
+    ("input_shape", "over"),
+    [((6, 9), "segments"), ((8,), "segments"), ((9, 6), "frames")],
+    ids=["segments", "frames of an upstream", "frames of segments"],
+)
+def test_equals_a_slow_rewrite_of_each_utterance_alone(input_shape, over):
+    model, x = small(input_shape, blstm_over=over).eval(), random_batch(input_shape)
     output = model(x, LENGTHS)
     assert (output.h == 0).any() and (output.h > 0).any()
     for i, length in enumerate(LENGTHS):
@@ -122,9 +134,9 @@ def test_equals_a_slow_rewrite_of_each_utterance_alone(input_shape):
             assert found[i].detach().numpy() == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize("input_shape", [(6, 9), (8,)], ids=["segments", "frames"])
+@pytest.mark.parametrize(("input_shape", "over"), [((6, 9), "segments"), ((8,), "segments"), ((9, 6), "frames")])
 @pytest.mark.parametrize("training", [False, True])
-def test_padding_changes_nothing(input_shape, training):
+def test_padding_changes_nothing(input_shape, over, training):
     """Neither what stands in the padding nor how much there is: outputs and gradients are equal to the bit."""
     x = random_batch(input_shape)
     longer = torch.cat([x, torch.zeros_like(x)], dim=1)
@@ -132,7 +144,7 @@ def test_padding_changes_nothing(input_shape, training):
         longer[i, length:] = torch.nan
     results = []
     for batch in (x, longer):
-        model = small(input_shape).train(training)
+        model = small(input_shape, blstm_over=over).train(training)
         found = parts(model(batch, LENGTHS, generator=torch.Generator().manual_seed(3)))
         sum(part.square().sum() for part in found).backward()
         results.append(found + [p.grad for p in model.parameters()])

@@ -53,6 +53,16 @@ def test_an_epoch_is_one_pass_over_the_labelled_utterances():
         assert not any(target for _, target in parts)
 
 
+def test_an_epoch_of_steps_has_full_batches_and_goes_on_where_the_one_before_stopped():
+    source, target = pools(10, 7)
+    batches = DomainBatches([source], [target], size=8, seed=1, steps=3)
+    assert batches.n_batches == 3
+    drawn = [batches.of(epoch, number) for epoch in range(2) for number in range(3)]
+    for part, pool, name in ((0, source, "source"), (1, target, "target")):
+        assert [len(batch[part]) for batch in drawn] == [4] * 6
+        assert [utt for batch in drawn for utt in batch[part]] == deal([pool], 0, 24, 1, name)
+
+
 def test_a_batch_is_half_source_half_target_and_targets_are_drawn_equally():
     source, *target = pools(11, 3, 40)
     batches = DomainBatches([source], target, size=8, seed=1)
