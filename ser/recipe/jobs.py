@@ -1,8 +1,9 @@
 """Lists of jobs, and which runs stage 4 has to do.
 
 A line of stage 4's lists is a family: the runs that start, directly or not, from the weights of one run. A family
-stays in one process, so nobody waits for anybody. Families that gain from a GPU and those that fine-tune their
-encoder have lists of their own, because they need other machines.
+stays in one process, so nobody waits for anybody. Of runs that would train the same, under several tasks, one is
+listed, and a run that starts from any of them is of its family. Families that gain from a GPU and those that
+fine-tune their encoder have lists of their own, because they need other machines.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from ser.errors import ConfigError
 from ser.recipe.recipe import Recipe
 from ser.recipe.rows import Row
+from ser.recipe.sharing import trainers
 from ser.system.files import remove, write_text
 from ser.system.progress import duration
 
@@ -57,12 +59,15 @@ def read_jobs(jobs: Path | None, part: str) -> tuple[list[list[str]], int, int]:
 
 def plan_training(recipe: Recipe) -> None:
     """Write the families of unfinished runs, parents before children, the largest family first."""
-    todo, n_all = _unfinished(recipe)
+    unfinished, n_all = _unfinished(recipe)
+    trained_by = trainers(recipe, unfinished)
+    todo = {run for run in unfinished if trained_by[run] == run}
     families: dict[tuple[str, int], list[str]] = {}
     for row in sorted(recipe.rows, key=lambda row: len(_ancestors(recipe, row))):
         for seed in (seed for seed in row.seeds if (row.name, seed) in todo):
             eldest = (_ancestors(recipe, row) or [row])[-1]
-            families.setdefault((eldest.name, seed), []).append(f"{row.name}:{seed}")
+            first = trained_by.get((eldest.name, seed), (eldest.name, seed))
+            families.setdefault(first, []).append(f"{row.name}:{seed}")
     if families:
         for row in recipe.rows:
             _ = row.config  # every error in a configuration is reported before anything is computed
@@ -72,7 +77,8 @@ def plan_training(recipe: Recipe) -> None:
     for kind in KINDS:
         listed = [family for family, own in zip(by_size, of_families, strict=True) if own == kind]
         write_jobs(recipe.exp / f"jobs_{kind}.tsv", listed)
-    said = f"{len(todo)} runs to do, {n_all - len(todo)} done before{_expected(recipe, todo)}"
+    shared = f", {n} more with the same training under another task" if (n := len(unfinished) - len(todo)) else ""
+    said = f"{len(todo)} runs to do{shared}, {n_all - len(unfinished)} done before{_expected(recipe, todo)}"
     print(said if todo else "rows: up to date")
     for name, reason in {row.feature: row.needs for row in recipe.rows if row.needs}.items():
         print(f"{name}: its rows are left out: {reason}")

@@ -17,9 +17,10 @@ from ser.recipe import kept
 from ser.recipe.jobs import read_jobs, share
 from ser.recipe.recipe import Recipe
 from ser.recipe.rows import Row
+from ser.recipe.sharing import sharers, taken_from_other_tasks
 from ser.system.devices import is_leader, is_out_of_memory, wait_for_all
 from ser.system.environment import is_environment
-from ser.system.files import fingerprint, replacing, write_text
+from ser.system.files import fingerprint, hash_file, remove, replacing, write_json, write_text
 from ser.system.folders import Kind, remove_folder
 from ser.system.progress import progress
 
@@ -39,6 +40,9 @@ RUN_FILES = (
     "README.md",
 )
 """Of those that stages 4 and 5 write into a run's folder."""
+
+TAKEN_OVER = "taken_over.json"
+"""File in the folder of a run that was not trained itself: whose training it has, and the hash of the weights."""
 
 SCRATCH = Kind("unfinished training", "", lambda _: True, lambda _: ["*.safetensors", "*.unfinished", "*.ser-part"])
 
@@ -119,6 +123,9 @@ def _train(recipe: Recipe, runs: Sequence[Run], device: str, data_of: dict[str, 
         for (row, seed), (state, history) in zip(runs, results, strict=True):
             _write(recipe, row, seed, state, history)
             write_text(recipe.seconds_file(row, seed), f"{(time.monotonic() - started) / len(runs):.1f}\n")
+            for other in sharers(recipe, row, seed):
+                _take_over(recipe, row, other, seed)
+                sys.stdout.write(f"{other.name} seed {seed}: the same training as {row.name}, taken over\n")
     wait_for_all()
     names = [f"{row.name} seed {seed}" for row, seed in runs]
     said = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
@@ -180,6 +187,7 @@ def _write(recipe: Recipe, row: Row, seed: int, state: State, history: History) 
     with replacing(folder / "history.tsv") as path:
         pd.DataFrame(history).to_csv(path, sep="\t", index=False, lineterminator="\n")
     write_settings(recipe, row, seed)
+    remove(folder / TAKEN_OVER)
     kept.record(folder, kept.TRAINED)
     recipe.train_done(row, seed).mark()
     for old in folder.glob(f"scratch-{10 * '[0-9a-f]'}"):
@@ -197,22 +205,38 @@ def write_settings(recipe: Recipe, row: Row, seed: int) -> None:
 
 
 def take_over_weights(recipe: Recipe) -> None:
-    """Give variants the weights of their rows where their settings change predictions only."""
+    """Give runs the weights of others that were trained alike: variants those of their rows, where their settings
+    change predictions only, and rows those of another task with the same training."""
     for row in recipe.rows:
         if row.variant_of is None or recipe.left_out(row):
             continue
         for seed in row.seeds:
-            done, of_row = (recipe.train_done(one, seed) for one in (row, recipe.row(row.variant_of)))
+            own, of_row = (recipe.train_done(one, seed) for one in (row, recipe.row(row.variant_of)))
             is_there = of_row.holds() and recipe.has_weights(recipe.row(row.variant_of), seed)
-            if recipe.is_trained(row, seed) or done.inputs != of_row.inputs or not is_there:
-                continue
-            folder = recipe.run_dir(row, seed)
-            _check_ours(folder)
-            folder.mkdir(parents=True, exist_ok=True)
-            done.clear()
-            for name in kept.TRAINED:
-                with replacing(folder / name) as path:
-                    shutil.copyfile(of_row.path.with_name(name), path)
-            write_settings(recipe, row, seed)
-            kept.record(folder, kept.TRAINED)
-            done.mark()
+            if not recipe.is_trained(row, seed) and own.inputs == of_row.inputs and is_there:
+                _take_over(recipe, recipe.row(row.variant_of), row, seed)
+    for row, seed, other in taken_from_other_tasks(recipe):
+        _take_over(recipe, row, other, seed)
+
+
+def _take_over(recipe: Recipe, row: Row, other: Row, seed: int) -> None:
+    """Give a row what the training of another has left; weights are a second name of one file, where that can be."""
+    source, folder = recipe.run_dir(row, seed), recipe.run_dir(other, seed)
+    _check_ours(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    done = recipe.train_done(other, seed)
+    done.clear()
+    for name in kept.TRAINED:
+        with replacing(folder / name) as path:
+            _link(source / name, path) if name == kept.WEIGHTS else shutil.copyfile(source / name, path)
+    write_settings(recipe, other, seed)
+    write_json(folder / TAKEN_OVER, {"row": row.name, "seed": seed, "weights": hash_file(source / kept.WEIGHTS)})
+    kept.record(folder, kept.TRAINED)
+    done.mark()
+
+
+def _link(source: Path, path: Path) -> None:
+    try:
+        os.link(source, path)  # no file of ours is changed in place, only replaced
+    except OSError:
+        shutil.copyfile(source, path)

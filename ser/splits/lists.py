@@ -76,6 +76,10 @@ SPLITS = Kind(
 )
 
 
+HIDDEN = ("test.lst", "test.ref")
+"""Files of a split that training never opens."""
+
+
 def write_splits(folder: Path, splits: Sequence[Split], about: Mapping[str, Any]) -> None:
     """Write all splits of a recipe whole or not at all.
 
@@ -168,6 +172,23 @@ class Splits:
         """Hash of everything that decided the lists."""
         return fingerprint(self.about["made_from"])
 
+    def trained_lists(self, with_adapt: bool) -> dict[str, Any] | None:
+        """Give the classes and, of every split, the recorded hashes of the lists that training reads.
+
+        Args:
+            with_adapt: whether the lists of unlabelled target audio are among them.
+
+        Returns:
+            None where stage 2 was older than such a record.
+        """
+        hidden = {*HIDDEN, *(() if with_adapt else ("adapt.lst",))}
+        recorded = {name: _recorded(self.folder / name) for name in self.about["splits"]}
+        lists = {
+            name: {file: value for file, value in files.items() if file not in hidden}
+            for name, files in recorded.items()
+        }
+        return {"classes": self.classes, "lists": lists} if all(recorded.values()) else None
+
     def for_training(self) -> list[Split]:
         """Read every split without its test lists."""
         return [self._read(name, with_test=False) for name in self.about["splits"]]
@@ -178,7 +199,7 @@ class Splits:
 
     def _read(self, name: str, with_test: bool) -> Split:
         folder = self.folder / name
-        hidden = () if with_test else ("test.lst", "test.ref")
+        hidden = () if with_test else HIDDEN
         recorded = {file: value for file, value in _recorded(folder).items() if file not in hidden}
         if changed := changed_files(folder, recorded):
             path = folder / changed[0]

@@ -34,7 +34,7 @@ def test_families_are_listed_by_machine(tmp_path: Path, monkeypatch, methods_of,
     todo = {(one.name, seed) for one in rows for seed in one.seeds}
     monkeypatch.setattr(jobs, "_unfinished", lambda _: (todo, len(todo)))
     monkeypatch.setattr(jobs, "_expected", lambda *_: "")
-    jobs.plan_training(Recipe(rows=rows, exp=tmp_path, left_out=lambda _: None))
+    jobs.plan_training(Recipe(rows=rows, exp=tmp_path, tasks=[""], left_out=lambda _: None))
     found = {
         path.stem.removeprefix("jobs_"): " ".join(sorted(path.read_text().split())) for path in tmp_path.iterdir()
     }
@@ -45,5 +45,5 @@ def test_a_family_goes_where_its_most_demanding_run_has_to(tmp_path: Path, monke
     rows = [row("parent", "emofsl"), row("child", "emofsl_finetune", init="parent")]
     monkeypatch.setattr(jobs, "_unfinished", lambda _: ({(one.name, 1) for one in rows}, 2))
     monkeypatch.setattr(jobs, "_expected", lambda *_: "")
-    jobs.plan_training(Recipe(rows=rows, exp=tmp_path, left_out=lambda _: None))
+    jobs.plan_training(Recipe(rows=rows, exp=tmp_path, tasks=[""], left_out=lambda _: None))
     assert (tmp_path / "jobs_finetune.tsv").read_text() == "parent:1\tchild:1\n"

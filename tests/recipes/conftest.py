@@ -149,11 +149,13 @@ def copy_tree(root: Path) -> Checkout:
     return Checkout(root)
 
 
-def keep_rows(recipe: Path, *labels: str) -> None:
-    """Cut down the table that a recipe's own rows are added to."""
+def keep_rows(recipe: Path, *labels: str, own_labels: tuple[str, ...] | None = None) -> None:
+    """Cut down the table that a recipe's own rows are added to, and these to some of them if need be."""
     conf = recipe / "conf"
     base, *own = (conf / "runs.tsv").read_text().splitlines()
     own = [line for line in own if not line.startswith("base\t")]  # of other methods
+    if own_labels is not None:
+        own = [line for line in own if own_labels and line.split("\t")[0] in ("row", *own_labels)]
     lines = (conf / base.split("\t")[1]).read_text().splitlines()
     kept = [line for line in lines if line.split("\t")[0] in ("row", *labels)]
     assert len(kept) == 1 + len(labels)

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from ser.bin import score, train
+from ser.system.files import hash_file, read_json
 from tests.faults import disturb
 from tests.recipes.conftest import keep_rows, warm_env
 
@@ -21,6 +23,7 @@ IN_FULL = ("ravdess2emodb_urdu", "ravdess_emodb_urdu")
 """Those with one source corpus and those with several have the same rows; the others have four tasks for each."""
 PUBLISHED = ("baseline", "dann_1", "dann_2", "dann_2_center")
 FEW = ("baseline", "dann_2_center")
+READINGS = ("baseline_segments", "baseline_no_dev")
 
 
 SMALLER = {"conv_maps": "[2, 4]", "segment_dim": 8, "blstm_units": 4, "fc1_dim": 8, "fc2_dim": 4, "epochs": 2}
@@ -45,7 +48,7 @@ def test_runs_end_to_end_on_miniatures(shared, short, name):
     if "2" in name:  # with and without audio of the target
         published = (*published, *(f"{row}_source" for row in published if row.startswith("dann")))
     if name not in IN_FULL:
-        keep_rows(shared.root / "egs" / name, *published, "shortcut")
+        keep_rows(shared.root / "egs" / name, *published, "shortcut", own_labels=READINGS if "2" in name else ())
     page = shared.page(name)
     headings = [line[3:] for line in page.splitlines() if line.startswith("## ")]
     for task in ("arousal", "valence"):
@@ -53,7 +56,7 @@ def test_runs_end_to_end_on_miniatures(shared, short, name):
         assert task in headings  # corpora side by side, with their mean
         assert (f"{task}, rotation over held-out speakers" in headings) == ("2" not in name)
     rows = {line.split("|")[1].strip() for line in page.splitlines() if line.startswith("| ")}
-    assert {*published, "shortcut"} <= rows
+    assert {*published, "shortcut"} <= rows and (set(READINGS) <= rows) == (name != "iemocap_msp_savee_emodb")
     assert ("dann_2_center_source" in rows) == ("2" in name)
     assert ("arousal_consensus: msp_improv" in headings) == ("msp" in name)
     seen = {line.split("|")[3].strip() for line in page.splitlines() if line.startswith("| dann_2")}
@@ -62,8 +65,33 @@ def test_runs_end_to_end_on_miniatures(shared, short, name):
     heads = "No head for corpus (ravdess alone) in dann_1_source, dann_2_source, dann_2_center_source."
     assert (heads in page.replace("\n", " ")) == (name == "ravdess2emodb_urdu")
     figures = shared.root / "egs" / name / "exp_mini" / "figures"
-    planes = sorted(path.name for path in figures.glob("plane-*-valence.png"))
+    planes = sorted(path.name for path in figures.glob("plane-*-spectrogram_coarse-valence.png"))
     assert planes == sorted(f"plane-{row}-spectrogram_coarse-valence.png" for row in published)
+
+
+def test_what_another_task_has_trained_is_what_it_would_have_trained_itself(shared, short, tmp_path):
+    """To the byte: `arousal_consensus` tests other labels of MSP-IMPROV and trains on the same of IEMOCAP."""
+    name, run = "iemocap2msp_savee_emodb", "baseline-spectrogram_coarse/seed1"
+    shared.page(name)
+    exp = shared.root / "egs" / name / "exp_mini"
+    first, taken = exp / "arousal" / run, exp / "arousal_consensus" / run
+    told = read_json(taken / "taken_over.json")
+    assert (told["row"], told["seed"]) == ("arousal/baseline-spectrogram_coarse", 1)
+    assert told["weights"] == hash_file(first / "model.safetensors") and not (first / "taken_over.json").exists()
+    assert (taken / "model.safetensors").samefile(first / "model.safetensors")
+    folders = ("--recipe", exp.parent, "--data", shared.root / "data_mini", "--dump", shared.root / "dump_mini",
+               "--splits", exp / "splits", "--exp", tmp_path)  # fmt: skip
+    asked = ("--features", "", "--mini", "true", "--finetune", "false", "--rows", "baseline", "--tasks",
+             "arousal_consensus", "--seeds", "1", "--keep_weights", "")  # fmt: skip
+    options = [*map(str, folders), *asked]
+    train.main(["plan", *options])
+    train.main(["run", *options, "--device", "cpu", "--jobs", str(tmp_path / "jobs_gpu.tsv"), "--part", "1/1"])
+    score.main([*options, "--device", "cpu", "--nj", "1"])
+    alone = tmp_path / "arousal_consensus" / run
+    assert not (alone / "taken_over.json").exists()
+    for file in ("model.safetensors", "history.tsv", "conf.yaml", "predictions.tsv", ".done"):
+        assert (alone / file).read_bytes() == (taken / file).read_bytes(), file
+    assert (first / "predictions.tsv").read_bytes() != (taken / "predictions.tsv").read_bytes()  # other tests
 
 
 def test_hit_by_faults_it_ends_in_the_same_files(shared, short, tmp_path):
