@@ -20,6 +20,18 @@ _BASE = {
 }
 
 
+def wav2vec2_base(path: Path) -> Path:
+    """Write a wav2vec 2.0 base (Baevski et al. 2020)."""
+    restore_torchaudio_names()
+    from s3prl.upstream.wav2vec2.wav2vec2_model import Wav2Vec2Config, Wav2Vec2Model
+
+    cfg = {**_BASE, "quantize_targets": True, "final_dim": 256}
+    torch.manual_seed(0)
+    weights = Wav2Vec2Model(Wav2Vec2Config(**cfg)).state_dict()
+    torch.save({"task_cfg": {"normalize": False}, "model_cfg": cfg, "model_weight": weights}, path)
+    return path
+
+
 def hubert_base(path: Path) -> Path:
     """Write a HuBERT base (Hsu et al. 2021)."""
     restore_torchaudio_names()
