@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from tests.fakes.checkpoints import DIM, N_LAYERS
 
@@ -85,6 +88,32 @@ def preprocessor(name: str):
     if name == "w2v_bert":
         return transformers.SeamlessM4TFeatureExtractor()
     return transformers.Wav2Vec2FeatureExtractor(do_normalize=MODELS[name][2])
+
+
+def n_frames(name: str, n_samples: int) -> int:
+    """Count frames by the formula of each front end."""
+    if name == "whisper":
+        return math.ceil(n_samples / 320)
+    if name == "w2v_bert":
+        return ((n_samples - 400) // 160 + 1) // 2
+    for kernel, stride in [(10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2)]:
+        n_samples = (n_samples - kernel) // stride + 1
+    return n_samples
+
+
+@torch.no_grad()
+def states(name: str, wav: Tensor) -> Tensor:
+    """Compute hidden states the way that transformers' documentation does, (L, T', D).
+
+    Except that 1e-5 is added to the variance of a waveform, as by fairseq, which trained the models, and not 1e-7.
+    """
+    inputs = preprocessor(name)(wav.numpy(), sampling_rate=16_000, return_tensors="pt")
+    made = model(name)
+    if name not in ("whisper", "w2v_bert"):
+        normal = F.layer_norm(wav, wav.shape) if MODELS[name][2] else wav
+        inputs = {"input_values": normal.unsqueeze(0)}
+    output = (made.encoder if name == "whisper" else made)(**inputs, output_hidden_states=True)
+    return torch.cat([*output.hidden_states[:-1], output.last_hidden_state])[:, : n_frames(name, len(wav))]
 
 
 def edit(path: Path, **changes: object) -> None:

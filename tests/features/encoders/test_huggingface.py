@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pytest
@@ -44,39 +43,12 @@ def load(folder: Path, precision: str = "fp32", up_to: int | None = None):
     return encoders.load(f"hf:{folder}", None, None, CPU, precision, up_to)
 
 
-def n_frames(name: str, n_samples: int) -> int:
-    """Count frames by the formula of each front end."""
-    if name == "whisper":
-        return math.ceil(n_samples / 320)
-    if name == "w2v_bert":
-        return ((n_samples - 400) // 160 + 1) // 2
-    for kernel, stride in [(10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2)]:
-        n_samples = (n_samples - kernel) // stride + 1
-    return n_samples
-
-
-@torch.no_grad()
-def transformers_own(name: str, wav: torch.Tensor) -> torch.Tensor:
-    """Compute hidden states the way that transformers' documentation does, (L, T', D).
-
-    Except that 1e-5 is added to the variance of a waveform, as by fairseq, which trained the models, and not 1e-7.
-    """
-    inputs = hub.preprocessor(name)(wav.numpy(), sampling_rate=16_000, return_tensors="pt")
-    model = hub.model(name)
-    model = model.encoder if name == "whisper" else model
-    if name not in ("whisper", "w2v_bert"):
-        normal = F.layer_norm(wav, wav.shape) if hub.MODELS[name][2] else wav
-        inputs = {"input_values": normal.unsqueeze(0)}
-    output = model(**inputs, output_hidden_states=True)
-    return torch.cat([*output.hidden_states[:-1], output.last_hidden_state])
-
-
 @pytest.mark.parametrize("name", hub.MODELS)
 def test_layers_are_transformers_own(name, folders):
     wav = noise(9000)
     found = load(folders[name])(wav)
-    expected = transformers_own(name, wav)[:, : n_frames(name, 9000)]
-    assert found.shape == (N_LAYERS + 1, n_frames(name, 9000), DIM)
+    expected = hub.states(name, wav)
+    assert found.shape == (N_LAYERS + 1, hub.n_frames(name, 9000), DIM)
     assert expected.std() > 0.1
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=2e-5)
 
@@ -85,7 +57,7 @@ def test_layers_are_transformers_own(name, folders):
 def test_frames_are_counted_by_the_front_ends_formula(name, folders):
     upstream = load(folders[name])
     for n_samples in (800, 8999, 9039, 9040, 9360, 16_000, 16_001, 40_123):  # also longer than Whisper's window
-        assert upstream(noise(n_samples)).shape[1] == n_frames(name, n_samples)
+        assert upstream(noise(n_samples)).shape[1] == hub.n_frames(name, n_samples)
     assert torch.equal(upstream(noise(100)), upstream(F.pad(noise(100), (0, 700))))
 
 
@@ -241,7 +213,7 @@ def test_pickled_weights_are_not_read(tmp_path):
     folder = hub.write(tmp_path / "x", "wav2vec2")
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
-    assert "has no model.safetensors, and pickled weights are not read; name a 'revision'" in refusal(folder)
+    assert "has no model.safetensors, and pickled weights are not read; save the model anew" in refusal(folder)
 
 
 @pytest.mark.parametrize("name", ["hubert", "whisper"])
