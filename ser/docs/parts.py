@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ser.docs.commands import commands
+from ser.docs.encoders import encoders
 from ser.docs.settings import settings
 from ser.errors import DataError, unknown
 from ser.results.groups import DEFINITION
@@ -41,8 +42,11 @@ def parts() -> Mapping[str, Callable[[], str]]:
     """List the parts by name."""
     found: dict[str, Callable[[], str]] = {kind: lambda kind=kind: terms(kind) for kind in definitions()}
     return found | {
-        "groups": lambda: wrapped(" ".join(DEFINITION.split())), "settings": settings, "commands": commands
-    }  # fmt: skip
+        "groups": lambda: wrapped(" ".join(DEFINITION.split())),
+        "settings": settings,
+        "commands": commands,
+        "encoders": encoders,
+    }
 
 
 def terms(kind: str) -> str:

@@ -14,6 +14,7 @@ from ser.config import ConfigModel
 from ser.data.audio import RESAMPLER
 from ser.errors import ConfigError, DataError
 from ser.features import hub
+from ser.features.facts import Facts
 from ser.system.environment import pip_install, version
 from ser.system.files import fingerprint, hash_file
 
@@ -128,6 +129,7 @@ class FeatureConfig(ConfigModel):
         parts: for `side_by_side`, name -> feature, in the order of their vectors; `ckpt` is then that of the part
             that has one.
         path: for `own`, a folder with one for each corpus, see `ser.features.own`.
+        about: facts of the encoder (paper, trained_on, download, license, contamination), which decide no number.
     """
 
     upstream: str
@@ -142,6 +144,7 @@ class FeatureConfig(ConfigModel):
     segments: Segments | None = None
     parts: dict[str, FeatureConfig] | None = None
     path: str | None = Field(default=None, min_length=1)
+    about: Facts | None = Field(default=None, exclude=True)  # of no key, and of no trained model's settings
 
     @field_validator("layer", mode="before")
     @classmethod
@@ -256,7 +259,9 @@ class FeatureConfig(ConfigModel):
         if not path:
             raise ConfigError(f"feature needs the checkpoint {self.ckpt}; set {self.ckpt[1:]} in conf/db.sh")
         if not Path(path).is_file():
-            raise ConfigError(f"ckpt: no file '{path}'; set {self.ckpt.lstrip('$')} to a checkpoint file")
+            name = f"set {self.ckpt[1:]} to" if self.ckpt[0] == "$" else "name"
+            folder = "; a folder of the hub's layout is 'upstream: hf:FOLDER'" if Path(path).is_dir() else ""
+            raise ConfigError(f"ckpt: no file '{path}'; {name} a checkpoint file{folder}")
         return path
 
     def own_folder(self) -> Path:

@@ -75,6 +75,12 @@ def test_a_checkpoint_that_is_not_set_or_not_there_is_named(monkeypatch):
     monkeypatch.setenv("BYOL_S", "/no/where.pth")
     with pytest.raises(ConfigError, match="no file '/no/where.pth'; set BYOL_S to a checkpoint file"):
         key(upstream="byol_s", ckpt="$BYOL_S")
+    with pytest.raises(ConfigError, match=r"no file '/no/where.pth'; name a checkpoint file$"):
+        key(upstream="byol_s", ckpt="/no/where.pth")
+    with pytest.raises(
+        ConfigError, match=f"no file '{CONF}'; name a checkpoint file; a folder of the hub's layout is"
+    ):
+        key(upstream="hubert_local", ckpt=str(CONF))
 
 
 @pytest.mark.parametrize(
@@ -221,17 +227,27 @@ def test_parts_are_for_what_stands_side_by_side():
             FeatureConfig(**settings)
 
 
-def test_every_encoder_names_its_license_and_what_it_may_have_heard():
-    """In its own file, or in the one that its comment or its `base` names."""
-    files = {path.name: path.read_text() for path in (CONF).glob("*.yaml")}
-    checked = 0
-    for name, text in files.items():
-        config = load(CONF / name, FeatureConfig)
-        if not config.is_network or config.upstream.startswith(("fbank", "spectrogram")):
-            continue
-        named = [other for other in files if other in text]
-        texts = [text, *(files[other] for other in named)]
-        assert any("License: " in one for one in texts), name
-        assert any("Contamination: " in one for one in texts), name
-        checked += 1
-    assert checked >= 17
+def test_every_encoder_states_its_license_and_what_it_may_have_heard():
+    configs = {path.stem: load(path, FeatureConfig) for path in CONF.glob("*.yaml")}
+    without = {name for name, config in configs.items() if config.about is None}
+    assert without == {
+        "egemaps",
+        "fbank_no_cmvn",
+        "fbank_no_cmvn_frames",
+        "shortcut",
+        "spectrogram",
+        "spectrogram_coarse",
+    }
+    assert configs["whisper_small"].about.download.startswith("970 MB")
+    assert configs["whisper_small"].about.license == configs["whisper_base"].about.license  # by `base`
+
+
+def test_facts_of_an_encoder_decide_no_key_and_no_settings_of_a_model():
+    facts = {"paper": "A 2020", "trained_on": "b", "download": "c", "license": "d", "contamination": "e"}
+    config = FeatureConfig(upstream="shortcut", about=facts)
+    assert config.folder("f") == SHORTCUT.folder("f")
+    assert config.model_dump() == SHORTCUT.model_dump()
+    both = {"a": config, "b": FeatureConfig(upstream="egemaps")}
+    assert "about" not in str(side_by_side(both).model_dump())
+    with pytest.raises(ValueError, match="licence"):
+        FeatureConfig(upstream="shortcut", about=facts | {"licence": "d"})
