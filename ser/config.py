@@ -128,7 +128,8 @@ def build(model: type[Model], values: Any, where: str, origin: Mapping[tuple[str
         return model.model_validate(values)
     except ValidationError as report:
         problems = report.errors(include_url=False)
-        problem = problems[0]
+        # a misspelt key is first: what is missing may be what it means
+        problem = min(problems, key=lambda found: found["type"] != "extra_forbidden")
         key = _key(problem["loc"], values, missing=problem["type"] == "missing")
         if problem["type"] == "extra_forbidden":
             text = unknown(key[-1], _known_keys(model, key[:-1])).replace("unknown", "unknown key", 1)

@@ -8,6 +8,8 @@ With WORD, only the lines that contain it.
 from __future__ import annotations
 
 import argparse
+import difflib
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -29,11 +31,20 @@ CONF = Path(__file__).parents[2] / "conf" / "features"
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("word", nargs="?", default="", metavar="WORD")
-    word = parser.parse_args(argv).word
-    found = [line for line in lines() if word.lower() in line.lower()]
+    word = parser.parse_args(argv).word.lower()
+    known = list(lines())
+    found = [line for line in known if word in line.lower()]
     if not found:
-        raise ConfigError(f"no upstream has '{word}' in its line; list all without a word")
+        near = difflib.get_close_matches(word, _words(known), n=1)
+        hint = f"did you mean '{near[0]}'?" if near else "list all without a word"
+        raise ConfigError(f"no upstream has '{word}' in its line; {hint}")
     print("\n".join(found))
+
+
+def _words(lines: Sequence[str]) -> set[str]:
+    """List the names of upstreams, and the words in them."""
+    names = {line.split()[0].lower() for line in lines}
+    return {word for name in names for word in (name, *re.split(r"[:/_-]", name)) if word}
 
 
 def lines() -> Iterator[str]:

@@ -62,14 +62,34 @@ def problem(upstream: str, revision: str | None) -> str | None:
     name = upstream.removeprefix(PREFIX)
     if "emotion2vec" in name and not _is_path(name):
         return EMOTION2VEC
-    if _is_path(name):
+    if "://" not in name and _is_path(name):
         return revision and f"revision: found '{revision}'; a folder has none, only a name on the hub"
-    if re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
+    if "://" not in name and re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
         return None
     return (
         f"upstream: '{upstream}' is neither '{PREFIX}OWNER/NAME' of the hub nor '{PREFIX}FOLDER'; a revision is a "
         "key of its own, 'revision:'"
     )
+
+
+def nearest(name: str) -> str | None:
+    """Find the much used encoder that a name seems to mean, as `hf:OWNER/NAME`.
+
+    Args:
+        name: with or without `hf:`, an owner, or the address of the hub, in any spelling.
+
+    Example:
+        >>> nearest("whisper_base"), nearest("hf:openai/wisper-base"), nearest("fbank")
+        ('hf:openai/whisper-base', 'hf:openai/whisper-base', None)
+    """
+
+    def plain(text: str) -> str:
+        return re.sub(r"[^a-z0-9.]+", "-", text.lower())
+
+    *_, last = name.removeprefix(PREFIX).rpartition("/")
+    known = {plain(one.rpartition("/")[2]): one for one in KNOWN}
+    found = difflib.get_close_matches(plain(last), known, n=1, cutoff=0.8)
+    return f"{PREFIX}{known[found[0]]}" if found else None
 
 
 def identity(upstream: str, revision: str | None) -> dict[str, object]:
@@ -103,9 +123,10 @@ def model_folder(upstream: str, revision: str | None = None) -> Path:
     if not (folder / "config.json").is_file():
         raise ConfigError(f"upstream '{upstream}': no file '{folder / 'config.json'}'; name the folder of a model")
     if not weight_files(folder):
+        todo = "" if _is_path(name) else "name a 'revision' that has one (often refs/pr/1), or "
         raise ConfigError(
-            f"upstream '{upstream}': has no model.safetensors, and pickled weights are not read; name a 'revision' "
-            "that has one (often refs/pr/1), or save the model anew with transformers' save_pretrained"
+            f"upstream '{upstream}': has no model.safetensors, and pickled weights are not read; {todo}save the "
+            "model anew with transformers' save_pretrained"
         )
     return folder
 
@@ -170,18 +191,20 @@ def _downloaded(name: str, revision: str | None) -> Path:
             "hf auth login"
         ) from None
     except RepositoryNotFoundError:
-        near = difflib.get_close_matches(name, KNOWN, n=1)
-        hint = f"did you mean '{PREFIX}{near[0]}'?" if near else "its page on the hub shows OWNER/NAME"
+        near = nearest(name)
+        hint = f"did you mean '{near}'?" if near else "its page on the hub shows OWNER/NAME"
         raise ConfigError(f"upstream '{PREFIX}{name}': the hub has no such public model; {hint}") from None
     except RevisionNotFoundError:
         raise ConfigError(f"upstream '{PREFIX}{name}': the hub has no revision '{revision}' of it") from None
     except Exception as error:  # whatever the network, a proxy or the disk made it raise
         reason = (str(error).splitlines() or ["no reason given"])[0]
         at = f" --revision {revision}" if revision else ""
-        files = " ".join(f"'{one}'" for one in FILES)
+        files = " ".join(f"--include '{one}'" for one in FILES)  # each: what else follows would be names of files
+        near = None if name in KNOWN else nearest(name)
+        asked = f"did you mean '{near}'? if not, " if near else ""
         raise ConfigError(
             f"upstream '{PREFIX}{name}': is not in the hub's cache and could not be downloaded "
-            f"({type(error).__name__}: {reason}); where there is a network, run: hf download {name}{at} --include "
+            f"({type(error).__name__}: {reason}); {asked}where there is a network, run: hf download {name}{at} "
             f"{files} --local-dir {name.rpartition('/')[2]}, copy that folder here and name it: "
             f"upstream: {PREFIX}FOLDER"
         ) from None

@@ -28,5 +28,10 @@ def test_a_word_chooses_lines(capsys, monkeypatch):
     monkeypatch.setattr(module, "lines", lambda: iter(["wavlm_base s3prl's", "hf:openai/whisper-base the hub"]))
     module.main(["Whisper"])
     assert capsys.readouterr().out == "hf:openai/whisper-base the hub\n"
-    with pytest.raises(ConfigError, match="no upstream has 'nothing like this' in its line"):
+    for word in ("wisper", "whisper-bass"):
+        with pytest.raises(
+            ConfigError, match=rf"no upstream has '{word}' in its line; did you mean '.*whisper.*'\?$"
+        ):
+            module.main([word])
+    with pytest.raises(ConfigError, match="no upstream has 'nothing like this' in its line; list all without a word"):
         module.main(["nothing like this"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -59,14 +60,35 @@ def test_some_of_several_files_are_not_enough(cache):
         "model-00001", "model-00002"]  # fmt: skip
 
 
-def test_without_a_network_the_command_for_elsewhere_is_said(cache):
-    for revision, option in ((None, ""), (COMMIT, f" --revision {COMMIT}")):
+@pytest.mark.filterwarnings("error")
+def test_without_a_network_the_command_for_elsewhere_fetches_what_is_needed(cache, monkeypatch):
+    """As the hub's own command line reads it."""
+    from huggingface_hub.cli import download, hf
+
+    calls = []
+    monkeypatch.setattr(download, "snapshot_download", lambda **told: calls.append(told) or "folder")
+    for revision in (None, COMMIT):
         said = refusal("hf:openai/whisper-base", revision)
-        assert "is not in the hub's cache and could not be downloaded (" in said
-        assert f"run: hf download openai/whisper-base{option} --include 'config.json'" in said
-        assert "--local-dir whisper-base, copy that folder here and name it: upstream: hf:FOLDER" in said
+        assert "is not in the hub's cache and could not be downloaded (" in said and "did you mean" not in said
+        command, then = said.partition("run: ")[2].split(", copy that folder here and name it: ")
+        assert then == "upstream: hf:FOLDER"
+        with pytest.raises(SystemExit) as end:
+            hf.app(shlex.split(command)[1:])
+        assert not end.value.code
+        told = calls.pop()
+        assert (told["repo_id"], told["revision"], told["local_dir"]) == (
+            "openai/whisper-base",
+            revision,
+            "whisper-base",
+        )
+        assert told["allow_patterns"] == hub.FILES
     with pytest.raises(ConfigError, match="run: hf download"):  # before anything is computed
         FeatureConfig(upstream="hf:openai/whisper-base").check_usable()
+
+
+@pytest.mark.parametrize("name", ["hf:openai/wisper-base", "hf:whisper-base", "hf:OpenAI/Whisper_base"])
+def test_offline_a_misspelt_name_leads_to_the_nearest(cache, name):
+    assert "); did you mean 'hf:openai/whisper-base'? if not, where there is" in refusal(name)
 
 
 def test_only_settings_and_safetensors_are_fetched(cache, monkeypatch, tmp_path):
@@ -158,6 +180,7 @@ def test_names_and_revisions_are_joined_and_parted(tmp_path, monkeypatch):
     [
         ({"upstream": "hf:a/b@v1"}, "is neither 'hf:OWNER/NAME' of the hub nor 'hf:FOLDER'; a revision is a key"),
         ({"upstream": "hf:"}, "is neither 'hf:OWNER/NAME'"),
+        ({"upstream": "hf:https://huggingface.co/a/b"}, "is neither 'hf:OWNER/NAME'"),
         ({"upstream": "hf:/x", "revision": "v1"}, "revision: found 'v1'; a folder has none"),
         ({"upstream": "hf:a/b", "ckpt": "x.pt"}, "ckpt is not for hf:a/b; a folder is named as hf:FOLDER"),
         ({"upstream": "hf:emotion2vec/emotion2vec_base"}, "emotion2vec is no model of transformers: it needs FunASR"),

@@ -57,6 +57,8 @@ def flat_checkpoint(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[s
 
 def existing(ckpt: str | None, name: str) -> str:
     """Raise ConfigError unless the checkpoint of an upstream is there."""
-    if not ckpt or not Path(ckpt).is_file():
-        raise ConfigError(f"upstream '{name}': ckpt: no file '{ckpt or ''}'; name a checkpoint file")
+    if not ckpt:
+        raise ConfigError(f"upstream '{name}' needs 'ckpt', a checkpoint file")
+    if not Path(ckpt).is_file():
+        raise ConfigError(f"upstream '{name}': ckpt: no file '{ckpt}'; name a checkpoint file")
     return ckpt

@@ -10,10 +10,12 @@ import contextlib
 import difflib
 import importlib
 import inspect
+import io
 import re
 import sys
 import types
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import torch
@@ -21,6 +23,7 @@ import torchaudio
 from torch import Tensor, nn
 
 from ser.errors import ConfigError
+from ser.features import hub
 from ser.features.encoders.base import Frames, Upstream, autocast, filled
 from ser.features.encoders.checkpoints import existing, read_checkpoint
 from ser.features.encoders.transformer import TransformerEncoder, TransformerUpstream
@@ -124,9 +127,12 @@ def _from_file(entry: Callable[..., nn.Module], name: str, ckpt: str) -> nn.Modu
             return entry(ckpt=ckpt)
     except Exception as error:  # s3prl raises whatever the file made it raise; torch advises to run what is in it
         reason = f": {error}" if isinstance(error, ValueError) else ""
+        of_hub = ckpt.endswith(".safetensors")  # of a folder
+        todo = f"name its folder as 'upstream: {hub.PREFIX}FOLDER'" if of_hub else (
+            "name a checkpoint in s3prl's converted format")  # fmt: skip
         raise ConfigError(
             f"upstream '{name}': ckpt '{ckpt}' is damaged or from another model ({type(error).__name__}{reason}); "
-            "name a checkpoint in s3prl's converted format"
+            f"{todo}"
         ) from None
 
 
@@ -155,18 +161,29 @@ def _entry(name: str) -> Callable[..., nn.Module]:
                 return getattr(module, name)
     known = names()
     if name not in known:
-        near = difflib.get_close_matches(name, [*known, "byol_s", "egemaps", "shortcut"], n=5)
-        hint = f"near are {', '.join(near)}" if near else f"known are byol_s, shortcut and {len(known)} of s3prl.hub"
-        raise ConfigError(f"upstream: unknown '{name}'; {hint}; utils/list_upstreams.sh lists all")
+        raise ConfigError(f"upstream: unknown '{name}'; {_meant(name, known)}; utils/list_upstreams.sh lists all")
     return known[name]
+
+
+def _meant(name: str, known: Collection[str]) -> str:
+    """Say what an unknown name may mean: a path and an owner's model need `hf:`, others the nearest names."""
+    of_hub = hub.nearest(name)
+    if "/" in name and "://" not in name and not of_hub:
+        return f"a folder or a model of the Hugging Face hub is named as '{hub.PREFIX}{name}'"
+    near = [of_hub, *difflib.get_close_matches(name, [*known, "byol_s", "egemaps", "shortcut"], n=5)]
+    if near := [one for one in near if one]:
+        return f"near are {', '.join(near)}"
+    return f"known are byol_s, shortcut and {len(known)} of s3prl.hub"
 
 
 def names() -> dict[str, Callable[..., nn.Module]]:
     """List s3prl's upstreams that a feature can name, and what builds each; this imports all of s3prl."""
     restore_torchaudio_names()
-    from s3prl import hub
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):  # of what nobody has asked for
+        warnings.simplefilter("ignore")
+        from s3prl import hub as s3prl_hub
 
-    found = {name: getattr(hub, name) for name in hub.options() if not name.endswith(NEED_ARGUMENTS)}
+    found = {name: getattr(s3prl_hub, name) for name in s3prl_hub.options() if not name.endswith(NEED_ARGUMENTS)}
     return {name: entry for name, entry in found.items() if name == name.lower() and inspect.isfunction(entry)}
 
 

@@ -130,6 +130,51 @@ def test_an_unknown_name_gives_the_nearest_match(name, nearest):
         load(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("openai/whisper-base", "near are hf:openai/whisper-base;"),
+        ("whisper_base", "near are hf:openai/whisper-base, hubert_base, "),
+        ("https://huggingface.co/openai/whisper-base", "near are hf:openai/whisper-base;"),
+        ("owner/own", "a folder or a model of the Hugging Face hub is named as 'hf:owner/own';"),
+        ("/my/folder", "a folder or a model of the Hugging Face hub is named as 'hf:/my/folder';"),
+    ],
+)
+def test_a_name_of_the_hub_or_a_path_without_its_prefix_is_understood(name, meant):
+    with pytest.raises(ConfigError, match=f"unknown '{name}'; {meant}"):
+        load(name)
+
+
+HUB = """
+import sys, warnings
+print("ESPnet is not installed, cannot use espnet_hubert upstream", file=sys.stderr)
+warnings.warn("deprecated", FutureWarning)
+def own(): pass
+def own_custom(ckpt): pass
+def options(): return ["own", "own_custom"]
+"""
+
+
+def test_what_s3prl_says_while_it_is_imported_is_not_passed_on(tmp_path, monkeypatch, capsys, recwarn):
+    (tmp_path / "hub.py").write_text(HUB)
+    package = types.ModuleType("s3prl")
+    package.__path__ = [str(tmp_path)]
+    monkeypatch.setitem(sys.modules, "s3prl", package)
+    monkeypatch.delitem(sys.modules, "s3prl.hub", raising=False)
+    assert list(s3prl.names()) == ["own"]
+    assert not capsys.readouterr().err and not list(recwarn)
+
+
+def test_weights_of_the_hub_as_a_checkpoint_lead_to_their_folder(tmp_path):
+    from tests.fakes import hub
+
+    weights = hub.write(tmp_path / "model", "hubert") / "model.safetensors"
+    with pytest.raises(
+        ConfigError, match=r"from another model \(KeyError\); name its folder as 'upstream: hf:FOLDER'"
+    ):
+        load("hubert_local", weights)
+
+
 @pytest.mark.parametrize("name", ["hf_wav2vec2_custom", "wav2vec2_custom", "hubert_url"])
 def test_names_that_need_arguments_lead_to_those_that_do_not(name):
     with pytest.raises(ConfigError, match=f"'{name}' of s3prl takes arguments .* 'hf:OWNER/NAME', its folder as"):
@@ -137,10 +182,11 @@ def test_names_that_need_arguments_lead_to_those_that_do_not(name):
 
 
 @pytest.mark.parametrize("name", WRITERS)
-@pytest.mark.parametrize("ckpt", [None, "nowhere.pt"])
-def test_a_missing_checkpoint_is_named(name, ckpt):
-    with pytest.raises(ConfigError, match=f"'{name}': ckpt: no file '{ckpt or ''}'; name a checkpoint file"):
-        load(name, ckpt)
+def test_a_missing_checkpoint_is_named(name):
+    with pytest.raises(ConfigError, match=f"'{name}': ckpt: no file 'nowhere.pt'; name a checkpoint file"):
+        load(name, "nowhere.pt")
+    with pytest.raises(ConfigError, match=f"'{name}' needs 'ckpt', a checkpoint file"):
+        load(name)
 
 
 WRONG = {
