@@ -127,15 +127,20 @@ SETTINGS = [
 ]  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def plain(finished) -> Recipe:
+    return recipe(finished)
+
+
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_no_setting_reuses_what_was_made_with_another(finished, setting):
-    row = recipe(finished).row("emofsl-fbank_no_cmvn")
-    done = recipe(finished).train_done(row, 1)
+def test_no_setting_reuses_what_was_made_with_another(finished, plain, setting):
+    row = plain.row("emofsl-fbank_no_cmvn")
+    done = plain.train_done(row, 1)
     assert done.holds()
     changed = recipe(finished, setting)
     (variant,) = (other for other in changed.rows if other.variant_of == row.name)
     assert (changed.train_inputs(variant, 1) == done.inputs) == (setting == "predictor=classifier")
-    assert changed.score_inputs(variant, 1) != recipe(finished).score_inputs(row, 1)
+    assert changed.score_inputs(variant, 1) != plain.score_inputs(row, 1)
 
 
 def test_another_seed_or_another_parent_reuses_nothing(finished):
