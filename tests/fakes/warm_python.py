@@ -34,7 +34,7 @@ ALONE = ("ser.bin.take_lock", "ser.bin.check_environment")
 """What needs further descriptors, and what is about the interpreter."""
 
 SCRIPT = """#!/bin/sh
-exec '{python}' -I -S '{client}' '{socket}' '{python}' "$@"
+exec {python} -I -S {client} {socket} {python} "$@"
 """
 
 
@@ -45,11 +45,13 @@ def warm_python(folder: Path) -> Iterator[dict[str, str]]:
     Args:
         folder: a new one, whose path is short.
     """
+    import shlex
     import subprocess
 
     address, python = folder / "s", folder / "bin" / "python3"
     python.parent.mkdir(parents=True)
-    python.write_text(SCRIPT.format(python=sys.executable, client=__file__, socket=address))
+    paths = {"python": sys.executable, "client": __file__, "socket": str(address)}
+    python.write_text(SCRIPT.format(**{name: shlex.quote(path) for name, path in paths.items()}))
     python.chmod(0o755)
     env = os.environ | {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}  # as in utils/path.sh
     env |= {"MPLBACKEND": "Agg", "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8"}
