@@ -62,7 +62,7 @@ class Comparison:
         winner, other: rows of the table.
         difference: UAR of the winner minus the other's, in [-1, 1].
         interval: of the difference, None where nobody has tested the two against each other.
-        p: of the test, Holm-corrected; None without one.
+        p: of the test, corrected for the number of its family; None without one.
     """
 
     winner: Json

@@ -23,8 +23,7 @@ WRITTEN_BY = "% Written by `./run.sh --render latex`; needs the packages booktab
 LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", ">": r"$\rightarrow$", "<": r"$<$", "★": r"$\bigstar$",
-    "☆": r"$\star$", "▽": r"$\triangledown$", "▼": r"$\blacktriangledown$", "†": r"\dag{}", "‡": r"\ddag{}",
-    "±": r"$\pm$", "≈": r"$\approx$", "→": r"$\rightarrow$",
+    "†": r"\dag{}", "‡": r"\ddag{}", "±": r"$\pm$", "≈": r"$\approx$", "→": r"$\rightarrow$",
 }  # fmt: skip
 """Characters that LaTeX reads otherwise, or has not."""
 

@@ -37,11 +37,6 @@ class Comparison:
         """Whether the test found no difference."""
         return self.found.p is not None and self.found.p >= SIGNIFICANT
 
-    @property
-    def mark(self) -> str:
-        """`=` for one not significantly worse, `?` where there is no test, nothing for a row that is worse."""
-        return "=" if self.is_tie else "?" if self.found.p is None else ""
-
 
 @dataclasses.dataclass(frozen=True)
 class Standing:
@@ -60,18 +55,6 @@ class Standing:
     best: Comparison | None = None
     best_of_all: Comparison | None = None
     source_only: Comparison | None = None
-
-    @property
-    def marks(self) -> str:
-        """What a table shows of it, see `ser.results.words.NOTES`."""
-        marks = ["★" if self.is_best_of_all else "☆" if self.is_best else ""]
-        if self.best:
-            marks.append(self.best.mark)
-        if self.best_of_all and self.best_of_all.mark:
-            marks.append(f"{self.best_of_all.mark}★")
-        if self.source_only and is_surely_worse(self.source_only.found):
-            marks.append("▽")
-        return " ".join(filter(None, marks))
 
 
 @dataclasses.dataclass(frozen=True)

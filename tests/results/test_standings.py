@@ -52,22 +52,22 @@ def test_ties_are_rows_that_the_corrected_test_cannot_tell_from_the_best():
     assert found[0].se == pytest.approx(1 / 32)
     assert [told["tie"].best.found, told["worse"].best.found] == found
     assert told["worse"].best.found.value == pytest.approx(0.5 - 28 / 32)
-    assert [told[name].marks for name in ("best", "tie", "worse")] == ["★", "=", ""]
+    assert told["best"].is_best and told["best"].is_best_of_all and told["best"].best is None
+    assert told["tie"].best.is_tie and not told["worse"].best.is_tie
     assert (told["tie"].best.label, told["tie"].best.feature) == ("best", "byol")
 
 
 def test_at_chance_there_is_no_best():
     """Half of two classes are recognized, on average: whoever is first there is first by chance."""
     told = standings(line("one", [3, 1, 3, 1, 2, 2, 3, 2]), line("two", [1, 3, 1, 3, 2, 2, 2, 1]))
-    assert [standing.marks for standing in told.values()] == ["", ""]
-    assert told["two"].best is None
+    assert set(told.values()) == {results.Standing()}
     above = standings(line("one", [3, 4, 3, 4, 4, 4, 3, 4]), line("two", [1, 3, 1, 3, 2, 2, 2, 1]))
-    assert above["one"].marks == "★"
+    assert above["one"].is_best_of_all
 
 
 def test_of_one_training_there_is_no_test():
     told = standings(line("one", 4, is_random=True), line("two", 3, is_random=True))
-    assert told["two"].marks == "?"
+    assert told["two"].best.found.p is None
     assert not told["two"].best.is_tie
 
 
@@ -77,8 +77,7 @@ def test_a_labelled_row_is_never_the_best_of_those_without():
         line("adapted", 3, target_data=("unlabelled-test",)),
         line("other", 2, target_data=("unlabelled-test",)),
     )
-    assert told["ceiling"].marks == ""  # alone among its like, and no candidate for the best of all
-    assert not told["ceiling"].is_best_of_all
+    assert told["ceiling"] == results.Standing()  # alone among its like, and no candidate for the best of all
     assert told["adapted"].is_best_of_all
     assert told["other"].best.label == "adapted"
 
@@ -89,7 +88,8 @@ def test_where_all_are_trained_on_labels_of_the_tested_corpus_none_is_a_ceiling(
         line("worse", 2, target_data=("labelled",)),
         line("speaker", 3, target_data=("labelled", "unlabelled-test")),
     )
-    assert [told[name].marks for name in ("best", "worse", "speaker")] == ["★", "", ""]
+    assert [told[name].is_best_of_all for name in ("best", "worse", "speaker")] == [True, False, False]
+    assert not told["worse"].best.is_tie
     assert told["speaker"].best_of_all.label == "best"
     assert told["speaker"].source_only is None
 
@@ -120,9 +120,9 @@ def test_the_best_of_other_kinds_are_tested_against_the_best_of_all():
         line("nearer", [3] * 8, target_data=("k-shot",)),
         line("far", 2, target_data=("unlabelled-test",)),
     )
-    assert told["one"].marks == "★"
-    assert told["near"].marks == "☆ =★"
-    assert told["far"].marks == "▽"
+    assert told["one"].is_best_of_all
+    assert told["near"].is_best and told["near"].best_of_all.is_tie
+    assert not told["far"].is_best and not told["far"].best_of_all.is_tie
     assert told["near"].best_of_all.found.p > 0.05
     assert told["far"].best_of_all.found.p < 0.05
     assert told["nearer"].best_of_all is None
@@ -139,9 +139,9 @@ def test_worse_than_without_adapting_is_marked_against_the_first_row_that_saw_no
     )
     assert told["harmed"].source_only.label == "source_only"
     assert told["harmed"].source_only.found.value == pytest.approx(-0.25)
-    assert "▽" in told["harmed"].marks
+    assert results.is_surely_worse(told["harmed"].source_only.found)
     assert told["helped"].source_only.found.value == pytest.approx(0.25)
-    assert "▽" not in told["helped"].marks
+    assert not results.is_surely_worse(told["helped"].source_only.found)
     assert told["ceiling"].source_only is None
     assert told["elsewhere"].source_only is None
     assert told["source_only_too"].source_only is None
@@ -165,7 +165,7 @@ def test_chance_majority_and_holes_stand_aside():
         ],
     )
     told = with_standings(entries)
-    assert [entry.standing.marks for entry in told[:3]] == ["", "", "★"]
+    assert [entry.standing.is_best_of_all for entry in told[:3]] == [False, False, True]
     assert told[3] is entries[3]
 
 
