@@ -14,6 +14,7 @@ from ser.report.cards import Card, cards
 from ser.report.charts import N_LEVELS, Series
 from ser.report.collect import REGIMES, Found, System, anchor, title_of
 from ser.report.compare import choices, groups, in_order, marks, matrices
+from ser.report.risks import risk_charts
 from ser.results import answers, measures, panels
 from ser.results.groups import DEFINITION, group_rows
 from ser.results.measures import REPORT, cells_of, columns_of, number, percent, signed, span
@@ -207,6 +208,7 @@ def _table(record: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any
         ),
         "confusions": matrices,
         "groups": group_rows(table),
+        "risks": [_panel(feature, chart) for feature, chart in risk_charts(record, table)],
     }
 
 
