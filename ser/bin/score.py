@@ -65,10 +65,17 @@ def _score_all(recipe: Recipe, runs: Sequence[Run], device: str, nj: int) -> Ite
     for _, group in groupby(sorted(runs, key=lambda run: run[0].reads), key=lambda run: run[0].reads):
         on_same = list(group)
         data = recipe.run_data(on_same[0][0], scoring=True)
-        if not loaded:  # the first run loads what all need
-            yield _score(recipe, *on_same.pop(0), data, device)
+        first = None if loaded else next((run for run in on_same if not _trains(run[0])), None)
+        if first is not None:  # loads what all need
+            on_same.remove(first)
+            yield _score(recipe, *first, data, device)
             loaded = True
         yield from _score_side_by_side(recipe, on_same, data, device, nj)
+
+
+def _trains(row: Row) -> bool:
+    """Whether scoring a row trains for its calibration, after which copies of a process may not train themselves."""
+    return "k-shot" in row.method.target_data(row.config)
 
 
 def _score_side_by_side(recipe: Recipe, runs: Sequence[Run], data: object, device: str, nj: int) -> Iterator[str]:
