@@ -53,8 +53,10 @@ def main(argv: Sequence[str]) -> None:
     show_on_terminal(render.headline_text(found))
     if any(page.runs.values()):
         from ser.results.figures import draw
+        from ser.results.tables import write_histories
 
         draw(found, recipe.pages / "figures")
+        write_histories(recipe, page, recipe.pages / "figures" / "history.svg")
         print(f"wrote {out} and {recipe.pages / 'figures'}")
     else:
         print(f"wrote {out}")

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ser.results import answers, matrix_page, measures, panels
+from ser.results import answers, matrix_page, measures, panels, training_figure
 from ser.results.answers import Headline
 from ser.results.gains import gain_rows
 from ser.results.groups import group_rows
@@ -36,6 +36,9 @@ Json = Mapping[str, Any]
 
 ENVIRONMENT = "## Environment"
 
+TRAINING = "TRAINING.svg"
+"""Figure of learning curves, next to a page."""
+
 
 def holds_scores(page: str) -> bool:
     """Check whether a RESULTS.md has scores, or only published values."""
@@ -43,7 +46,7 @@ def holds_scores(page: str) -> bool:
 
 
 def write_page(numbers: Path) -> bool:
-    """Render RESULTS.md and its figure next to RESULTS.json; return whether one of them changed.
+    """Render RESULTS.md and its figures next to RESULTS.json; return whether one of them changed.
 
     Args:
         numbers: RESULTS.json.
@@ -52,9 +55,12 @@ def write_page(numbers: Path) -> bool:
         DataError: as for `ser.results.record.read_record`.
     """
     record = read_record(numbers)
-    figure = panels.figure(record)
-    changed = figure is not None and files.write_page(numbers.with_suffix(".svg"), figure)
-    return files.write_page(numbers.with_suffix(".md"), markdown(record)) or changed
+    figures = {
+        numbers.with_suffix(".svg"): panels.figure(record),
+        numbers.with_name(TRAINING): training_figure.of_record(record),
+    }
+    changed = [files.write_page(path, figure) for path, figure in figures.items() if figure is not None]
+    return files.write_page(numbers.with_suffix(".md"), markdown(record)) or any(changed)
 
 
 # ---- The page -------------------------------------------------------------------------------------------------
@@ -142,6 +148,10 @@ def _below(record: Json) -> list[str]:
         parts.append(
             details("<b>Gains that the paper's text claims</b>", "Points of UAR.\n\n" + pipes(gain_rows(gains), 2))
         )
+    if record.get("learning"):
+        text = f"![Training loss and UAR on dev utterances by epoch, mean over seeds]({TRAINING})"
+        note = "Mean over seeds and folds. `exp/figures/history.svg` has every system and seed that was trained here."
+        parts.append(details("<b>Training</b>: loss and UAR on dev utterances by epoch", f"{text}\n\n{note}"))
     where = [ENVIRONMENT, environment(record["environment"]), "\n".join(_inputs(record))]
     if record["source"]:
         where += [wrapped(f"Published values: {record['source']}. {record['note'] or ''}")]

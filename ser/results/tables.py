@@ -12,7 +12,7 @@ from typing import Any
 from ser.recipe.recipe import SIMILARITY, Recipe
 from ser.recipe.rows import Row
 from ser.results import fits as fit_scores
-from ser.results import training
+from ser.results import training, training_figure
 from ser.results.gains import gain_records
 from ser.results.lines import Line, line_of, published_lines, reference_lines
 from ser.results.page import Page, head, hole, is_drawn, sources_of, stamps_of, target_data
@@ -20,6 +20,7 @@ from ser.results.record import FORMAT, fit_record, probe_records, table_record
 from ser.results.scores import score_lines
 from ser.results.standings import with_standings
 from ser.results.words import SPEAKER_DEPENDENT, costs_note, definitions, notes_of
+from ser.system.files import write_page
 from ser.types import Condition
 
 Json = dict[str, Any]
@@ -187,6 +188,24 @@ def _training(recipe: Recipe, page: Page) -> dict[str, list[Json]]:
         if (folder / SIMILARITY).exists():
             similarity.append({**about, "curves": training.similarity_record(folder / SIMILARITY)})
     return {"learning": learning, "planes": planes, "similarity": similarity}
+
+
+def write_histories(recipe: Recipe, page: Page, path: Path) -> None:
+    """Draw what every training of every system and seed recorded, in one figure.
+
+    Args:
+        recipe, page: whose runs.
+        path: SVG file; not written where no training has epochs.
+    """
+    rows = [row for row in recipe.rows if page.runs[row.name]]
+    charts = []
+    for row, title in zip(rows, training_figure.titles([(r.task, r.label, r.feature) for r in rows]), strict=True):
+        histories = [_read(recipe.run_dir(row, seed) / "history.tsv") for seed in row.seeds]
+        curves = [curve for history in histories for curve in training.learning_curves([history])]
+        charts.append(training_figure.Chart(title, curves))
+    figure = training_figure.figure(charts, page.title)
+    if figure is not None:
+        write_page(path, figure)
 
 
 def _latent(recipe: Recipe, page: Page) -> list[Json]:
