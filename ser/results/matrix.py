@@ -120,11 +120,11 @@ def _systems(recipe: Recipe, page: Page, task: str) -> list[System]:
 
 
 def _headline(recipe: Recipe, task: str, systems: Sequence[System]) -> System | None:
-    """Find the system that was named in advance; a task may have none of that name."""
+    """Find the system that was named in advance; a task, or a part of the rows, may have none of that name."""
     named = recipe.settings.headline
     if named is None:
         return None
-    if named.row not in (labels := {row.label for row in recipe.rows}):
+    if named.row not in (labels := {row.label for row in recipe.all_rows}):
         raise ConfigError(f"{recipe.folder}/conf/recipe.yaml: headline: row {unknown(named.row, labels)}")
     features = [named.feature] if named.feature in recipe.features else recipe.features
     own = [s for s in systems if s.row.label == named.row and s.row.feature == features[0]]

@@ -7,9 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from ser.errors import ConfigError
 from ser.metrics.uncertainty import Cell, mean_estimate, uar_difference, uar_estimate
+from ser.recipe.settings import Headline
 from ser.results import matrix_page
-from ser.results.matrix import System, _alike, _row, kind_of
+from ser.results.matrix import System, _alike, _headline, _row, kind_of
 from ser.results.measures import span
 
 CLASSES = ["high", "low"]
@@ -204,3 +206,12 @@ def test_tested_speakers_that_were_drawn_anew_stand_beside_the_mean_and_in_the_h
     assert {line[0].strip("*"): line[place] for line in table[1:]}["btl"] == DRAWN
     assert [line[:place] + line[place + 1 :] for line in table] == plain  # an empty cell in all other rows
     assert f"tested speakers skewed 16 {DRAWN}" in matrix_page.headline(found)
+
+
+def test_a_part_of_the_rows_may_lack_the_headline_and_a_wrong_name_is_an_error():
+    recipe = SimpleNamespace(settings=SimpleNamespace(headline=Headline(row="lr_corpus")), rows=[], features=["f"],
+                             all_rows=[SimpleNamespace(label="lr_corpus")], folder="egs/m")  # fmt: skip
+    assert _headline(recipe, "four_class", []) is None  # run.sh --rows has left it out
+    recipe.settings.headline = Headline(row="lr_corpu")
+    with pytest.raises(ConfigError, match="headline: row unknown 'lr_corpu'; did you mean 'lr_corpus'"):
+        _headline(recipe, "four_class", [])
