@@ -17,6 +17,7 @@ from pathlib import Path
 from ser.errors import run_cli
 from ser.mistakes import render as mistakes
 from ser.report.collect import find_results, systems_of
+from ser.report.compact import compact
 from ser.report.compare import in_order
 from ser.report.markdown import EMPTY, markdown
 from ser.report.page import page
@@ -48,7 +49,7 @@ def main(argv: Sequence[str]) -> None:
     text, html = (args.egs / name for name in (("report_mini.md", "report_mini.html") if mini else
                                                ("RESULTS.md", "report.html")))  # fmt: skip
     write_text(text, markdown(found, systems), is_generated)
-    write_text(html, page(found, systems), holding(TITLE))
+    write_text(html, compact(page(found, systems)), holding(TITLE))
     old = ", ".join(recipe.name for recipe in found if recipe.is_old)
     if old:
         print(f"left out, because RESULTS.json is missing (run stage 6 again): {old}")

@@ -14,6 +14,10 @@ from markupsafe import Markup, escape
 N_COLORS = 6
 """Of series, as in `ser.results.figures.COLORS`; classes c0, c1, ..."""
 
+SHAPES = ("h0", "h0", "m0-3 3 5h-6Z", "m0-3.5 3.5 3.5-3.5 3.5-3.5-3.5Z")
+"""Of classes in the plane, so that they differ without color: a disc and a square, which are ends of a line without
+length, a triangle, a diamond."""
+
 N_LEVELS = 6
 """Of ratings; classes v0, v1, ..."""
 
@@ -48,8 +52,9 @@ def interval(uar: float, bounds: Sequence[float] | None, chance: float) -> Marku
         uar, chance: in [0, 1].
         bounds: of the interval, in [0, 1].
     """
-    low, high = bounds or (uar, uar)
-    places = {"u": uar, "l": low, "w": high - low, "c": chance}
+    places = {"u": uar, "c": chance}
+    if bounds:
+        places |= {"l": bounds[0], "w": bounds[1] - bounds[0]}
     style = ";".join(f"--{name}:{100 * share:.0f}%" for name, share in places.items())
     return Markup(f'<i class="iv" style="{style}"></i>')
 
@@ -108,7 +113,7 @@ def lines(
             marks += plot.level(s)
     for i, s in enumerate(rising):
         marks += plot.series(s, f"c{i % N_COLORS}", 5 * (i - (len(rising) - 1) / 2))
-    legend = [(s.name, f"c{i % N_COLORS}") for i, s in enumerate(rising)]
+    legend = [(s.name, f"dash c{i % N_COLORS}") for i, s in enumerate(rising)]
     return _figure(_svg("chart", (_Plot.width, _Plot.height), title, marks), legend)
 
 
@@ -134,7 +139,8 @@ class _Plot:
 
     def _y_range(self) -> tuple[float, float]:
         step = tick_step(*self.y)
-        low, high = math.floor(self.y[0] / step) * step, math.ceil(self.y[1] / step) * step
+        # what is beyond a tick by less than can be seen needs no further tick
+        low, high = math.floor(self.y[0] / step + 0.05) * step, math.ceil(self.y[1] / step - 0.05) * step
         return (low, high) if high > low else (low - step, high + step)
 
     def axes(self, x_label: str, y_label: str, ticks: Sequence[float] | None) -> list[str]:
@@ -227,7 +233,7 @@ def scatter(points: Mapping[str, Sequence[tuple[float, float]]], title: str, kin
     Args:
         points: name of a color -> its points, in the order of the colors.
         title: what is shown, in words.
-        kind: `c` for distinct colors, `v` for a scale.
+        kind: `c` for distinct colors, which have shapes as well; `v` for a scale from dark to light.
     """
     size = 250
     xs, ys = zip(*(point for own in points.values() for point in own), strict=True)
@@ -240,8 +246,11 @@ def scatter(points: Mapping[str, Sequence[tuple[float, float]]], title: str, kin
 
     marks, legend = [f'<rect class="frame" x="0.5" y="0.5" width="{size - 1}" height="{size - 1}" rx="4"/>'], []
     for i, (name, own) in enumerate(points.items()):
-        color = f"{kind}{i % (N_COLORS if kind == 'c' else N_LEVELS)}"
-        dots = "".join(f"M{place(x, x_low, x_high):.0f} {size - place(y, y_low, y_high):.0f}h0" for x, y in own)
+        shape = i % len(SHAPES) if kind == "c" else 0
+        color = f"{kind}{i % (N_COLORS if kind == 'c' else N_LEVELS)}" + (f" s{shape}" if shape else "")
+        dots = "".join(
+            f"M{place(x, x_low, x_high):.0f} {size - place(y, y_low, y_high):.0f}{SHAPES[shape]}" for x, y in own
+        )
         marks.append(f'<path class="dots small {color}" d="{dots}"/>')
         legend.append((name, color))
     return _figure(_svg("chart square", (size, size), title, marks), legend)

@@ -15,12 +15,12 @@ from ser.report.charts import N_LEVELS, Series
 from ser.report.collect import REGIMES, Found, System, anchor, title_of
 from ser.report.compare import choices, groups, in_order, marks, matrices
 from ser.report.risks import risk_charts
+from ser.report.transfer import heat_maps, tables_of
 from ser.results import answers, measures, panels
 from ser.results.groups import DEFINITION, group_rows
 from ser.results.measures import REPORT, cells_of, columns_of, number, percent, signed, span
 from ser.results.record import condition_of
 from ser.results.render import corpus_text
-from ser.results.sections import name_cells
 
 LEARNED = {"loss": "loss", "dev_uar": "UAR (dev)", "dev": "UAR (dev)"}
 """Column of a learning curve -> name of its axis."""
@@ -51,7 +51,7 @@ def page(found: Sequence[Found], systems: Sequence[System]) -> str:
         "percent": percent,
         "number": number,
         "signed": lambda points: words.typographic(signed(points)),
-        "bounds": lambda row: words.typographic(_bounds(row)),
+        "bounds": lambda interval: words.typographic(span(interval)),
         "notes": measures.notes,
         "typographic": words.typographic,
         "heat": heat,
@@ -73,6 +73,7 @@ def page(found: Sequence[Found], systems: Sequence[System]) -> str:
         recipes=[(record, _recipe(record)) for record in records],
         regimes=REGIMES,
         features=sorted({system.feature for system in systems} - {"-"}),
+        heat_maps=heat_maps(records),
         matrices=matrices([system for system in systems if system.uar is not None]),
         choices=choices(systems),
         definitions=[
@@ -112,11 +113,6 @@ def _plain(terms: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(term, text.replace("`", "")) for term, text in terms]
 
 
-def _bounds(row: Mapping[str, Any]) -> str:
-    """Print the interval of a row's UAR."""
-    return span(row.get("interval"))
-
-
 def _interval(system: System) -> Markup:
     """Draw a system's UAR."""
     chance = 1 / max(1, len([n for n in system.table["n_true"].values() if n]))
@@ -130,7 +126,8 @@ def _recipe(record: Mapping[str, Any]) -> dict[str, Any]:
     """Gather what a recipe's section shows."""
     return {
         "tables": [_table(record, table) for table in record["tables"]],
-        "commands": _commands(record),
+        "matrices": tables_of(record),
+        "commands": _commands(record) or {record["command"]: []},
         "sentences": [Markup(_strong(text)) for text in answers.sentences(record)],
         "figure": _figure(record),
         "shots": [] if answers.headline(record) else _shots(record),  # the figure has them all
@@ -145,8 +142,8 @@ def _recipe(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _strong(text: str) -> str:
-    """Set what Markdown has in bold."""
-    return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", str(escape(text)))
+    """Set what Markdown has in bold, and numbers as a printed page does."""
+    return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", str(words.typographic(text)))
 
 
 def _figure(record: Mapping[str, Any]) -> Markup | None:
@@ -200,7 +197,7 @@ def _table(record: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any
         "anchor": anchor(record["recipe"], str(condition_of(table))),
         "columns": columns,
         "rows": [
-            (system, name_cells(system.row)["sees"], [of_row[name] for name in columns])
+            (system, words.seen(system) if system.regime else "", [of_row[name] for name in columns])
             for system, of_row in zip(systems, cells, strict=True)
         ],
         "best": max(

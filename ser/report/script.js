@@ -3,6 +3,13 @@
   const byId = (id) => document.getElementById(id);
   const body = byId("table").tBodies[0];
   const rows = [...body.rows];
+  const regimes = [...byId("f-regime").options].slice(1).map((option) => option.value);
+  for (const row of rows) { // what filters compare stands in the cells
+    const [, name, recipe, regime] = row.cells;
+    row.dataset.recipe = recipe.querySelector("a").getAttribute("href").slice("#recipe-".length);
+    row.dataset.regime = regimes[regime.dataset.v] ?? "";
+    row.dataset.feature = name.querySelector("small")?.textContent ?? "-";
+  }
   const texts = new Map(rows.map((row, place) => [row, { place, text: row.textContent.toLowerCase() }]));
   const buttons = [...document.querySelectorAll("#table thead button")];
   const fields = { q: byId("q"), recipe: byId("f-recipe"), regime: byId("f-regime"), feature: byId("f-feature"), all: byId("f-all") };

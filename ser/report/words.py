@@ -13,13 +13,13 @@ from ser.results.answers import sees
 
 
 def typographic(text: str) -> Markup:
-    """Set the minus signs and ranges of a cell as a printed page does.
+    """Set the minus signs and ranges of a text as a printed page does, and keep a number and its % in one line.
 
     Example:
         >>> typographic("-0.5 [-1.0, +0.1] (a-b)"), typographic("42.5-50.0")
         (Markup('−0.5 [−1.0, +0.1] (a-b)'), Markup('42.5–50.0'))
     """
-    text = re.sub(r"(?<=[0-9])-(?=[0-9])", "–", text)
+    text = re.sub(r"(?<=[0-9])-(?=[0-9])", "–", text).replace(" %", "\N{NO-BREAK SPACE}%")
     return Markup(escape(re.sub(r"(?<![\w)])-(?=[0-9])", "−", text)))
 
 

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes.conftest import copy_tree, tables
+from ser.report.collect import find_results, systems_of
+from ser.report.compact import compact
+from ser.report.page import page
+from tests.recipes.conftest import ROOT, copy_tree, tables
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (pip install '.[test]')")
 from selenium.webdriver.chrome.service import Service  # noqa: E402
@@ -202,6 +205,10 @@ def test_render_writes_every_page_from_numbers_only(own):
     assert (own.root / "egs" / "report_mini.html").exists()
 
 
+def test_the_report_on_what_is_committed_is_small(committed):
+    assert committed.stat().st_size < 1_500_000
+
+
 # ---- In the browser -----------------------------------------------------------------------------------------------
 
 
@@ -341,3 +348,41 @@ def test_text_can_be_read(opened, scheme):
     assert {what: round(ratio, 2) for what, ratio in contrasts.items() if ratio < 4.5} == {}
     back = opened.execute_script("return getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, re.findall(r"\d+", back)[:3])) < 384) == (scheme == "dark")
+
+
+@needs_chromium
+def test_end_tags_that_are_left_out_change_nothing(browser):
+    """The browser builds the same elements with the same text, empty space aside."""
+    found = find_results(ROOT / "egs")
+    full = page(found, systems_of([one.record for one in found if one.record]))
+    browser.get("about:blank")
+    outline = """
+    const parsed = new DOMParser().parseFromString(arguments[0], "text/html");
+    return [...parsed.querySelectorAll("body *")].map((one) => [one.tagName, one.parentElement.tagName,
+      one.tagName === "SCRIPT" ? "" : one.children.length ? one.children.length : one.textContent.trim()].join(" "));
+    """
+    short = compact(full)
+    assert len(short) < 0.95 * len(full)
+    expected = browser.execute_script(outline, full)
+    assert len(expected) > 10_000
+    assert browser.execute_script(outline, short) == expected
+
+
+@needs_chromium
+def test_intervals_are_drawn_in_the_figures_of_recipes(opened):
+    opened.execute_script("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    widths = opened.execute_script(
+        "return [...document.querySelectorAll('svg .iv')].map((one) => one.getBBox().width)"
+    )
+    assert len(widths) > 5 and min(widths) > 0
+
+
+@needs_chromium
+def test_a_long_table_scrolls_below_its_header(opened):
+    show(opened, DESKTOP)
+    frame = opened.find_element(By.CSS_SELECTOR, ".long")
+    opened.execute_script("arguments[0].scrollIntoView(); arguments[0].scrollTop = 1e6;", frame)
+    top, head = opened.execute_script(
+        "return [arguments[0], arguments[0].querySelector('th')].map((one) => one.getBoundingClientRect().top)", frame
+    )
+    assert frame.size["height"] <= 0.8 * DESKTOP[1] + 2 and abs(head - top) < 3

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from ser.errors import DataError
-from ser.report import charts, words
+from ser.report import charts, transfer, words
 from ser.report.cards import cards, read_papers
 from ser.report.collect import anchor, find_results, systems_of
 from ser.report.compare import choices, groups, marks, matrices
@@ -18,7 +18,7 @@ from ser.report.markdown import EMPTY, markdown
 from ser.report.page import heat, page
 from ser.results.figures import COLORS
 from ser.types import Condition
-from tests.report.records import CHANCE, record, row, table, write
+from tests.report.records import CHANCE, CLASSES, record, row, table, write
 from tests.test_house import ROOT
 
 
@@ -105,6 +105,28 @@ def test_regime_and_pair(more, regime, pair):
     assert (system.regime, system.pair) == (regime, pair)
 
 
+def test_a_matrix_opens_with_the_system_that_was_named_in_advance():
+    """Sources and targets by their titles, colored from chance (one of two classes) to everything right."""
+
+    def cell(source, target, uar, **more):
+        return {"source": source, "target": target, "uar": uar} | more
+
+    named = {"label": "lr", "feature": "f", "shots": 5, "target_data": [], "stamps": [], "means": {}, "against": {},
+             "headline": True, "cells": [cell("a", "b", 0.75, interval=[0.7, 0.8]), cell("others", "b", 0.4),
+                                         cell("a+b", "c", 1.0)]}  # fmt: skip
+    other = named | {"label": "no", "headline": False}
+    matrix = {"task": "t", "classes": CLASSES, "sources": ["a", "b", "others", "a+b"], "holes": [],
+              "targets": {n: {"n_utterances": 4, "n_speakers": 2, "one_class_speakers": 0} for n in "bc"},
+              "rows": [other, named]}  # fmt: skip
+    [found] = transfer.heat_maps([record("a2b", []), record("m", [], matrices=[matrix])])
+    assert (found.recipe, found.system, found.targets) == ("m", "lr, f, 5 shots", ["B", "C"])
+    [(a, a_cells), (others, other_cells), (ab, ab_cells)] = found.rows  # nothing was trained on b alone
+    assert (a, others, ab) == ("A", "all others", "A + B")
+    assert (a_cells[0].share, a_cells[0].interval, a_cells[1]) == (0.5, [0.7, 0.8], None)
+    assert (other_cells[0].share, other_cells[0].interval) == (pytest.approx(-0.2), None)
+    assert [one and one.share for one in ab_cells] == [None, 1.0]
+
+
 def test_a_row_that_knows_no_shots_stands_once():
     tables = [
         table("b", [CHANCE, row("source_only", 0.4, any_condition=True), row("btl", 0.5 + k / 100)], shots=k)
@@ -180,8 +202,8 @@ def test_the_page_has_the_colors_of_the_figures():
 
 
 def test_an_interval_lies_where_its_numbers_are():
-    assert charts.interval(0.5, [0.42, 0.6], 0.25) == '<i class="iv" style="--u:50%;--l:42%;--w:18%;--c:25%"></i>'
-    assert 'style="--u:50%;--l:50%;--w:0%;--c:25%"' in charts.interval(0.5, None, 0.25)
+    assert charts.interval(0.5, [0.42, 0.6], 0.25) == '<i class="iv" style="--u:50%;--c:25%;--l:42%;--w:18%"></i>'
+    assert 'style="--u:50%;--c:25%"' in charts.interval(0.5, None, 0.25)
 
 
 def test_differences_lie_where_their_numbers_are():
