@@ -115,6 +115,7 @@ begin() { # begin N: whether stage N is to run; prints it
   [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && log "$recipe stage $1: ${stage_names[$1 - 1]}"
 }
 
+log "$recipe: logs in ${exp#"$root"/}/log"
 if begin 1; then
   step data_prep ser.bin.data_prep --recipe "$folder" --data "$data" --db_root "$db_root" --mini "$mini" \
     --features "$features" --allow_partial "$allow_partial"

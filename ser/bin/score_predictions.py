@@ -32,8 +32,7 @@ def main(argv: Sequence[str]) -> None:
     from ser.results.lines import Line, reference_lines
     from ser.results.record import table_record
     from ser.results.scores import score_lines
-    from ser.results.sections import markdown_table, wrapped
-    from ser.results.words import definitions, paragraph
+    from ser.results.sections import markdown_table
     from ser.scoring.compare import counts_of, speaker_of_id
     from ser.scoring.external import read_predictions
     from ser.splits.lists import Splits
@@ -65,7 +64,7 @@ def main(argv: Sequence[str]) -> None:
         table = table_record(condition, score_lines([*references, *lines], splits.classes), splits.classes, None, {})
         print(f"## {condition}\n\n{table['n_utterances']} utterances, {table['n_speakers']} speakers\n")
         print(markdown_table(table))
-    print(wrapped(paragraph(definitions()["tables"])))
+    print("docs/reading-tables.md defines every term.")
 
 
 if __name__ == "__main__":

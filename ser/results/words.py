@@ -81,11 +81,6 @@ def _flat(terms: Definitions) -> list[list[str]]:
     return [[term, " ".join(text.split())] for term, text in terms]
 
 
-def paragraph(terms: Definitions) -> str:
-    """Write definitions as one text."""
-    return " ".join(f"{term}: {text}" if term else text for term, text in terms)
-
-
 def notes_of(rows: Iterable[tuple[str, Sequence[Mapping[str, Any]]]]) -> str:
     """Say which factors had no domain head, as training noted for each system; "" where all had one.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -79,10 +80,14 @@ def duration(seconds: float) -> str:
 
 
 def show_on_terminal(text: str) -> None:
-    """Write what is for the person at the terminal and not for the log; nothing where nobody watches."""
+    """Write what is for the person at the terminal and not for the log; nothing where nobody watches.
+
+    Colors are left out where the terminal has none (TERM=dumb) or nobody wants them (NO_COLOR).
+    """
     stream = _stream()
     if text and stream.isatty():
-        stream.write(text)
+        is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        stream.write(re.sub(r"\x1b\[[0-9;]*m", "", text) if is_plain else text)
         stream.flush()
 
 

@@ -49,7 +49,7 @@ def test_a_recipe_names_its_extra_before_it_prepares_anything(tmp_path):
     env = os.environ | {"PYTHONPATH": str(hidden), "SER_READY": "1", "EMODB": str(tmp_path / "none")}
     ran = subprocess.run([str(tmp_path / "egs/emodb/run.sh")], env=env, capture_output=True, text=True)
     assert ran.returncode == 2, ran.stderr  # there is no EMO-DB
-    stage, said = ran.stdout.splitlines()
+    logs, stage, said = ran.stdout.splitlines()
     assert said.startswith("egemaps: feature needs openSMILE (audEERING's license allows research, no products): ")
     assert f"pip install --constraint {tmp_path}/constraints.txt opensmile; until then" in said
-    assert stage.endswith("emodb stage 1: data_prep")
+    assert logs.endswith("emodb: logs in egs/emodb/exp/log") and stage.endswith("emodb stage 1: data_prep")

@@ -14,7 +14,7 @@ from ser.report.page import page
 from ser.results import answers, measures, panels, render, sections
 from ser.results.measures import EVERYWHERE, MEASURES, Measure, percent
 from ser.results.record import condition_of, read_record
-from ser.results.words import definitions, paragraph
+from ser.results.words import definitions
 from tests.results.tables import CLASSES, FIVE, cells_of_pipes, entries, line, scored, table_of
 from tests.test_house import ROOT
 
@@ -200,7 +200,7 @@ def test_a_new_entry_shows_in_the_record_and_on_every_page(more_measures):
     assert "MCE" not in terminal[0]
 
     own = record("a2b", [table], definitions=definitions(), corpora={"t": {"title": "T"}})
-    assert "worst class: the lowest recall." in paragraph(own["definitions"]["tables"])
+    assert ["worst class", "the lowest recall."] in own["definitions"]["tables"]
     systems = systems_of([own])
     [rows] = Tables(page([Found("a2b", own)], systems)).found.values()
     in_report = dict(zip(*rows, strict=True))

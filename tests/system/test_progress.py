@@ -55,3 +55,18 @@ def test_short_steps_say_nothing(stream):
 )
 def test_durations(seconds, said):
     assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"), [({}, "\x1b[1mbest\x1b[0m"), ({"NO_COLOR": "1"}, "best"), ({"TERM": "dumb"}, "best")]
+)
+def test_colors_are_for_terminals_that_have_them(stream, monkeypatch, environment, said):
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    module.show_on_terminal("\x1b[1mbest\x1b[0m")
+    assert stream.getvalue() == ""  # nobody watches
+    stream.watched = True
+    module.show_on_terminal("\x1b[1mbest\x1b[0m")
+    assert stream.getvalue() == said
