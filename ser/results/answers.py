@@ -230,7 +230,7 @@ def sentences(record: Json) -> list[str]:
         record: RESULTS.json.
 
     Returns:
-        Three sentences in Markdown; none where there is no headline.
+        What won, whether that is certain, and what it has seen, in Markdown; nothing where there is no headline.
     """
     found = headline(record)
     if found is None:
@@ -246,12 +246,12 @@ def sentences(record: Json) -> list[str]:
 
 def _won(record: Json, found: Headline, winner: Json, compared: Comparison | None) -> str:
     whose = f"the systems of {record['paper']}" if record["paper"] else "the recipe's systems"
-    text = f"Tested on {where(record, found.condition)}, **{winner['label']}** has the highest UAR of {whose}, "
+    text = f"Tested on {where(record, found.condition)}, **{winner['label']}** has the highest UAR of {whose}: "
     text += f"**{percent(winner['uar'])} %**{_within(winner.get('interval'))}"
     if compared is None:
         return text + "."
     interval = "" if compared.interval is None else " [{}, {}]".format(*(signed(100 * b) for b in compared.interval))
-    text = f"{text}, {100 * compared.difference:.1f} points{interval} above {compared.other['label']}"
+    text = f"{text}. It is {100 * compared.difference:.1f} points{interval} above {compared.other['label']}"
     differences = [one.difference for one in elsewhere(record, found, compared)]
     if len(differences) > 1:
         text += f" and ahead of it in {sum(100 * d >= 0.05 for d in differences)} of {len(differences)} tables"
@@ -279,8 +279,8 @@ def _sure(record: Json, found: Headline, winner: Json, compared: Comparison | No
     points = {row["label"]: 100 * (winner["uar"] - row["uar"]) for row in others}
     above = [f"{value:.1f} points above {name}" for name, value in points.items() if value >= 0]
     below = [f"{-value:.1f} points below {name}" for name, value in points.items() if value < 0]
-    held = " but ".join(filter(None, (_and(above), _and(below))))
-    return f"{text}; {winner['label']} is {held}." if held else f"{text}."
+    held = ", but ".join(filter(None, (_and(above), _and(below))))
+    return f"{text}. {winner['label']} is {held}." if held else f"{text}."
 
 
 def _is_end(row: Json) -> bool:
@@ -299,8 +299,11 @@ def _seen(record: Json, found: Headline, winner: Json) -> str:
     best = next((row for row in found.rows if row.get("is_best_of_all")), None)
     if best is not None and best not in found.paper:
         n = sum("uar" in row and row["kind"] != "reference" for row in found.table["rows"])
-        more.append(f"the best of all {n} systems, {best['label']} on {best['feature']}, {percent(best['uar'])} %")
-    return f"{text}; {_and(more)}." if more else f"{text}."
+        name = f"best of all {n} systems, {best['label']} on {best['feature']},"
+        more.append(
+            f"the {name} {percent(best['uar'])} %" if more else f"The {name} reaches {percent(best['uar'])} %"
+        )
+    return f"{text}. {_and(more)}." if more else f"{text}."
 
 
 def _and(parts: Sequence[str]) -> str:
