@@ -9,8 +9,9 @@ from ser.report import words
 from ser.report.cards import Card, cards
 from ser.report.collect import REGIMES, Found, System
 from ser.report.compare import Group, Matrix, choices, groups, marks, matrices
+from ser.report.transfer import Cell, HeatMap, heat_maps
 from ser.results import measures
-from ser.results.measures import SUMMARY, cells_of, columns_of, p_value, percent, signed
+from ser.results.measures import SUMMARY, cells_of, columns_of, p_value, percent, signed, span
 from ser.results.sections import details, pipes, wrapped
 
 EMPTY = "No recipe has results yet: run a recipe, as in `egs/emodb/run.sh --db_root DIR`, and then the report again."
@@ -36,14 +37,9 @@ def markdown(found: Sequence[Found], systems: Sequence[System]) -> str:
         ),
         *(text for card in cards(records) for text in _card(card)),
         "## Source and target",
-        wrapped(
-            "The best UAR of each source and target among systems that have seen the same of the target, chosen by "
-            "the scores themselves; flagged systems only where there are no others (*)."
-        ),
+        *(text for found_map in heat_maps(records) for text in _heat_map(found_map)),
+        *_best_of_pairs(scored),
     ]
-    shown = [f"regime:{regime}" for regime in REGIMES if regime != "labelled"]
-    for matrix in (matrix for matrix in matrices(scored) if matrix.choice in shown):
-        parts += [f"**{', '.join(matrix.classes)}; {choices(scored)[matrix.choice]}**", _matrix(matrix)]
     parts += ["## Recipes", _recipes(found), *_stale(found)]
     parts += [
         "## Systems",
@@ -95,6 +91,40 @@ def _recipes(found: Sequence[Found]) -> str:
             name = f"[{recipe.name}]({quote(recipe.page or f'{recipe.name}/RESULTS.md')})"
             rows.append([name, paper, record["title"], state, f"`{record['command']}`"])
     return pipes(rows, len(rows[0]))
+
+
+def _heat_map(found: HeatMap) -> list[str]:
+    """Lay out the matrix of the system that was named in advance."""
+    rows = [["trained on \\ tested on", *found.targets]]
+    for source, cells in found.rows:
+        rows.append([source, *("" if cell is None else _with_interval(cell) for cell in cells)])
+    title = f"### [{found.title}]({found.recipe}/RESULTS.md)"
+    return [title, wrapped(f"{found.said} UAR [95 %] of {', '.join(found.classes)}:"), pipes(rows, 1)]
+
+
+def _with_interval(cell: Cell) -> str:
+    return percent(cell.uar) + (f" [{span(cell.interval)}]" if cell.interval else "")
+
+
+def _best_of_pairs(systems: Sequence[System]) -> list[str]:
+    """Lay out the best system of each pair, folded but for the classes that most systems have."""
+    shown = [f"regime:{regime}" for regime in REGIMES if regime != "labelled"]
+    found: dict[Sequence[str], list[str]] = {}
+    for matrix in (matrix for matrix in matrices(systems) if matrix.choice in shown):
+        title = f"**{', '.join(matrix.classes)}; {choices(systems)[matrix.choice]}**"
+        found.setdefault(matrix.classes, []).extend([title, _matrix(matrix)])
+    if not found:
+        return []
+    text = (
+        "The best UAR of each source and target among systems that have seen the same of the target, chosen by the "
+        "scores themselves; flagged systems only where there are no others (*)."
+    )
+    first, *others = found.values()
+    folded = [part for own in others for part in own]
+    return [
+        "### The best system of each pair", wrapped(text), *first,
+        *([details("Other classes", "\n\n".join(part.strip("\n") for part in folded) + "\n")] if folded else []),
+    ]  # fmt: skip
 
 
 def _matrix(matrix: Matrix) -> str:

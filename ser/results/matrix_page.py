@@ -41,26 +41,31 @@ def heading(matrix: Json) -> str:
 
 
 def headline(matrix: Json) -> str | None:
-    """Say in a sentence how the system did that was named in advance."""
+    """Say in sentences how the system did that was named in advance; None where none was."""
     row = next((row for row in matrix["rows"] if row.get("headline")), None)
     if row is None:
         return None
-    sentences = []
+    sentences = [f"The system {name_of(row)}, was named before any test."]
     for kind, mean in _means(row):
-        text = f"{KINDS[kind]}: mean UAR {_with_interval(mean)} over {mean['n']} directions"
+        text = f"From {KINDS[kind]}, its mean UAR is {_with_interval(mean)} over {mean['n']} directions"
         if gain := mean.get("gain"):
             text += f", {_difference(gain)} against {row['against']['gain']}"
+        sentences.append(f"{text}.")
         below = [
-            f"{own['below']} against {row['against'][key]}"
+            f"{row['against'][key]} in {own['below']} of {own['n']}"
             for key in ("gain", *HELD_AGAINST)
             if (own := mean.get(key))
         ]
-        text += f"; below: {', '.join(below)}" if below else ""
+        if below:
+            sentences.append(f"It is below {', '.join(below)}.")
         drawn = [
-            f"{how} {_with_interval(own)}" for how, own in mean.get("test_speakers", {}).items() if how != AS_THEY_ARE
+            f"{_with_interval(own)} ({how})"
+            for how, own in mean.get("test_speakers", {}).items()
+            if how != AS_THEY_ARE
         ]
-        sentences.append(text + (f"; tested speakers {', '.join(drawn)}" if drawn else ""))
-    return f"Named in advance, {name_of(row)}. {'. '.join(text[0].upper() + text[1:] for text in sentences)}."
+        if drawn:
+            sentences.append(f"On tested speakers whose utterances are drawn anew: {', '.join(drawn)}.")
+    return " ".join(sentences)
 
 
 def heat_map(matrix: Json, row: Json) -> Table:

@@ -42,7 +42,7 @@ def test_a_pair_of_the_matrix_is_its_few_shot_recipe(finished, own):
     assert {(cell["source"], cell["target"]) for row in matrix["rows"] for cell in row["cells"]} == {
         ("ravdess", "emodb"), ("urdu", "emodb"), ("urdu", "ravdess"),
     }  # fmt: skip
-    assert "Named in advance, btl, fbank_no_cmvn, 5 shots." in page
+    assert "The system btl, fbank_no_cmvn, 5 shots, was named before any" in page
     assert "of them with one class only" in page or "speakers;" in page
     assert (exp / "figures" / "matrix-four_class.png").exists()
     assert not list(exp.rglob("model.json"))  # a matrix has many models, and no folder for the use of one

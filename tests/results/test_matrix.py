@@ -161,8 +161,10 @@ def test_the_heat_map_has_sources_in_rows_and_the_ceiling_on_the_diagonal():
 
 def test_the_page_names_the_system_of_the_recipe_and_never_the_best():
     text = matrix_page.headline(matrix())
-    assert text.startswith("Named in advance, btl, byol, 5 shots. One corpus to another: mean UAR ")
-    assert "against lr_source; below: 0 against lr_source, 2 against support_only, 0 against shortcut." in text
+    assert text.startswith(
+        "The system btl, byol, 5 shots, was named before any test. From one corpus to another, its mean UAR is "
+    )
+    assert " against lr_source. It is below lr_source in 0 of 2, support_only in 2 of 2, shortcut in 0 of 2." in text
     assert matrix_page.headline(matrix() | {"rows": []}) is None
 
 
@@ -205,7 +207,7 @@ def test_tested_speakers_that_were_drawn_anew_stand_beside_the_mean_and_in_the_h
     assert place == table[0].index("UAR [95 %]") + 1 and "as they are" not in table[0]
     assert {line[0].strip("*"): line[place] for line in table[1:]}["btl"] == DRAWN
     assert [line[:place] + line[place + 1 :] for line in table] == plain  # an empty cell in all other rows
-    assert f"tested speakers skewed 16 {DRAWN}" in matrix_page.headline(found)
+    assert f"whose utterances are drawn anew: {DRAWN} (skewed 16)." in matrix_page.headline(found)
 
 
 def test_a_part_of_the_rows_may_lack_the_headline_and_a_wrong_name_is_an_error():
