@@ -50,6 +50,7 @@ setup(
             "opensmile>=2.6",
             "selenium>=4.25",
             "vermin>=1.6",
+            "mkdocs>=1.6",
         ],
     },
 )
