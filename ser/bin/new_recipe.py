@@ -33,6 +33,7 @@ from ser.methods.base import answer
 from ser.recipe.rows import COLUMNS, Table
 from ser.splits.labels import CorpusLabels, LabelMap
 from ser.splits.protocols.few_shot import FewShotProtocol
+from ser.splits.protocols.transfer import OTHERS
 from ser.system.files import read_json
 from ser.system.folders import replacing_folder
 from ser.types import Utterance
@@ -106,14 +107,20 @@ def _matrix(args: argparse.Namespace, folder: Path) -> None:
     _check_names(folder, args.name, *(corpus for source in args.train for corpus in source.split("+")), *args.test)
     known = new_matrix.known_methods(args.root)
     for method in args.methods or ():
+        if method in methods.names() and method not in known:
+            raise ConfigError(
+                f"--methods: '{method}' has no rows in conf/rows/transfer*.tsv, which take one vector per utterance "
+                f"and labels of the sources alone; allowed are {', '.join(known)}"
+            )
         if method not in known:
             raise ConfigError(f"--methods: {unknown(method, known)}")
     features = args.features or ["byol_s"]
     for feature in (name for side_by_side in features for name in side_by_side.split("+")):
         find("features", feature, args.root / "egs" / "new")
-    methods, tasks = args.methods or known, args.tasks or ["four_class"]
+    chosen, tasks = args.methods or known, args.tasks or ["four_class"]
     settings, label_files = new_matrix.protocol_settings(args.root, args.train, args.test, tasks)
-    table, headline = new_matrix.rows_of(args.root, methods, tasks)
+    sources = {corpus for source in args.train for corpus in (args.test if source == OTHERS else source.split("+"))}
+    table, headline, left_out = new_matrix.rows_of(args.root, chosen, tasks, sorted(sources))
     recipe = {
         "base": f"{SHARED}/protocols/transfer.yaml",
         "title": f"Transfer from {', '.join(args.train)} to {', '.join(args.test)}",
@@ -135,6 +142,7 @@ def _matrix(args: argparse.Namespace, folder: Path) -> None:
             _dump(part / "conf" / "labels" / f"{name}.yaml", content, text)
         (part / "conf" / "runs.tsv").write_text(table)
         _write_script(part)
+    print("".join(f"{sentence}\n" for sentence in left_out), end="")
     print(f"wrote {folder}; look at its conf/, then type: egs/{args.name}/run.sh")
 
 

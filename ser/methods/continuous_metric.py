@@ -6,11 +6,13 @@ A denoising autoencoder of utterance features whose latent space is to follow a 
 
 x~ = x + n with n ~ N(0, noise^2 I). Without L_met it is the paper's Unsupervised, with it Metric-act and Metric-val.
 Each fold of one corpus has a model of its own, which then encodes other corpora as they are; a linear classifier on
-the latent space of the training fold names the emotion. All folds, seeds and rows are trained as one computation.
+the latent space of the training fold names the emotion. All folds, seeds and rows are trained as one computation; in
+a matrix, each source once for all targets.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -31,7 +33,7 @@ from ser.losses.continuous_metric import ContinuousMetricLoss, Distance, Pairs
 from ser.methods.base import About, History, Job, Prediction, State
 from ser.nn.denoising_autoencoder import DenoisingAutoencoder
 from ser.randomness import seed_of
-from ser.splits.lists import Split
+from ser.splits.lists import Split, pair_of
 from ser.system.devices import Device, make_fabric
 from ser.training.linear_svc import fit_linear_svc, votes
 from ser.training.run_data import RunData
@@ -180,16 +182,16 @@ def standardized(config: Config, data: RunData, split: Split) -> tuple[np.ndarra
 
 @dataclass(frozen=True)
 class _Fold:
-    """Training utterances of a split, as rows that treat features alike see them.
+    """Training utterances of splits that show the same features, as rows that treat features alike see them.
 
     Attributes:
-        split: its name.
+        name: of what decides draws: the split, in a matrix the source, or the target with its fold.
         x: standardized features, (n, dim).
         ratings: activation and valence, (n, 2); NaN where there is none.
         y: class indices, (n,).
     """
 
-    split: str
+    name: str
     x: Tensor
     ratings: Tensor
     y: np.ndarray
@@ -222,7 +224,10 @@ def train_together(runs: Sequence[tuple[Config, int]], data: RunData, device: De
     Each becomes what it would become alone: weights, order of utterances and noise depend on seed and split.
     """
     folds: dict[str, _Fold] = {}
-    models = [[_Model(c, seed, _fold(c, data, split, folds)) for split in splits_of(c, data)] for c, seed in runs]
+    splits = {number: splits_of(c, data) for number, (c, _) in enumerate(runs)}
+    of_split = [[_Model(c, seed, _fold(c, data, split, folds)) for split in splits[number]]
+                for number, (c, seed) in enumerate(runs)]  # fmt: skip
+    models = [list({id(m.fold): m for m in own}.values()) for own in of_split]
     every = [model for of_run in models for model in of_run]
     by_shape: dict[str, list[int]] = {}
     for number, model in enumerate(every):
@@ -232,22 +237,30 @@ def train_together(runs: Sequence[tuple[Config, int]], data: RunData, device: De
         longest_first = sorted(numbers, key=lambda number: -every[number].n_steps)
         trained |= zip(longest_first, _train_stack([every[n] for n in longest_first], device), strict=True)
     done = iter(sorted(trained.items()))
-    return [
-        _finished(config, of_run, [next(done)[1] for _ in of_run], data)
-        for (config, _), of_run in zip(runs, models, strict=True)
-    ]
+    finished = []
+    for number, ((config, _), of_run) in enumerate(zip(runs, models, strict=True)):
+        own = {id(model.fold): _with_classifier(config, model, next(done)[1], data) for model in of_run}
+        names = [split.name for split in splits[number]]
+        finished.append(_laid_out(names, [own[id(model.fold)] for model in of_split[number]]))
+    return finished
 
 
 def _fold(config: Config, data: RunData, split: Split, known: dict[str, _Fold]) -> _Fold:
-    """Prepare the training utterances of a split, once for all rows that treat them alike."""
+    """Prepare the training utterances of a split, once for all splits and rows that see them alike."""
     key = f"{split.name} {config.train_on} {config.normalization} {config.outliers}"
     if key not in known:
         x, left_out = standardized(config, data, split)
         labelled = trained_on(config, split)
         rows, y = data.rows(labelled), data.targets(labelled)
-        ratings = torch.tensor([[data.ratings[r].get(utt, torch.nan) for r in RATINGS] for utt in labelled])
         kept = ~left_out[rows]
-        known[key] = _Fold(split.name, torch.from_numpy(x[rows[kept]]), ratings[torch.from_numpy(kept)], y[kept])
+        x, source, target = x[rows[kept]], *pair_of(split.name)
+        name = source if config.train_on == "source" else target
+        shown = hashlib.blake2b(np.ascontiguousarray(x)).hexdigest()
+        seen = f"{name} {shown} {list(labelled.items())}"
+        if seen not in known:
+            ratings = torch.tensor([[data.ratings[r].get(utt, torch.nan) for r in RATINGS] for utt in labelled])
+            known[seen] = _Fold(name, torch.from_numpy(x), ratings[torch.from_numpy(kept)], y[kept])
+        known[key] = known[seen]
     return known[key]
 
 
@@ -256,7 +269,7 @@ def _train_stack(models: Sequence[_Model], device: Device) -> list[tuple[State, 
     fabric = make_fabric(device)
     shape, dim = models[0].config.model, models[0].fold.x.shape[1]
     networks = [
-        DenoisingAutoencoder(dim, shape.hidden, shape.latent, seed=seed_of("init", m.seed, m.fold.split))
+        DenoisingAutoencoder(dim, shape.hidden, shape.latent, seed=seed_of("init", m.seed, m.fold.name))
         for m in models
     ]
     weights = {name: fabric.to_device(value) for name, value in stack_module_state(networks)[0].items()}
@@ -296,8 +309,8 @@ class _Stack:
         # rows differ in their losses alone, and nothing is drawn twice.
         size = max(m.config.optimizer.batch_size for m in models)
         self.orders = _Shared(
-            [(m.seed, m.fold.split, len(m.fold.x), m.config.optimizer.batch_size) for m in models],
-            lambda seed, split, n, batch_size: _order(n, batch_size, size, seed_of("order", seed, split)),
+            [(m.seed, m.fold.name, len(m.fold.x), m.config.optimizer.batch_size) for m in models],
+            lambda seed, name, n, batch_size: _order(n, batch_size, size, seed_of("order", seed, name)),
             device,
         )
         self.noises = _Shared(
@@ -385,23 +398,26 @@ def _noise(shape: tuple[int, int], padded: int, seed: int) -> Iterator[Tensor]:
         yield F.pad(torch.randn(shape, generator=generator), (0, 0, 0, padded - shape[0]))
 
 
-def _finished(
-    config: Config, models: Sequence[_Model], trained: Sequence[tuple[State, list[float]]], data: RunData
-) -> tuple[State, History]:
-    """Add the classifiers, fitted on z of the training utterances without noise, and lay out the losses."""
-    states = []
-    for model, (weights, _) in zip(models, trained, strict=True):
-        with torch.no_grad():
-            z = _network(weights).encode(model.fold.x)
-        fitted = fit_linear_svc(z.numpy(), model.fold.y, len(data.classes), config.svc_cost)
-        weight, bias = map(torch.from_numpy, fitted)
-        states.append({**weights, "svc.weight": weight, "svc.bias": bias})
+def _with_classifier(
+    config: Config, model: _Model, trained: tuple[State, list[float]], data: RunData
+) -> tuple[State, list[float]]:
+    """Add the classifier to a model's weights, fitted on z of the training utterances without noise."""
+    weights, losses = trained
+    with torch.no_grad():
+        z = _network(weights).encode(model.fold.x)
+    fitted = fit_linear_svc(z.numpy(), model.fold.y, len(data.classes), config.svc_cost)
+    weight, bias = map(torch.from_numpy, fitted)
+    return {**weights, "svc.weight": weight, "svc.bias": bias}, losses
+
+
+def _laid_out(names: Sequence[str], models: Sequence[tuple[State, list[float]]]) -> tuple[State, History]:
+    """Stack the models of some splits, and list their losses."""
     history = [
-        {"split": model.fold.split, "epoch": epoch, "loss": loss}
-        for model, (_, losses) in zip(models, trained, strict=True)
+        {"split": name, "epoch": epoch, "loss": loss}
+        for name, (_, losses) in zip(names, models, strict=True)
         for epoch, loss in enumerate(losses, start=1)
     ]
-    return {name: torch.stack([state[name] for state in states]) for name in states[0]}, history
+    return {name: torch.stack([state[name] for state, _ in models]) for name in models[0][0]}, history
 
 
 def _network(weights: State) -> DenoisingAutoencoder:

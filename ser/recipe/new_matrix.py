@@ -10,10 +10,13 @@ from typing import Any
 from ser.config import build, load, read
 from ser.data.data_dir import read_data_dir
 from ser.errors import ConfigError, DataError, ProtocolError, unknown
+from ser.methods import load as load_method
+from ser.methods.base import answer
 from ser.recipe.rows import COLUMNS
 from ser.splits.labels import CorpusLabels, LabelMap
 from ser.splits.protocols.transfer import TransferProtocol
 from ser.system.files import read_json
+from ser.training.run_data import RATING_FILES
 from ser.types import Utterance
 
 COMMON = "common"
@@ -28,8 +31,11 @@ REFERENCES = ("lr_source", "support_only", "in_domain", "shortcut_source", "shor
 HEADLINES = ("emofsl_corpus", "lr_corpus", "svc_corpus", "lr_source")
 """Rows that a new recipe names in advance: the first of these that it has."""
 
-TABLES = ("transfer_adapted.tsv", "transfer.tsv", "transfer_more.tsv", "transfer_emofsl.tsv")
-"""Of `conf/rows/`; the last is of four classes."""
+RATED, FOUR_CLASSES = "transfer_metric.tsv", "transfer_emofsl.tsv"
+"""Of `TABLES`, with rows for sources that have ratings, and rows whose loss is about four classes."""
+
+TABLES = ("transfer_adapted.tsv", "transfer.tsv", "transfer_more.tsv", RATED, FOUR_CLASSES)
+"""Of `conf/rows/`."""
 
 NO_CLASS = ("other", "unknown")
 
@@ -189,25 +195,48 @@ def known_methods(root: Path) -> list[str]:
     return sorted({method for table in TABLES for _, method in _lines(root, table)})
 
 
-def rows_of(root: Path, methods: Sequence[str], tasks: Sequence[str]) -> tuple[str, str]:
-    """Write a recipe's `runs.tsv`: the shared tables, or the rows of some methods beside the references.
+def rows_of(
+    root: Path, methods: Sequence[str], tasks: Sequence[str], sources: Sequence[str]
+) -> tuple[str, str, list[str]]:
+    """Write a recipe's `runs.tsv`: the shared tables, or the rows of some methods next to the references.
 
     Returns:
-        The table, and the label of the row that is read first.
+        The table, the label of the row that is read first, and sentences about rows that cannot take part.
     """
-    tables = TABLES if "four_class" in tasks else TABLES[:-1]
-    chosen = [
-        cells
+    tables = [table for table in TABLES if table != FOUR_CLASSES or "four_class" in tasks]
+    unrated = _unrated(root, methods, sources)
+    lines_of = {
+        table: [
+            cells
+            for cells, method in _lines(root, table)
+            if (method in methods or cells[0] in REFERENCES) and cells[0] not in unrated
+        ]
         for table in tables
-        for cells, method in _lines(root, table)
-        if method in methods or cells[0] in REFERENCES
-    ]
-    labels = {cells[0] for cells in chosen}
+    }
+    labels = {cells[0] for lines in lines_of.values() for cells in lines}
     headline = next(label for label in HEADLINES if label in labels)
-    if set(methods) >= set(known_methods(root)):
-        return "".join(f"base\t../../../conf/rows/{table}\n" for table in tables), headline
-    lines = [[*COLUMNS, "tasks"], *([*cells, *["-"] * (len(COLUMNS) + 1 - len(cells))] for cells in chosen)]
-    return "".join("\t".join(cells) + "\n" for cells in lines), headline
+    whole = [table for table, lines in lines_of.items() if len(lines) == len(_lines(root, table))]
+    whole = whole if set(methods) >= set(known_methods(root)) else []
+    others = [cells for table, lines in lines_of.items() if table not in whole for cells in lines]
+    text = "".join(f"base\t../../../conf/rows/{table}\n" for table in whole)
+    columns = [*COLUMNS, "tasks"]
+    others = [columns, *([*cells, *["-"] * (len(columns) - len(cells))] for cells in others)] if others else []
+    text += "".join("\t".join(cells) + "\n" for cells in others)
+    said = [f"{label} is left out: no source has ratings of {rating}" for label, rating in unrated.items()]
+    return text, headline, said
+
+
+def _unrated(root: Path, methods: Sequence[str], sources: Sequence[str]) -> dict[str, str]:
+    """List the rows that follow a rating which no source has: label -> rating."""
+    found = {}
+    for cells, name in _lines(root, RATED):
+        if name not in methods:
+            continue
+        method, overrides = load_method(name), [] if cells[7] == "-" else cells[7].split(" ")
+        rating = answer(method, "rating", load(root / "conf" / "methods" / cells[1], method.Config, overrides))
+        if rating and not any((root / "data" / corpus / RATING_FILES[rating]).exists() for corpus in sources):
+            found[cells[0]] = rating
+    return found
 
 
 def _lines(root: Path, table: str) -> list[tuple[list[str], str]]:

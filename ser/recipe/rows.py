@@ -2,10 +2,10 @@
 
 `runs.tsv` has the columns row, conf, feature, seeds, init, versus, published and set. `conf` is a file in the
 recipe's `conf/` or else in `conf/methods/`, `feature` the name of a feature, several joined by `+` for their vectors
-side by side, or `*` for each feature of the recipe (for a method that fine-tunes: the encoder that it starts from),
-`init` the row whose weights a row starts from (same feature and seed), `versus` the row that it is tested against,
-`published` the name of the row in the recipe's `published.yaml`, `set` overrides as on the command line, separated by
-spaces; `-` leaves a cell empty.
+side by side, `*` for each feature of the recipe (for a method that fine-tunes: the encoder that it starts from), or
+`last` for the last of them, `init` the row whose weights a row starts from (same feature and seed), `versus` the row
+that it is tested against, `published` the name of the row in the recipe's `published.yaml`, `set` overrides as on the
+command line, separated by spaces; `-` leaves a cell empty.
 A ninth column `tasks` may name the tasks that a row is for, separated by spaces; `-` or no column is all.
 First lines `base<tab>FILE` take over the rows of other tables; the file's own rows are added to them, and replace
 those of the same name. First lines `question<tab>TEXT<tab>ROWS` name the question that some rows answer; a page shows
@@ -216,8 +216,11 @@ class Table:
             )
             for task in tasks
             for prefix in [f"{task}/" if task else ""]
-            for feature in (self.features if cells["feature"] == "*" else [cells["feature"]])
+            for feature in self._features(cells["feature"])
         ]
+
+    def _features(self, cell: str) -> Sequence[str]:
+        return {"*": self.features, "last": self.features[-1:]}.get(cell, [cell])
 
     def _values(self, cells: dict[str, str]) -> tuple[dict[str, Any], Origin]:
         """Read a row's configuration; an override of the command line goes to the rows that have its key."""

@@ -47,6 +47,17 @@ class Split:
     about: Mapping[str, Any] = field(default_factory=dict)
 
 
+def pair_of(name: str) -> tuple[str, str]:
+    """Part the name of a matrix's split at its `-` into source, and target with fold; any other name is both.
+
+    Example:
+        >>> pair_of("others-emodb.fold1"), pair_of("fold1")
+        (('others', 'emodb.fold1'), ('fold1', 'fold1'))
+    """
+    source, dash, target = name.partition("-")
+    return (source, target) if dash else (name, name)
+
+
 def with_shares(split: Split, shares: Mapping[str, Mapping[str, float]]) -> Split:
     """Give a split the shares of the utterances whose class its lists show; never of its test utterances."""
     lists = (split.train, split.dev, split.labelled, *split.support.values())

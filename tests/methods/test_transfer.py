@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ser.config import build, load
-from ser.methods import dann, emofsl, linear_svc, logistic_regression, smap
+from ser.methods import continuous_metric, dann, emofsl, linear_svc, logistic_regression, smap
 from ser.methods.base import Job
 from ser.splits.protocols.transfer import TransferProtocol
 from ser.training.run_data import RunData
@@ -37,7 +37,8 @@ def matrix(train: object = tuple(NAMES)) -> RunData:
     x = [shift[u.utt_id[0]] + 1.5 * shift[u.emotion] + rng.normal(size=5) for u in every]
     speakers = [u.speaker for u in every]
     factors = {"corpus": {u.utt_id: u.utt_id[0] for u in every}, "speaker": {u.utt_id: u.speaker for u in every}}
-    return RunData([u.utt_id for u in every], np.array(x, np.float32), speakers, splits, CLASSES, factors=factors)
+    data = RunData([u.utt_id for u in every], np.array(x, np.float32), speakers, splits, CLASSES, factors=factors)
+    return dataclasses.replace(data, ratings={"activation": {}, "valence": {}})
 
 
 DATA = matrix()
@@ -119,6 +120,33 @@ def test_dann_and_smap_have_a_model_for_each_source_and_fold():
     check_pairs(dann, c, state, None)
     c = load(CONF / "smap_taught.yaml", smap.Config)
     check_pairs(smap, c, smap.train(c, blind(DATA), 1, None, JOB)[0], None)
+
+
+METRIC = ["optimizer.epochs=2", "model.hidden=[4]"]
+
+
+@pytest.mark.parametrize(("how", "n_source", "n_labelled"), [("corpus", 3, 7), ("coral", N_SPLITS, 7)])
+def test_continuous_metric_trains_each_source_once(monkeypatch, how, n_source, n_labelled):
+    for train_on, expected in (("source", n_source), ("labelled", n_labelled)):
+        settings = [*METRIC, f"normalization={how}", f"train_on={train_on}"]
+        c = load(CONF / "continuous_metric.yaml", continuous_metric.Config, settings)
+        with monkeypatch.context() as patch:
+            calls = counted(patch, continuous_metric, "_train_stack")
+            state, history = continuous_metric.train(c, blind(DATA), 1, None, JOB)
+        assert [len(models) for models, _ in calls] == [expected]
+        assert len(history) == N_SPLITS * 2
+        check_pairs(continuous_metric, c, state, None)
+
+
+def test_continuous_metric_follows_the_ratings_of_the_sources_that_have_them():
+    rated = [utt for utt in DATA.utts if utt[0] == "a"]
+    data = dataclasses.replace(
+        DATA, ratings={"activation": {utt: i % 5 for i, utt in enumerate(rated)}, "valence": {}}
+    )
+    c = load(CONF / "continuous_metric.yaml", continuous_metric.Config, [*METRIC, "loss.metric=activation"])
+    state, _ = continuous_metric.train(c, blind(data), 1, None, JOB)
+    found = {p.split for p in continuous_metric.predict(c, data, state, "cpu")}
+    assert found == {split.name for split in DATA.splits if split.name.startswith("a-")}
 
 
 def check_pairs(method, c, state, start) -> None:

@@ -90,6 +90,23 @@ def test_common_classes_are_those_of_all_corpora(root):
     assert recipe["headline"] == {"row": "lr_corpus"}
 
 
+def test_rows_that_follow_ratings_need_sources_that_have_them(root, capsys):
+    args = ["--train", "emodb,others", "--test", "mine", "--methods", "continuous_metric"]
+    write(root, *args)
+    conf = root / "egs" / "fresh" / "conf"
+    labels = {line.split("\t")[0] for line in (conf / "runs.tsv").read_text().splitlines()[1:]}
+    assert labels == {*new_matrix.REFERENCES, "unsupervised"}
+    said = capsys.readouterr().out.splitlines()
+    assert said[:2] == ["metric_act is left out: no source has ratings of activation",
+                        "metric_val is left out: no source has ratings of valence"]  # fmt: skip
+    shutil.rmtree(root / "egs" / "fresh")
+    (root / "data" / "emodb" / "utt2aro").touch()
+    write(root, *args)
+    labels = {line.split("\t")[0] for line in (conf / "runs.tsv").read_text().splitlines()[1:]}
+    assert labels == {*new_matrix.REFERENCES, "unsupervised", "metric_act"}
+    assert capsys.readouterr().out.splitlines()[0] == "metric_val is left out: no source has ratings of valence"
+
+
 def test_some_methods_keep_the_references(root):
     write(root, "--train", "emodb", "--test", "mine", "--methods", "linear_svc")
     lines = (root / "egs" / "fresh" / "conf" / "runs.tsv").read_text().splitlines()
@@ -141,6 +158,11 @@ def test_the_reason_is_that_of_the_last_rule(root):
         (["--train", "emodb", "--test", "emodb"], ConfigError, "no source is left for 'emodb'"),
         (["--train", "emodb", "--test", "mine", "--tasks", "arousa"], ConfigError, "unknown 'arousa'; did you mean"),
         (["--train", "emodb", "--test", "mine", "--methods", "emofs"], ConfigError, "unknown 'emofs'; did you mean"),
+        (
+            ["--train", "emodb", "--test", "mine", "--methods", "supcon"],
+            ConfigError,
+            "'supcon' has no rows in .* alone",
+        ),
         (["--train", "emodb", "--test", "mine", "--features", "byol"], ConfigError, "unknown 'byol'; did you mean"),
         (["--train", "emodb", "--test", "yours"], ProtocolError, "data/yours: no utterance is 'happy'"),
         (["--train", "../x", "--test", "mine"], ConfigError, "has only letters, digits and '_'"),

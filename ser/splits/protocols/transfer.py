@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ser.errors import ProtocolError
-from ser.splits.lists import Split
+from ser.splits.lists import Split, pair_of
 from ser.splits.protocols.few_shot import ShotsProtocol
 from ser.types import Condition, Utterance
 
@@ -87,7 +87,7 @@ class TransferProtocol(ShotsProtocol):
 
     def condition(self, split: str, corpus: str, shots: int) -> Condition:
         """All folds of a source, a target and a number of shots are pooled."""
-        return Condition(corpus=corpus, shots=shots, source=split.partition("-")[0])
+        return Condition(corpus=corpus, shots=shots, source=pair_of(split)[0])
 
     def sketch(self, task: str, corpus: str) -> Split:
         """Draw a fold of a target, trained on its first source."""
