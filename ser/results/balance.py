@@ -16,6 +16,7 @@ from ser.metrics.uncertainty import Cell, mean_estimate
 from ser.recipe.recipe import Recipe
 from ser.recipe.rows import Row
 from ser.results.page import TEST_SPEAKERS
+from ser.results.record import rounded
 from ser.scoring.score import by_condition, confusion_counts, predictions_table
 from ser.scoring.test_speakers import AS_THEY_ARE, TestSpeakers, predict_drawn
 from ser.system.files import read_json
@@ -99,6 +100,15 @@ def read_records(recipe: Recipe, row: Row) -> list[dict[str, Any]]:
     found = read_json(path)["rows"] if path.exists() else []
     own = [one for one in found if (one["row"], one["feature"], one["task"]) == (row.label, row.feature, row.task)]
     return [one for one in own if one["made_from"] == recipe.score_inputs(row, SEED)]
+
+
+def page_record(recipe: Recipe) -> Json | None:
+    """Give what RESULTS.json holds of rows that are not of a matrix; None if nothing was recorded."""
+    rows = [one for row in recipe.rows for one in read_records(recipe, row)]
+    kept = ("row", "feature", "task", "test_speakers", "shots", "uar", "interval")
+    kept += ("difference", "difference_interval")
+    found = [{key: rounded(one[key]) for key in kept if key in one} for one in rows]
+    return {"versus": read_json(recipe.exp / TEST_SPEAKERS)["versus"], "rows": found} if found else None
 
 
 def line(record: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from ser.results import matrix_page
+from ser.results import drawn_page, matrix_page
 from ser.results.matrix_page import Table
 from ser.results.record import condition_of
 from ser.results.sections import page_rows
@@ -53,6 +53,9 @@ def _tables(record: Mapping[str, Any]) -> dict[str, Table]:
     for table in record["tables"]:
         name = re.sub(r"[^A-Za-z0-9_]+", "-", str(condition_of(table))).strip("-")
         found[name] = page_rows(table, bool(record["source"]))
+    if drawn := record.get("test_speakers"):
+        found |= {f"test_speakers-{re.sub('[^A-Za-z0-9_]+', '-', title)}": own
+                  for title, own in drawn_page.tables(drawn).items()}  # fmt: skip
     for matrix in record.get("matrices", []):
         found |= matrix_page.tables(matrix)
     return found

@@ -18,6 +18,7 @@ from ser.metrics.uncertainty import Cell, Estimate, mean_estimate, uar_differenc
 from ser.recipe.recipe import Recipe
 from ser.recipe.rows import Row
 from ser.results.balance import kind_of, read_records
+from ser.results.matrix_page import SHORTCUT
 from ser.results.page import Page, hole, sources_of, stamps_of, target_data
 from ser.results.record import rounded
 from ser.results.scores import is_worse
@@ -26,9 +27,6 @@ from ser.types import Condition
 Json = dict[str, Any]
 Direction = tuple[str, str]
 """Source and target."""
-
-SHORTCUT = "shortcut"
-"""Feature of the systems that hear only duration, level and silence."""
 
 AGAINST = ("gain", "support", "shortcut")
 """What a system is held against: the one that has seen nothing of the target, its shots alone, and the shortcut."""

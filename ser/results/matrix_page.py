@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
 
 from ser.results.measures import percent, signed, span
 
@@ -19,6 +19,9 @@ KINDS = {
 """Kinds of sources, in the order of a page."""
 
 AS_THEY_ARE = "as they are"
+
+SHORTCUT = "shortcut"
+"""Feature of the systems that hear only duration, level and silence."""
 
 HELD_AGAINST = {"support": "support only", "shortcut": "shortcut"}
 
@@ -97,16 +100,24 @@ def _ceiling(matrix: Json, feature: str) -> dict[str, float]:
     }
 
 
-def means(matrix: Json, kind: str) -> Table:
-    """Lay out the means over directions of every system, its gain, and how often it is below others."""
+def means(matrix: Json, kind: str, features: Collection[str] | None = None) -> Table:
+    """Lay out the means over directions of every system, its gain, and how often it is below others.
+
+    Args:
+        matrix: of RESULTS.json.
+        kind: one of `KINDS`.
+        features: whose systems; by default all.
+    """
+    n_directions = max((row["means"][kind]["n"] for row in matrix["rows"] if kind in row["means"]), default=0)
     columns = ["gain", "against", "below", *(f"below {name}" for name in HELD_AGAINST.values())]
     drawn = drawn_speakers(matrix)
     table = [["system", "feature", "shots", "target data", "UAR [95 %]", *drawn, *columns]]
     for row in matrix["rows"]:
-        if (mean := row["means"].get(kind)) is None:
+        if (mean := row["means"].get(kind)) is None or not (features is None or row["feature"] in features):
             continue
         of_drawn = mean.get("test_speakers", {})
-        stamps = "".join(f" [{stamp}]" for stamp in row["stamps"])
+        few = [f"{mean['n']} of {n_directions} directions"] if mean["n"] < n_directions else []
+        stamps = "".join(f" [{stamp}]" for stamp in (*few, *row["stamps"]))
         gain = mean.get("gain")
         table.append(
             [
@@ -123,6 +134,8 @@ def means(matrix: Json, kind: str) -> Table:
             ]
         )
     for row in matrix["holes"]:
+        if not (features is None or row["feature"] in features):
+            continue
         table.append(
             [row["label"], row["feature"], "", "", f"not run: {row['hole']}", *[""] * len([*drawn, *columns])]
         )
@@ -136,13 +149,15 @@ def drawn_speakers(matrix: Json) -> list[str]:
     return [how for how in names if how != AS_THEY_ARE]
 
 
-def directions(matrix: Json, what: str = "uar") -> Table:
-    """Lay out all systems by direction: `uar`, or a difference from what they are held against."""
+def directions(matrix: Json, what: str = "uar", features: Collection[str] | None = None) -> Table:
+    """Lay out systems by direction: `uar`, or a difference from what they are held against; as `means`."""
     names = [(source, target) for source in matrix["sources"] for target in matrix["targets"]]
     known = {(cell["source"], cell["target"]) for row in matrix["rows"] for cell in row["cells"]}
     names = [name for name in names if name in known]
     table = [["system", *(f"{source} > {target}" for source, target in names)]]
     for row in matrix["rows"]:
+        if not (features is None or row["feature"] in features):
+            continue
         cells = {(cell["source"], cell["target"]): cell for cell in row["cells"]}
         if what == "uar":
             own = [_with_interval(cells[name]) if name in cells else "" for name in names]
@@ -200,16 +215,84 @@ def _below(found: Json | None) -> str:
     return f"{found['below']}{surely} of {found['n']}"
 
 
-def sections(matrix: Json) -> list[tuple[str, str | Sequence[str] | Table]]:
-    """List the headings of a matrix with what stands below each: a text, or a table."""
-    found: list[tuple[str, str | Table]] = [("", heading(matrix))]
+def _regime(row: Json) -> str | None:
+    """Name what a system may see of a target; None for those that need its labels, or are no system to choose."""
+    seen = set(row["target_data"])
+    if "labelled" in seen or row["feature"] == SHORTCUT:
+        return None
+    if "k-shot" in seen:
+        return f"{row['shots']} shots"
+    return "unlabelled audio" if seen else "nothing"
+
+
+def chosen_elsewhere(matrix: Json) -> Table:
+    """Lay out which system the other corpora would choose for each target, and what it has there.
+
+    For a target, the system with the best mean over the directions between single other corpora is taken, of those
+    that have all of these directions; what was seen of the target has no part in it.
+    """
+    regimes: dict[str, list[Json]] = {}
+    for row in matrix["rows"]:
+        if (regime := _regime(row)) is not None:
+            regimes.setdefault(regime, []).append(row)
+    table = [["sees", "target", "chosen by the others", "UAR", "best of all"]]
+    for regime, rows in regimes.items():
+        for target in matrix["targets"]:
+            elsewhere = [_of_pairs(row, lambda c, t=target: t not in (c["source"], c["target"])) for row in rows]
+            here = [_of_pairs(row, lambda c, t=target: c["target"] == t) for row in rows]
+            most = max(map(len, elsewhere), default=0)
+            known = [i for i, (own, of) in enumerate(zip(elsewhere, here, strict=True)) if of and len(own) == most]
+            if most and known:
+                mean = [sum(own) / len(own) if own else 0.0 for own in here]
+                chosen = max(known, key=lambda i: sum(elsewhere[i]) / most)
+                best = max(known, key=lambda i: mean[i])
+                names = [name_of({**rows[i], "shots": 0}) for i in (chosen, best)]
+                best_text = "the same" if best == chosen else f"{percent(mean[best])}, {names[1]}"
+                table.append([regime, target, names[0], percent(mean[chosen]), best_text])
+    return table
+
+
+def _of_pairs(row: Json, wanted: Callable[[Json], bool]) -> list[float]:
+    """List the UARs of a system in the directions between single corpora that are wanted."""
+    cells = [cell for cell in row["cells"] if cell["source"] != "others" and "+" not in cell["source"]]
+    return [cell["uar"] for cell in cells if wanted(cell)]
+
+
+class Section(NamedTuple):
+    """A heading, what stands below it (a text, or a table), and whether it is folded."""
+
+    title: str
+    content: str | Table
+    is_folded: bool = False
+
+
+def sections(matrix: Json) -> list[Section]:
+    """List the sections of a matrix; means of other features than the headline's, and wide tables, are folded."""
+    found = [Section("", heading(matrix))]
     row = next((row for row in matrix["rows"] if row.get("headline")), None)
     if row is not None:
-        found += [("", headline(matrix) or ""), (f"{name_of(row)}: UAR by source and target", heat_map(matrix, row))]
+        found += [
+            Section("", headline(matrix) or ""),
+            Section(f"{name_of(row)}: UAR by source and target", heat_map(matrix, row)),
+        ]
         if len(table := asymmetry(matrix, row)) > 1:
-            found.append((f"{name_of(row)}: both directions", table))
-    found += [(f"Means, {KINDS[kind]}", means(matrix, kind)) for kind in KINDS if _has(matrix, kind)]
-    found.append(("UAR by direction", directions(matrix)))
-    if len(table := directions(matrix, "gain")) > 1:
-        found.append(("Gain by direction", table))
+            found.append(Section(f"{name_of(row)}: both directions", table))
+    if len(table := chosen_elsewhere(matrix)) > 1:
+        found.append(Section("Chosen for each target by the other corpora", table))
+    first, others = _groups(matrix, row)
+    kinds = [kind for kind in KINDS if _has(matrix, kind)]
+    found += [Section(f"Means, {KINDS[kind]}", means(matrix, kind, first)) for kind in kinds]
+    for feature in others:
+        found += [Section(f"Means, {KINDS[kind]}, {feature}", means(matrix, kind, [feature]), True) for kind in kinds]
+    found.append(Section("UAR by direction", directions(matrix, "uar", first), True))
+    if len(table := directions(matrix, "gain", first)) > 1:
+        found.append(Section("Gain by direction", table, True))
+    found += [Section(f"UAR by direction, {name}", directions(matrix, "uar", [name]), True) for name in others]
     return found
+
+
+def _groups(matrix: Json, headline: Json | None) -> tuple[list[str], list[str]]:
+    """Divide features: the headline's with the shortcut, and the others; without a headline none is folded."""
+    order = list(dict.fromkeys(row["feature"] for row in (*matrix["rows"], *matrix["holes"])))
+    others = [name for name in order if headline and name not in (headline["feature"], SHORTCUT)]
+    return [name for name in order if name not in others], others

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ser.results import answers, matrix_page, measures, panels, training_figure
+from ser.results import answers, drawn_page, matrix_page, measures, panels, training_figure
 from ser.results.answers import Headline
 from ser.results.gains import gain_rows
 from ser.results.groups import group_rows
@@ -152,6 +152,10 @@ def _below(record: Json) -> list[str]:
         text = f"![Training loss and UAR on dev utterances by epoch, mean over seeds]({TRAINING})"
         note = "Mean over seeds and folds. `exp/figures/history.svg` has every system and seed that was trained here."
         parts.append(details("<b>Training</b>: loss and UAR on dev utterances by epoch", f"{text}\n\n{note}"))
+    if drawn := record.get("test_speakers"):
+        inside = [part for title, table in drawn_page.tables(drawn).items() for part in (title, pipes(table, 2))]
+        text = wrapped(" ".join(drawn_page.TEXT.split()))
+        parts.append(details("<b>Tested speakers, balanced and skewed</b>", _joined([text, *inside])))
     where = [ENVIRONMENT, environment(record["environment"]), "\n".join(_inputs(record))]
     if record["source"]:
         where += [wrapped(f"Published values: {record['source']}. {record['note'] or ''}")]
@@ -198,13 +202,12 @@ def groups_of(tables: Sequence[Json]) -> dict[str, list[Json]]:
 def _matrix(matrix: Json) -> list[str]:
     """Lay out one matrix; its wide tables by direction are folded."""
     parts = [f"## {matrix['task']}"]
-    for title, content in matrix_page.sections(matrix):
+    for title, content, is_folded in matrix_page.sections(matrix):
         if isinstance(content, str):
             parts.append(wrapped(content))
-        elif title.endswith("by direction"):
-            parts.append(details(title, pipes(content, 1)))
-        else:
-            parts += [f"### {title}", pipes(content, 4 if title.startswith("Means") else 1)]
+            continue
+        table = pipes(content, 4 if title.startswith("Means") else 3 if title.startswith("Chosen") else 1)
+        parts += [details(title, table)] if is_folded else [f"### {title}", table]
     return parts
 
 

@@ -39,12 +39,15 @@ def record(recipe: Recipe, page: Page, made_from: str) -> Json:
 
         nothing = ("tables", "fits", "probes", "learning", "planes", "similarity", "latent")
         return about | {"matrices": matrices(recipe, page)} | {name: [] for name in nothing}
-    tables = _tables(recipe, page)
+    from ser.results.balance import page_record
+
+    tables, drawn = _tables(recipe, page), page_record(recipe)
     gains = gain_records(page.published, tables)
     return {
         **about,
         "tables": tables,
         **({"gains": gains} if gains else {}),
+        **({"test_speakers": drawn} if drawn else {}),
         "fits": _fits(recipe, page),
         "probes": probe_records(_probed(recipe, page)),
         **_training(recipe, page),

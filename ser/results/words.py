@@ -57,6 +57,9 @@ MATRICES = (
     ("balanced n, skewed n", """the mean UAR if only n utterances of each tested speaker are there, with balanced
      classes or with class shares from a Dirichlet distribution (0.5), pooled over draws, for seed 1. A system that
      uses all utterances of a tested speaker together rests on balance as far as it loses from one to the other."""),
+    ("chosen by the others", """the system with the best mean over the directions in which a target has no part, among
+     those that see as much, and its mean over the sources of that target; so it is what one would choose without a
+     look at the target. Best of all is chosen on the target itself, which nobody can do in advance."""),
     ("target data", """what a system has seen of the target before it is tested: unlabelled-train is audio of its
      training speakers, unlabelled-test that of the tested speakers themselves, k-shot its support set, labelled all
      labels of its training speakers."""),

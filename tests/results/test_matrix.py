@@ -181,6 +181,50 @@ def test_tables_say_what_is_missing_and_who_has_one_class():
     assert names["arousal-directions-support"][0] == ["system", "a > b", "b > a"]
 
 
+def chooser(label: str, uars: dict[str, float], seen: tuple[str, ...] = (), shots: int = 0) -> dict:
+    cells = [{"source": d.split(">")[0], "target": d.split(">")[1], "uar": uar} for d, uar in uars.items()]
+    return {"label": label, "feature": "byol", "shots": shots, "target_data": list(seen), "cells": cells}
+
+
+def test_a_system_is_chosen_for_a_target_by_the_directions_without_it():
+    """Of three corpora, two directions are left for each target; `others` and partial systems are no votes."""
+    a = {"b>c": 0.9, "c>b": 0.7, "a>b": 0.1, "a>c": 0.1, "b>a": 0.3, "c>a": 0.5, "others>a": 0.99}
+    b = {"b>c": 0.6, "c>b": 0.6, "a>b": 0.8, "a>c": 0.6, "b>a": 0.8, "c>a": 0.8}
+    rows = [
+        chooser("one", a),
+        chooser("two", b),
+        chooser("part", {"b>c": 1.0, "b>a": 1.0}),
+        chooser("ceiling", dict.fromkeys(a, 1.0), ("labelled",)),
+        chooser("few", b, ("k-shot",), 5),
+    ]
+    found = matrix_page.chosen_elsewhere({"rows": rows, "targets": {"a": {}, "b": {}, "c": {}}})
+    assert found[1] == ["nothing", "a", "one, byol", "40.0", "80.0, two, byol"]  # 0.8 and 0.6 on b>c and c>b
+    assert found[2] == ["nothing", "b", "two, byol", "70.0", "the same"]  # a>c and c>a: 0.3 and 0.7
+    assert found[3] == ["nothing", "c", "two, byol", "60.0", "the same"]  # a>b and b>a: 0.2 and 0.8
+    assert found[4] == ["5 shots", "a", "few, byol", "80.0", "the same"]
+
+
+def test_other_features_than_the_headline_s_are_folded():
+    found = matrix()
+    assert [s.title for s in matrix_page.sections(found) if s.is_folded] == ["UAR by direction", "Gain by direction"]
+    other = _row(system("lr_source", 0.55, feature="egemaps", directions=("b>a",)), SYSTEMS, [])
+    found["rows"].append(other)
+    folded = {s.title: s.content for s in matrix_page.sections(found) if s.is_folded}
+    assert folded.keys() == {
+        "Means, one corpus to another, egemaps", "UAR by direction", "Gain by direction", "UAR by direction, egemaps",
+    }  # fmt: skip
+    _, line = folded["Means, one corpus to another, egemaps"]
+    assert line[:2] == ["lr_source [1 of 2 directions]", "egemaps"]  # whose mean is that of another set
+    assert [line[0] for line in folded["UAR by direction, egemaps"][1:]] == ["lr_source, egemaps"]
+    shown = [
+        line[1]
+        for s in matrix_page.sections(found)
+        if s.title == "Means, one corpus to another"
+        for line in s.content
+    ]
+    assert {*shown} == {"feature", "byol", "shortcut"}
+
+
 def test_a_figure_has_the_numbers_of_the_table(tmp_path):
     from ser.results.figures import draw
 
