@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Cross-corpus speech emotion recognition, from raw corpora to a table.
 #
-# usage: ./run.sh                        set up if needed; one recipe per paper on miniature corpora
+# usage: ./run.sh                        set up if needed; one recipe per paper and a matrix, on miniature corpora
 #        egs/<recipe>/run.sh [options]   one recipe on real corpora
 #        ./run.sh --report [--mini true] egs/RESULTS.md and egs/report.html: the results of all recipes
 #        ./run.sh --render [--mini true] the same, after every recipe's RESULTS.md and MISTAKES.md; no corpora needed
@@ -29,7 +29,7 @@ set -euo pipefail
 . "$root/utils/parse_options.sh"
 . "$root/utils/stages.sh"
 
-demo="ravdess2emodb ravdess2emodb_urdu iemocap2emodb_cafe_urdu_aesdd ravdess_emodb" # one recipe per paper
+demo="ravdess2emodb ravdess2emodb_urdu iemocap2emodb_cafe_urdu_aesdd ravdess_emodb transfer" # one per paper, and a matrix
 stage_names=(data_prep splits features train score results) mistakes="speaker_leak test_selection best_seed global_norm"
 stage=1 stop_stage=6 db_root="" mini=false features="" rows="" tasks="" seeds="" keep_weights="" finetune=false set="" allow_partial=false device=auto simulate_mistake="" arm=""
 nj=$(env -u OMP_NUM_THREADS nproc 2> /dev/null || getconf _NPROCESSORS_ONLN) # nproc would count threads

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def measured(*command: str, cwd: Path) -> tuple[float, float]:
     return seconds, peak_mb
 
 
-def write_corpus(folder: Path, name: str, n: int) -> Path:
+def write_corpus(folder: Path, name: str, n: int, per_speaker: int = PER_SPEAKER) -> Path:
     """Write WAVs, a thousand a folder, and their table."""
     rng = np.random.default_rng([*name.encode()])
     lines = ["path,speaker,emotion"]
@@ -62,28 +63,33 @@ def write_corpus(folder: Path, name: str, n: int) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         noise = rng.normal(size=int(RATE_HZ * SECONDS)) * 0.05 * (1 + i % len(CLASSES))
         soundfile.write(path, noise, RATE_HZ)
-        lines.append(f"{path},s{i // PER_SPEAKER:04},{CLASSES[i % len(CLASSES)]}")
+        lines.append(f"{path},s{i // per_speaker:04},{CLASSES[i % len(CLASSES)]}")
     table = folder / f"{name}.csv"
     table.write_text("\n".join(lines) + "\n")
     return table
 
 
-def run(n: int, folder: Path) -> dict[str, tuple[float, float]]:
-    """Prepare corpora of n utterances together and run all stages: stage -> seconds and MB."""
+def make_checkout(folder: Path, tables: Sequence[Path]) -> tuple[Path, tuple[float, float]]:
+    """Copy this checkout without its recipes and prepare corpora there: where, and the seconds and MB of stage 1."""
     checkout = folder / "checkout"
     checkout.mkdir()
     for name in ("run.sh", "utils", "conf", "ser"):
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy2)(ROOT / name, checkout / name)
     (checkout / "egs").mkdir()
-    tables = [write_corpus(folder, name, n // 2) for name in ("one", "two")]
     prepared = [
         measured(sys.executable, "-m", "ser.bin.prepare_corpus", "table", str(t), f"data/{t.stem}", cwd=checkout)
         for t in tables
     ]
+    return checkout, (sum(seconds for seconds, _ in prepared), max(mb for _, mb in prepared))
+
+
+def run(n: int, folder: Path) -> dict[str, tuple[float, float]]:
+    """Prepare corpora of n utterances together and run all stages: stage -> seconds and MB."""
+    checkout, prepared = make_checkout(folder, [write_corpus(folder, name, n // 2) for name in ("one", "two")])
     measured("utils/new_recipe.sh", "one2two", "one", "two", cwd=checkout)
     header = (ROOT / "conf" / "rows" / "emofsl.tsv").read_text().splitlines()[0]
     (checkout / "egs" / "one2two" / "conf" / "runs.tsv").write_text("\n".join([header, *ROWS]) + "\n")
-    found = {"data_prep": (sum(s for s, _ in prepared), max(mb for _, mb in prepared))}
+    found = {"data_prep": prepared}
     for stage in STAGES[1:]:
         options = ("--stage", stage, "--stop_stage", stage, "--features", "fbank_no_cmvn")
         found[stage] = measured("egs/one2two/run.sh", *options, cwd=checkout)
