@@ -16,7 +16,8 @@
 #   --rows "A B"          systems of the table, with those that they start from or are tested against
 #   --tasks T, --seeds S  tasks of the recipe, seeds of the systems
 #   --keep_weights MODE   none or best (seed) drops weights once they are scored; all trains dropped ones again
-#   --finetune true       also train the systems that fine-tune their encoder: hours on a GPU for each
+#   --finetune true       also train the systems that fine-tune their encoder; --dry_run true says how long that takes
+#   --dry_run true        stop before training, and say what it costs: steps, hours of audio, disk, and time
 #   --simulate_mistake M  measure a mistake: speaker_leak, test_selection, best_seed or global_norm, made on purpose
 #                         in copies of the runs; MISTAKES.md is written, RESULTS.md is not
 #   --set KEY=VALUE       train variants with a setting, as in --set loss.alpha=0.8, in exp/variants/; may be repeated
@@ -31,9 +32,9 @@ set -euo pipefail
 
 demo="ravdess2emodb ravdess2emodb_urdu iemocap2emodb_cafe_urdu_aesdd ravdess_emodb transfer" # one per paper, and a matrix
 stage_names=(data_prep splits features train score results) mistakes="speaker_leak test_selection best_seed global_norm"
-stage=1 stop_stage=6 db_root="" mini=false features="" rows="" tasks="" seeds="" keep_weights="" finetune=false set="" allow_partial=false device=auto simulate_mistake="" arm=""
+stage=1 stop_stage=6 db_root="" mini=false features="" rows="" tasks="" seeds="" keep_weights="" finetune=false dry_run=false set="" allow_partial=false device=auto simulate_mistake="" arm=""
 nj=$(env -u OMP_NUM_THREADS nproc 2> /dev/null || getconf _NPROCESSORS_ONLN) # nproc would count threads
-options="stage stop_stage db_root mini features rows tasks seeds keep_weights finetune set allow_partial nj device simulate_mistake"
+options="stage stop_stage db_root mini features rows tasks seeds keep_weights finetune dry_run set allow_partial nj device simulate_mistake"
 folder=""
 if [ "${1:-}" = --recipe ]; then folder=$(cd "$2" && pwd) && shift 2; fi # by a recipe's run.sh
 if [ "${1:-}" = --arm ]; then arm=$2 && shift 2; fi # by this script, for a simulated mistake
@@ -57,16 +58,14 @@ fi
 stage_number() { # stage_number OPTION VALUE: a number from 1 to 6, or a name
   local i
   for i in "${!stage_names[@]}"; do
-    if [ "$2" = "$((i + 1))" ] || [ "$2" = "${stage_names[i]}" ]; then
-      echo "$((i + 1))"
-      return
-    fi
+    if [ "$2" = "$((i + 1))" ] || [ "$2" = "${stage_names[i]}" ]; then echo "$((i + 1))" && return; fi
   done
   usage_error "option '--$1': found '$2', allowed are 1 to 6 or ${stage_names[*]}"
 }
 stage=$(stage_number stage "$stage")
 stop_stage=$(stage_number stop_stage "$stop_stage")
 [ "$stage" -le "$stop_stage" ] || usage_error "option '--stop_stage': found '$stop_stage', before --stage '$stage'"
+[ "$dry_run" = false ] || [ "$stage" -le 4 ] || usage_error "option '--dry_run': stops before stage 4, found --stage '$stage'"
 case $device in auto | cpu | cuda) ;; *) usage_error "option '--device': found '$device', allowed are auto, cpu and cuda" ;; esac
 case $nj in '' | *[!0-9]* | 0) usage_error "option '--nj': found '$nj', a number of at least 1 is needed" ;; esac
 [[ " all best none " = *" ${keep_weights:-all} "* ]] || usage_error "option '--keep_weights': found '$keep_weights', allowed are all, best and none"
@@ -83,8 +82,7 @@ set -a # a corpus of one's own has a line there, too
 unix_lines "$root/conf/db.sh" && . "$root/conf/db.sh"
 set +a
 if [ "$mini" = true ]; then
-  data=$root/data_mini dump=$root/dump_mini exp=$folder/exp_mini
-  splits=$exp/splits results=$exp/RESULTS.md db_root=$data/corpora
+  data=$root/data_mini dump=$root/dump_mini exp=$folder/exp_mini splits=$exp/splits results=$exp/RESULTS.md db_root=$data/corpora
 fi
 # Only the recipe as it is committed writes its RESULTS.md; parts and variants have theirs in exp/.
 if [ -n "$features$set$rows$tasks$seeds" ]; then results=$exp/RESULTS.md; fi
@@ -132,7 +130,10 @@ if begin 3; then
 fi
 
 if begin 4; then
-  step train_plan ser.bin.train plan "${recipe_options[@]}"
+  . "$root/utils/cmd.sh"
+  case $dry_run:$cmd_backend in true:*) costs=all ;; *:local) costs=new ;; *) costs=counted ;; esac # others train elsewhere
+  step train_plan ser.bin.train plan "${recipe_options[@]}" --device "$device" --nj "$nj" --costs "$costs"
+  if [ "$dry_run" = true ]; then log "$recipe: stopped before training, as --dry_run asks" && exit; fi
   for kind in train gpu finetune; do run_jobs train "$kind" || status=$?; done
 fi
 

@@ -8,9 +8,11 @@ fine-tune their encoder have lists of their own, because they need other machine
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ser.errors import ConfigError
 from ser.recipe.recipe import Recipe
@@ -19,8 +21,28 @@ from ser.recipe.sharing import trainers
 from ser.system.files import remove, write_text
 from ser.system.progress import duration
 
+if TYPE_CHECKING:
+    from ser.system.devices import Device
+
 KINDS = ("train", "gpu", "finetune")
 """Of machines that families need, in rising order; `exp/jobs_<kind>.tsv` lists theirs."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Costing:
+    """How the cost of runs is found.
+
+    Attributes:
+        device: of stage 4.
+        n_processes: that work at the same time.
+        of_all: also of runs whose time is known from before.
+        is_timed: whether a step is timed here, or steps are counted only.
+    """
+
+    device: Device
+    n_processes: int
+    of_all: bool
+    is_timed: bool
 
 
 def machine_of(row: Row) -> str:
@@ -57,8 +79,8 @@ def read_jobs(jobs: Path | None, part: str) -> tuple[list[list[str]], int, int]:
     return [line.split("\t") for line in jobs.read_text(encoding="utf-8").splitlines()], int(number), int(n_parts)
 
 
-def plan_training(recipe: Recipe) -> None:
-    """Write the families of unfinished runs, parents before children, the largest family first."""
+def plan_training(recipe: Recipe, how: Costing | None = None) -> None:
+    """Write the families of unfinished runs, parents before children, the largest first, and say the cost."""
     unfinished, n_all = _unfinished(recipe)
     trained_by = trainers(recipe, unfinished)
     todo = {run for run in unfinished if trained_by[run] == run}
@@ -78,8 +100,14 @@ def plan_training(recipe: Recipe) -> None:
         listed = [family for family, own in zip(by_size, of_families, strict=True) if own == kind]
         write_jobs(recipe.exp / f"jobs_{kind}.tsv", listed)
     shared = f", {n} more with the same training under another task" if (n := len(unfinished) - len(todo)) else ""
-    said = f"{len(todo)} runs to do{shared}, {n_all - len(unfinished)} done before{_expected(recipe, todo)}"
-    print(said if todo else "rows: up to date")
+    to_do = f"{len(todo)} runs to do{shared}, {n_all - len(unfinished)} done before{_expected(recipe, todo)}"
+    print(to_do if todo else "rows: up to date")
+    if how is not None and (new := todo if how.of_all else {run for run in todo if _took(recipe, *run) is None}):
+        from ser.recipe.cost import costs, said
+
+        n_processes = max(1, min(how.n_processes, len(families)))
+        for line in said(costs(recipe, new, how.device, how.is_timed), n_processes):
+            print(line)
     for name, reason in {row.feature: row.needs for row in recipe.rows if row.needs}.items():
         print(f"{name}: its rows are left out: {reason}")
     if asked := [row.label for row in recipe.rows if recipe.left_out(row) and not row.needs]:
@@ -115,18 +143,22 @@ def _unfinished(recipe: Recipe) -> tuple[set[tuple[str, int]], int]:
 
 def _expected(recipe: Recipe, todo: Collection[tuple[str, int]]) -> str:
     """Say how long runs will take: as long as they, another seed, or the rows whose variants they are took before."""
-    n_known, total = 0, 0.0
-    for name, seed in todo:
-        row = recipe.row(name)
-        alike = [row, *([recipe.row(row.variant_of)] if row.variant_of else [])]
-        places = [(one, other) for one in alike for other in (seed, *one.seeds)]
-        files = (recipe.seconds_file(*place) for place in places)
-        if (file := next((file for file in files if file.exists()), None)) is not None:
-            n_known, total = n_known + 1, total + float(file.read_text())
+    known = [seconds for run in todo if (seconds := _took(recipe, *run)) is not None]
+    n_known, total = len(known), sum(known)
     if not n_known:
         return ""
     of_them = "" if n_known == len(todo) else f" for {n_known} of them"
     return f"; about {duration(total)} of computing{of_them}, as before, over all processes"
+
+
+def _took(recipe: Recipe, name: str, seed: int) -> float | None:
+    """Say how many seconds a run, another seed of it, or the row whose variant it is took before, if any did."""
+    row = recipe.row(name)
+    alike = [row, *([recipe.row(row.variant_of)] if row.variant_of else [])]
+    places = [(one, other) for one in alike for other in (seed, *one.seeds)]
+    files = (recipe.seconds_file(*place) for place in places)
+    file = next((file for file in files if file.exists()), None)
+    return None if file is None else float(file.read_text())
 
 
 def _ancestors(recipe: Recipe, row: Row) -> list[Row]:

@@ -39,7 +39,7 @@ def commands(folder: Path, finetune: str = "false") -> Iterator[Command]:
     yield "make_splits", ["--config", f"{folder}/conf/recipe.yaml", "--data", data, "--mini", "true", splits], None
     yield "features", ["plan", *shared], None
     yield jobs("features", "--nj", "1")
-    yield "train", ["plan", *shared], None
+    yield "train", ["plan", *shared, "--device", "auto", "--nj", "1", "--costs", "new"], None
     yield jobs("train")
     yield jobs("gpu")
     yield jobs("finetune")

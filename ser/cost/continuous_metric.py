@@ -1,0 +1,35 @@
+"""What a row of Das et al. 2022 costs: an autoencoder for each fold, which rows and seeds train together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from math import ceil
+
+from ser.cost.base import Measured, Timed, Work, timed_again
+from ser.methods import continuous_metric
+from ser.methods.continuous_metric import Config, splits_of, trained_on
+from ser.nn.denoising_autoencoder import DenoisingAutoencoder
+from ser.system.devices import Device
+from ser.training.run_data import RunData
+
+
+def works(config: Config, data: RunData, seconds: Mapping[str, float], device: Device) -> list[Work]:
+    """Count the steps of one training, see `Cost`: of each fold's model by itself, together they take less."""
+    c, splits = config.optimizer, splits_of(config, data)
+    lists = [trained_on(config, split) for split in splits]
+    steps = sum(c.epochs * ceil(len(utts) / c.batch_size) for utts in lists)
+    audio = c.epochs * sum(seconds[utt] for utts in lists for utt in utts)
+    size = (data.x.shape[1], config.model.model_dump_json(), c.batch_size, config.loss.model_dump_json())
+    return [Work("training", steps, audio, steps, size, partial(_measure, config, data, device), models=len(lists))]
+
+
+def _measure(config: Config, data: RunData, device: Device) -> Measured:
+    """Time one epoch of the first fold's model."""
+    c = config.model_copy(update={"optimizer": config.optimizer.model_copy(update={"epochs": 1})})
+    fold = continuous_metric._fold(c, data, splits_of(c, data)[0], {})
+    model = continuous_metric._Model(c, 1, fold)
+    took = timed_again(lambda: continuous_metric._train_stack([model], device))
+    shape = DenoisingAutoencoder(data.x.shape[1], config.model.hidden, config.model.latent, seed=1)
+    weights = sum(value.numel() * value.element_size() for value in shape.state_dict().values())
+    return Measured(Timed(took / max(1, model.n_steps)), weights=weights)

@@ -1,0 +1,70 @@
+"""What a row of Gao et al. 2022 costs: one network for each list that it trains on, all epochs of it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ser.cost.base import Measured, Timed, Work, timed, timed_again
+from ser.cost.trainers import typical
+from ser.methods import difl
+from ser.methods.difl import Config
+from ser.system.devices import Device, make_fabric
+from ser.training.domain_batches import DomainBatches
+from ser.training.frames import FrameStore
+
+if TYPE_CHECKING:
+    from ser.splits.lists import Split
+    from ser.training.run_data import RunData
+
+FULL_BATCHES = 4
+"""Batches' worth of utterances that a trial takes from each list, so that all lengths and domains occur."""
+
+
+def works(config: Config, data: RunData, seconds: Mapping[str, float], device: Device) -> list[Work]:
+    """Count the steps of one training, see `Cost`: of all epochs, as if dev stopped none of them early."""
+    owners, store = difl._owners(config, data), FrameStore(data.frames)
+    splits = [split for split in data.splits if owners[split.name] == split.name]
+    steps, audio, heard = 0, 0.0, 0.0
+    for split in splits:
+        batches, n_items = _batches(config, store, split)
+        n_seen = batches.n_batches * batches.n_source if config.steps_per_epoch else n_items
+        labelled = sum(seconds[utt] for utt in difl.trained_on(config, split))
+        steps += config.epochs * batches.n_batches
+        audio += config.epochs * labelled * n_seen / n_items * (2 if batches.target else 1)  # half is the target's
+        heard += config.epochs * sum(seconds[utt] for utt in split.dev) * difl.chooses_on_dev(config)
+    size = (config.batch_size, config.unit, config.target_audio, len(config.domains), config.precision)
+    measure = partial(_measure, config, data, seconds, device)
+    return [Work("training", steps, audio, steps, size, measure, encoded=heard, heard=heard, models=len(splits))]
+
+
+def _batches(config: Config, store: FrameStore, split: Split) -> tuple[DomainBatches, int]:
+    """Make the batches of a training, which need no frames, and count what they are drawn from."""
+    items = difl._items(config, store, list(difl.trained_on(config, split)))
+    adapt = list(split.adapt) if difl._uses_target(config) and config.domains else []
+    target = [difl._items(config, store, adapt)] if adapt else []
+    return DomainBatches([items], target, config.batch_size, 1, config.steps_per_epoch), len(items)
+
+
+def _measure(config: Config, data: RunData, seconds: Mapping[str, float], device: Device) -> Measured:
+    """Time one step, and one pass over as many utterances, of a training on a part of its lists."""
+    split, n = data.splits[0], FULL_BATCHES * config.batch_size
+    train = _some(list(split.train), seconds, n)
+    labelled = {utt: split.train[utt] for utt in train}
+    small = replace(split, train=labelled, dev={}, adapt=_some(list(split.adapt), seconds, n))
+    fabric, store = make_fabric(device, config.precision), FrameStore(data.frames)
+    with contextlib.redirect_stdout(None):  # stage 4 says which heads are left out
+        training = difl._Training.of_split(fabric, config, data, store, small, 1)
+    training.model.train()
+    step = timed_again(lambda: training._step(training._batch(0, 0), 0, 0))
+    dev = timed(lambda: difl.apply(fabric, training.model, training.input, train, config.unit))
+    weights = sum(value.numel() * value.element_size() for value in training.model.module.state_dict().values())
+    return Measured(Timed(step), Timed(dev / sum(seconds[utt] for utt in train)), weights)
+
+
+def _some(utts: Sequence[str], seconds: Mapping[str, float], n: int) -> list[str]:
+    """Choose some utterances, of all lengths."""
+    return [utts[i] for i in typical([seconds[utt] for utt in utts], n)] if utts else []
