@@ -20,9 +20,13 @@ def works(config: Config, data: RunData, seconds: Mapping[str, float], device: D
     what, fits = "adaptation", _adaptations(config, data)
     if config.objective == "source_only":
         what, fits = "source training", _sources(config, data)
-    lengths = Lengths(seconds, seconds, config.max_seconds, None, config.micro_batch_seconds)
+        if config.first_step != "supervised":
+            what, fits = "pretraining", _pretrainings(config, data)
+    limit = config.pretraining.max_seconds if what == "pretraining" else config.max_seconds
+    lengths = Lengths(seconds, seconds, limit, None, config.micro_batch_seconds)
     size = (config.micro_batch_seconds, config.precision, config.max_seconds)
-    models = len(fits) if config.objective == "source_only" else 0  # adapted rows keep scores only
+    keeps = config.objective == "source_only" and config.first_step != "none"  # adapted rows keep scores only
+    models = len(fits) if keeps else 0
     return [work_of(what, fits, lengths, size, models, partial(_measure, config, data, device))]
 
 
@@ -34,6 +38,19 @@ def _sources(config: Config, data: RunData) -> list[Fit]:
         scored = [utt for split in own for utt in tested(data, split)]
         n_batches = ceil(len(own[0].train) / c.batch_size)
         found.append(Fit(list(own[0].train), c.epochs, c.batch_size, n_batches, list(own[0].dev), scored))
+    return found
+
+
+def _pretrainings(config: Config, data: RunData) -> list[Fit]:
+    """Count the pretraining that goes on for each source; what is tested is encoded once for all support sets."""
+    sources, c, found = emofsl.source_of(data), config.pretraining, []
+    for number in sorted(set(sources)):
+        own = [split for split, source in zip(data.splits, sources, strict=True) if source == number]
+        members = [{utt for support in split.support.values() for utt in support} for split in own]
+        scored = [utt for split, of in zip(own, members, strict=True) for utt in (*tested(data, split), *of)]
+        goes_on = config.first_step == "contrastive"
+        n_batches = ceil(len(own[0].train) / c.batch_size)
+        found.append(Fit(list(own[0].train), c.epochs * goes_on, c.batch_size, n_batches, (), scored))
     return found
 
 

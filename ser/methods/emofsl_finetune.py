@@ -3,6 +3,10 @@
 x is the mean over time of the last hidden state of a speech encoder whose transformer is trained with F; its
 convolutions and its feature projection are frozen. Losses, test and class weights are those of `emofsl`.
 
+The paper's first step trains a feature extractor on a large source corpus with a contrastive objective, its second
+tunes a classifier on the few examples. `first_step` has three readings: supervised training on the source, wav2vec
+2.0's own pretraining that goes on there without labels, and the pretrained model as it is.
+
 A transformer per support set would not fit a disk, so an adapted row keeps scores: while it is trained, it scores the
 speakers that a fold keeps for testing, without their labels, and prediction looks up those of the test list.
 """
@@ -19,8 +23,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ser.config import ConfigModel
-from ser.errors import DataError
-from ser.features.encoders import load_trainable
+from ser.errors import ConfigError, DataError
+from ser.features.encoders import load_pretraining, load_trainable
 from ser.features.encoders.transformer import TransformerEncoder
 from ser.methods import emofsl
 from ser.methods.base import SCORES, About, History, Job, Prediction, State
@@ -33,6 +37,7 @@ from ser.system.devices import Device, Precision, count_devices, launch, make_fa
 from ser.system.progress import progress
 from ser.training.checkpoint import below, prefixed, read_tensors, write_tensors
 from ser.training.frames import FrontEndFrames
+from ser.training.pretraining import PretrainingConfig, go_on
 from ser.training.run_data import RunData, class_weight
 from ser.training.schedule import Schedule
 from ser.training.trainer import MaskConfig, Trainer, copy_weights, set_weights
@@ -47,6 +52,18 @@ ABOUT = About(
     memory="micro_batch_seconds",
     starts_from=["emofsl_finetune"],
     few_shot=True,
+    unused={
+        "source": [{"objective": ["btl", "fstl", "emofsl"]}, {"first_step": ["contrastive", "none"]}],
+        "pretraining": [{"objective": ["btl", "fstl", "emofsl"]}, {"first_step": ["supervised", "none"]}],
+        "model.normalize": [
+            {"objective": ["source_only"], "source.objective": ["btl"], "first_step": ["supervised"]},
+            {"objective": ["btl"], "predictor": ["classifier"]},
+        ],
+        "similarity": [
+            {"objective": ["source_only"], "first_step": ["supervised"]},
+            {"objective": ["btl", "fstl", "emofsl"], "predictor": ["classifier"]},
+        ],
+    },
     unused_as="emofsl",
 )
 
@@ -69,6 +86,10 @@ class Config(ConfigModel):
     """A row of the paper's Table II, or its source model.
 
     Attributes:
+        first_step: what a row's encoder has gone through before it meets the target: `supervised` training on the
+            source's labels; `contrastive`, the pretraining of wav2vec 2.0 on the source's audio, for
+            `pretraining.epochs`; or `none`, the checkpoint as it is. Alone (`source_only`), the last two are tested
+            by the class means of the support sets, in the space of an F that nobody has trained.
         max_seconds: training takes so much from the beginning of an utterance; tests take all of it.
         mask: spans hidden while training; null hides none.
         micro_batch_seconds: padded audio that a device takes at once, see `Trainer`.
@@ -76,10 +97,12 @@ class Config(ConfigModel):
 
     method: Literal["emofsl_finetune"]
     objective: Literal["source_only"] | Objective
+    first_step: Literal["supervised", "contrastive", "none"]
     model: ModelConfig
     encoder: EncoderConfig
     max_seconds: float | None = Field(default=None, ge=0.1)
     mask: MaskConfig | None = None
+    pretraining: PretrainingConfig
     source: SourceConfig
     adapt: AdaptConfig
     loss: LossConfig
@@ -91,17 +114,23 @@ class Config(ConfigModel):
 
 def target_data(config: Config, is_source: bool = False) -> frozenset[str]:
     """Tell what target data a row sees; the tested corpus is never a source."""
-    return frozenset() if config.objective == "source_only" else frozenset({"k-shot"})
+    return frozenset({"k-shot"}) if _uses_support(config) else frozenset()
 
 
 def trained_on(config: Config, split: Split) -> Mapping[str, str]:
     """List the utterances whose labels a row learns from: the source's, and the support sets that it adapts to."""
-    return emofsl.trained_on(config, split)
+    supports = split.support.values() if _uses_support(config) else ()
+    source = split.train if config.first_step == "supervised" else {}
+    return {**source, **{utt: name for support in supports for utt, name in support.items()}}
+
+
+def _uses_support(config: Config) -> bool:
+    return config.objective != "source_only" or config.first_step != "supervised"
 
 
 def chooses_on_dev(config: Config) -> bool:
-    """Whether a row keeps the epoch with the best dev UAR: source models do."""
-    return emofsl.chooses_on_dev(config)
+    """Whether a row keeps the epoch with the best dev UAR: supervised source models do."""
+    return not _uses_support(config)
 
 
 def needs_classes(config: Config) -> Sequence[str] | None:
@@ -111,7 +140,7 @@ def needs_classes(config: Config) -> Sequence[str] | None:
 
 def refuses_new_audio(config: Config) -> str | None:
     """Tell why a row cannot score other audio than its test lists; None if it can."""
-    if config.objective == "source_only":
+    if not _uses_support(config):
         return None
     return (
         "only the scores of its adapted encoders are kept, not their weights; use the system that it starts from, "
@@ -165,15 +194,28 @@ def _trainer(fabric: Fabric, config: Config, data: RunData, seed: int, shared: b
 
 
 def train(config: Config, data: RunData, seed: int, init: State | None, job: Job) -> tuple[State, History]:
-    """Train the source model (`source_only`), or adapt a trained one to every support set; on all GPUs there are."""
-    emofsl.check(config, data, init)
+    """Take the first step (`source_only`), or adapt to every support set; on all GPUs there are."""
+    _check(config, data, init)
     fabric = make_fabric(job.device, config.precision, count_devices(job.device))
-    if config.objective == "source_only":
-        launch(fabric, _train_sources, config, data, seed, job.scratch)
-        return _collect_sources(data, job.scratch)
-    write_tensors(job.scratch / "init.safetensors", init)
-    launch(fabric, _adapt_all, config, data, seed, job.scratch)
-    return _collect_episodes(data, job.scratch)
+    if config.objective != "source_only":
+        write_tensors(job.scratch / "init.safetensors", init or {})
+        launch(fabric, _adapt_all, config, data, seed, job.scratch)
+        return _collect_episodes(data, job.scratch)
+    launch(
+        fabric, _train_sources if config.first_step == "supervised" else _pretrain, config, data, seed, job.scratch
+    )
+    return _collect_sources(data, job.scratch)
+
+
+def _check(config: Config, data: RunData, init: State | None) -> None:
+    """Raise ConfigError for classes that Eq. 2 does not know, or a row that starts from another first step."""
+    needs_init = config.objective != "source_only" and config.first_step != "none"
+    emofsl.check(config, data, init if needs_init else {})
+    if needs_init != (init is not None):
+        raise ConfigError(f"first_step: '{config.first_step}' starts from the checkpoint; write '-' in column init")
+    is_supervised = any(name.startswith(f"{SCORES}k0.") for name in init or ())
+    if needs_init and is_supervised != (config.first_step == "supervised"):
+        raise ConfigError(f"first_step: '{config.first_step}', but the row in column init took another first step")
 
 
 def _train_sources(fabric: Fabric, config: Config, data: RunData, seed: int, scratch: Path) -> None:
@@ -195,6 +237,44 @@ def _train_sources(fabric: Fabric, config: Config, data: RunData, seed: int, scr
             if fabric.is_global_zero:
                 write_tensors(path, prefixed(copy_weights(trainer.model), f"source{number}.") | scores, epochs)
                 unfinished.unlink()
+
+
+def _pretrain(fabric: Fabric, config: Config, data: RunData, seed: int, scratch: Path) -> None:
+    """Let the pretraining go on for every source, and compare the tested speakers of its splits with support sets."""
+    trainer, sources = _trainer(fabric, config, data, seed, shared=True), emofsl.source_of(data)
+    for number in sorted(set(sources)):
+        path, unfinished = _source_path(scratch, number), scratch / f"source{number}.unfinished"
+        if path.exists():
+            continue
+        epochs: list[dict[str, float]] = []
+        splits = [split for split, source in zip(data.splits, sources, strict=True) if source == number]
+        if config.first_step == "contrastive":
+            encoder, head = load_pretraining(
+                data.encoder.encoder, data.encoder.ckpt_file(), config.encoder.dropout, config.encoder.layerdrop
+            )
+            epochs = go_on(
+                fabric, encoder, head, data.audio, list(splits[0].train), config.pretraining,
+                config.micro_batch_seconds, seed_of("pretraining", seed), unfinished,
+            )  # fmt: skip
+            set_weights(trainer.model.encoder, copy_weights(encoder))
+        kept = copy_weights(trainer.model) if config.first_step == "contrastive" else {}
+        scores = {name: value for split in splits for name, value in _unadapted(trainer, config, data, split).items()}
+        if fabric.is_global_zero:
+            write_tensors(path, prefixed(kept, f"source{number}.") | scores, epochs)
+            unfinished.unlink(missing_ok=True)
+
+
+def _unadapted(trainer: Trainer, config: Config, data: RunData, split: Split) -> dict[str, Tensor]:
+    """Score what a split may test under each of its support sets, by a model that was adapted to none."""
+    queries, members = tested(data, split), sorted({utt for own in split.support.values() for utt in own})
+    row = {utt: i for i, utt in enumerate(members)}
+    z, z_members = trainer.outputs(queries)[0], trainer.outputs(members)[0]
+    found: dict[str, list[Tensor]] = {}
+    for (k, _), support in split.support.items():
+        own, y = z_members[[row[utt] for utt in support]], torch.from_numpy(data.targets(support))
+        scores = emofsl.class_mean_scores(config, z, own, y, len(data.classes))
+        found.setdefault(f"{SCORES}k{k}.{split.name}", []).append(scores)
+    return {name: torch.stack(scores) for name, scores in found.items()}
 
 
 def _train_source(
@@ -223,7 +303,7 @@ def _train_source(
 def _adapt_all(fabric: Fabric, config: Config, data: RunData, seed: int, scratch: Path) -> None:
     """Adapt the source model to this process' share of the support sets, and score each fold's tested speakers."""
     trainer = _trainer(fabric, config, data, seed, shared=False)
-    init = read_tensors(scratch / "init.safetensors")[0]
+    init, fresh = read_tensors(scratch / "init.safetensors")[0], copy_weights(trainer.model)
     source_of_split = dict(zip((split.name for split in data.splits), emofsl.source_of(data), strict=True))
     episodes = [(split, k, draw) for split in data.splits for k, draw in split.support]
     share = episodes[fabric.global_rank :: fabric.world_size]
@@ -234,7 +314,7 @@ def _adapt_all(fabric: Fabric, config: Config, data: RunData, seed: int, scratch
     for split, k, draw in todo:
         if split.name != fold:  # frames of the last fold make room
             fold, trainer = split.name, replace(trainer, frames=FrontEndFrames(trainer.model.encoder, data.audio))
-        set_weights(trainer.model, below(init, f"source{source_of_split[fold]}."))
+        set_weights(trainer.model, below(init, f"source{source_of_split[fold]}.") if init else fresh)
         support = split.support[k, draw]
         losses = _adapt(trainer, config, data, support, seed_of("adapt", seed, fold, k, draw))
         scores = _scores(trainer, config, data, support, tested(data, split))
@@ -287,7 +367,7 @@ def tested(data: RunData, split: Split) -> list[str]:
 # ---- 3. What is kept ------------------------------------------------------------------------------------------
 #
 # source<n>.<name>: trained weights of source model n, without the frozen front end
-# scores.k<k>.<split>: (draws, utterances, C) float32, utterances in the order of `tested`; k0 of a source model
+# scores.k<k>.<split>: (draws, utterances, C) float32, utterances in the order of `tested`; k0 of a supervised source
 
 
 def _source_path(scratch: Path, number: int) -> Path:
@@ -305,7 +385,7 @@ def _collect_sources(data: RunData, scratch: Path) -> tuple[State, History]:
         tensors, epochs = read_tensors(_source_path(scratch, number))
         state |= tensors
         history += [
-            {"source": number, "epoch": row["epoch"], "loss": row["loss"], "dev_uar": row["dev"]} for row in epochs
+            {"source": number} | {"dev_uar" if k == "dev" else k: v for k, v in row.items()} for row in epochs
         ]
     return state, history
 
@@ -335,14 +415,15 @@ def predict(config: Config, data: RunData, state: State, device: Device) -> list
     """
     if not any(name.startswith(SCORES) for name in state):
         return _predict_sources(config, data, state, device)
-    predictions, are_posteriors = [], config.predictor == "classifier" or config.objective == "source_only"
+    is_source, predictions = not _uses_support(config), []
+    are_posteriors = is_source or (config.predictor == "classifier" and config.objective != "source_only")
     for split in (split for split in data.splits if split.test):
         row = {utt: i for i, utt in enumerate(tested(data, split))}
         queries = list(split.test)
         if unknown := [utt for utt in queries if utt not in row]:
             raise DataError(f"split {split.name}: {unknown[0]} was not scored in training; run stages 2 and 4 again")
         rows = [row[utt] for utt in queries]
-        draws = [(0, 0)] if config.objective == "source_only" else list(split.support)
+        draws = [(0, 0)] if is_source else list(split.support)
         for k, draw in draws:
             number = [d for size, d in draws if size == k].index(draw)
             scores = state[f"{SCORES}k{k}.{split.name}"][number, rows].numpy()

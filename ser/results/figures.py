@@ -144,7 +144,7 @@ def confusion_figure(
         n_true: class -> test utterances, next to the names of rows.
     """
     size = 0.6 + 0.75 * max(4, len(classes))  # names of classes are next to each other
-    figure = _figure(size, size - 0.1)
+    figure = figure_of(size, size - 0.1)
     axes = figure.add_subplot()
     axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=max(shares.max(), 0.5), edgecolor="white", linewidth=0.5)
     axes.set_aspect("equal")
@@ -163,7 +163,7 @@ def confusion_figure(
         for j, share in enumerate(row):
             axes.text(j + 0.5, i + 0.5, f"{100 * share:.2f}", ha="center", va="center",
                       color="white" if share > dark else "0.15")  # fmt: skip
-    _write(figure, path)
+    write_figure(figure, path)
 
 
 def heat_map_figure(path: Path, matrix: Json, row: Json, title: str) -> None:
@@ -180,7 +180,7 @@ def heat_map_figure(path: Path, matrix: Json, row: Json, title: str) -> None:
     targets, sources = header[1:], [line[0] for line in lines]
     uar = {(cell["source"], cell["target"]): cell["uar"] for cell in row["cells"]}
     values = np.array([[uar.get((source, target), np.nan) for target in targets] for source in sources])
-    figure = _figure(1.6 + 1.1 * len(targets), 1.1 + 0.55 * len(sources))
+    figure = figure_of(1.6 + 1.1 * len(targets), 1.1 + 0.55 * len(sources))
     axes = figure.add_subplot()
     lowest, highest = 1 / len(matrix["classes"]), max(np.nanmax(values), 1 / len(matrix["classes"]) + 0.1)
     axes.pcolormesh(np.ma.masked_invalid(values), cmap="Blues", vmin=lowest, vmax=highest, edgecolor="white")
@@ -197,7 +197,7 @@ def heat_map_figure(path: Path, matrix: Json, row: Json, title: str) -> None:
             is_dark = values[i, j] > lowest + 0.6 * (highest - lowest)
             axes.text(j + 0.5, i + 0.5, text.replace(" [", "\n["), ha="center", va="center", fontsize=8,
                       color="white" if is_dark else "0.15")  # fmt: skip
-    _write(figure, path)
+    write_figure(figure, path)
 
 
 def uar_by_shots_figure(path: Path, curves: Sequence[Curve], title: str) -> None:
@@ -210,7 +210,7 @@ def uar_by_shots_figure(path: Path, curves: Sequence[Curve], title: str) -> None
         curves: at least one.
         title: above the axes.
     """
-    figure = _figure(5.0, 3.2)
+    figure = figure_of(5.0, 3.2)
     axes = figure.add_subplot()
     shots = sorted({k for curve in curves for k in curve.uar})
     step = min(np.diff(shots), default=1)
@@ -238,7 +238,7 @@ def uar_by_shots_figure(path: Path, curves: Sequence[Curve], title: str) -> None
     axes.tick_params(labelsize=8)
     axes.set_title(title, fontsize=9)
     _legend(axes, curves)
-    _write(figure, path)
+    write_figure(figure, path)
 
 
 def learning_figure(path: Path, found: Sequence[Json], title: str) -> None:
@@ -249,7 +249,7 @@ def learning_figure(path: Path, found: Sequence[Json], title: str) -> None:
         found: curves of `ser.results.training.learning_curves` with `dev_uar`, each with the `label` of its row.
         title: above both.
     """
-    figure = _figure(8.4, 3.2)
+    figure = figure_of(8.4, 3.2)
     figure.suptitle(title, fontsize=9)
     for axes, column, of_one, name in zip(
         figure.subplots(1, 2), ("loss", "dev_uar"), (1, 100), ("loss", "UAR on dev (%)"), strict=True
@@ -267,7 +267,7 @@ def learning_figure(path: Path, found: Sequence[Json], title: str) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8)
-    _write(figure, path)
+    write_figure(figure, path)
 
 
 def plane_figure(path: Path, plane: Json, title: str) -> None:
@@ -279,7 +279,7 @@ def plane_figure(path: Path, plane: Json, title: str) -> None:
         title: above both.
     """
     points = np.array(plane["points"], dtype=float)
-    figure = _figure(7.2, 3.6)
+    figure = figure_of(7.2, 3.6)
     figure.suptitle(f"{title} (t-SNE, seed 1)", fontsize=9)
     parts = (("emotion", 1, plane["classes"]), ("corpus", 0, plane["corpora"]))
     for axes, (what, column, names) in zip(figure.subplots(1, 2), parts, strict=True):
@@ -289,7 +289,7 @@ def plane_figure(path: Path, plane: Json, title: str) -> None:
         axes.set(xticks=[], yticks=[], title=f"by {what}")
         axes.title.set_fontsize(9)
         axes.legend(fontsize=7, markerscale=2, frameon=False, handletextpad=0.1)
-    _write(figure, path)
+    write_figure(figure, path)
 
 
 def latent_figure(path: Path, panels: Mapping[str, Mapping[str, Sequence[Sequence[float]]]], title: str) -> None:
@@ -304,7 +304,7 @@ def latent_figure(path: Path, panels: Mapping[str, Mapping[str, Sequence[Sequenc
     """
     panels = {model: {c: np.array(own, float) for c, own in planes.items()} for model, planes in panels.items()}
     corpora = list(dict.fromkeys(corpus for planes in panels.values() for corpus in planes))
-    figure = _figure(1.2 + 1.9 * len(corpora), 0.7 + 1.8 * len(panels))
+    figure = figure_of(1.2 + 1.9 * len(corpora), 0.7 + 1.8 * len(panels))
     grid = figure.subplots(len(panels), len(corpora), squeeze=False)
     for axes_of_row, (model, planes) in zip(grid, panels.items(), strict=True):
         low, high = np.percentile(np.concatenate([*planes.values()])[:, :2], [1, 99], axis=0)
@@ -324,7 +324,7 @@ def latent_figure(path: Path, panels: Mapping[str, Mapping[str, Sequence[Sequenc
         axes.set_xlabel("Dim 1", fontsize=7)
     figure.colorbar(dots, ax=grid, shrink=0.6, label="activation").ax.tick_params(labelsize=6)
     figure.suptitle(title, fontsize=9)
-    _write(figure, path)
+    write_figure(figure, path)
 
 
 def similarity_figure(path: Path, curves: Mapping[str, Sequence[Sequence[float]]], title: str) -> None:
@@ -338,7 +338,7 @@ def similarity_figure(path: Path, curves: Mapping[str, Sequence[Sequence[float]]
         curves: `<before|after>.<raw|centered>.<kind>` -> mean, lower and upper bound, (L,) each.
         title: above the axes.
     """
-    figure = _figure(7.0, 5.0)
+    figure = figure_of(7.0, 5.0)
     panels = figure.subplots(2, 2, sharex=True, sharey="row")
     for row, vectors in enumerate(("raw", "centered")):
         for column, when in enumerate(("before", "after")):
@@ -361,7 +361,7 @@ def similarity_figure(path: Path, curves: Mapping[str, Sequence[Sequence[float]]
         axes.xaxis.get_major_locator().set_params(integer=True)
     panels[0, 1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8)
     figure.suptitle(title, fontsize=9)
-    _write(figure, path)
+    write_figure(figure, path)
 
 
 def _legend(axes: Axes, curves: Sequence[Curve]) -> None:
@@ -378,14 +378,14 @@ def _legend(axes: Axes, curves: Sequence[Curve]) -> None:
     axes.legend(shown, names, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8)
 
 
-def _figure(width: float, height: float) -> Figure:
+def figure_of(width: float, height: float) -> Figure:
     """Make an empty figure, in inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _write(figure: Figure, path: Path) -> None:
+def write_figure(figure: Figure, path: Path) -> None:
     """Write a PNG whose bytes depend only on the figure."""
     with replacing(path) as part:
         figure.savefig(part, dpi=150, format="png", metadata={"Software": None})

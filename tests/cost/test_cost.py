@@ -120,6 +120,17 @@ def test_a_source_model_and_its_adaptations(audio, n_steps, tmp_path):
     assert work.heard == pytest.approx(2 * 2 * (24 + 4 + 24 + 8) * 0.5)  # all queries, and the support set's means
 
 
+def test_a_pretraining_that_goes_on_and_one_that_does_not(audio, n_steps, tmp_path):
+    c = yue("objective=source_only", "first_step=contrastive", "pretraining.epochs=2", "pretraining.batch_size=7")
+    (work,) = check(emofsl_finetune, c, audio, n_steps, tmp_path)
+    assert (work.what, work.steps, work.models) == ("pretraining", 2 * ceil(24 / 7), 1)
+    members = sum(len({utt for own in split.support.values() for utt in own}) for split in audio.splits)
+    assert work.heard == pytest.approx((2 * 24 + members) * 0.5)
+    c = yue("objective=source_only", "first_step=none")
+    (work,) = find(c.method).works(c, audio, half_seconds(audio), "cpu")
+    assert (work.steps, work.audio, work.models) == (0, 0, 0)
+
+
 @pytest.mark.parametrize("overrides", [
     ["objective=supcon"], ["objective=supcon", "stage_one.corpora=own"], ["objective=supcon", "dev=choose"],
     ["objective=ft"], ["objective=ft", "dev=choose", "encoder_lrs=[1e-4,1e-3]"],

@@ -410,3 +410,87 @@ def test_adaptation_without_a_source_model_and_other_classes_are_refused(data, t
         train(config("btl"), data, tmp_path)
     with pytest.raises(ConfigError, match="Eq. 2 is about angry, happy, neutral, sad"):
         train(config("emofsl"), dataclasses.replace(data, classes=["a", "b"]), tmp_path, init={})
+
+
+# ---- Other first steps ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def contrastive(data, tmp_path_factory):
+    """The pretraining that went on, and its history."""
+    c = config("source_only", "first_step=contrastive", "pretraining.mask_length=2", "pretraining.epochs=2")
+    return train(c, data, tmp_path_factory.mktemp("contrastive"))
+
+
+def by_class_means(trainer_of: emofsl_finetune.Trainer, support, query: str) -> list[float]:
+    """Negative distances to class means, utterance by utterance."""
+    z = {utt: F.normalize(trainer_of.outputs([utt])[0][0], dim=0) for utt in (*support, query)}
+    means = [torch.stack([z[utt] for utt, name in support.items() if name == c]).mean(0) for c in CLASSES]
+    return [-(z[query] - mean).norm().item() for mean in means]
+
+
+@pytest.mark.parametrize("step", ["contrastive", "none"])
+def test_a_first_step_without_labels_is_tested_by_class_means(step, data, contrastive, tmp_path):
+    c = config("source_only", f"first_step={step}")
+    state = contrastive[0] if step == "contrastive" else train(c, data, tmp_path)[0]
+    t = emofsl_finetune._trainer(make_fabric("cpu"), c, data, 1, shared=False)
+    weights = {name[8:]: value for name, value in state.items() if name.startswith("source0.")}
+    assert bool(weights) == (step == "contrastive")  # what is as it was published is not kept
+    if weights:
+        emofsl_finetune.set_weights(t.model, weights)
+    predictions = emofsl_finetune.predict(c, data, state, "cpu")
+    assert [(p.split, p.k, p.draw) for p in predictions] == [
+        (s.name, k, draw) for s in data.splits for k, draw in s.support
+    ]
+    last, split = predictions[-1], data.splits[-1]
+    slow = by_class_means(t, split.support[last.k, last.draw], last.utts[3])
+    assert last.scores[3].tolist() == pytest.approx(slow, abs=1e-4) and not last.are_posteriors
+
+
+def test_the_pretraining_that_went_on_moves_the_transformer_and_no_head(data, contrastive):
+    state, history = contrastive
+    fresh = emofsl_finetune._trainer(make_fabric("cpu"), config(), data, 1, shared=False).model.state_dict()
+    moved = {name[8:] for name, value in state.items() if name.startswith("source0.")
+             and not torch.equal(value, fresh[name[8:]])}  # fmt: skip
+    assert moved and all(name.startswith("encoder.encoder.") for name in moved)
+    assert [list(row) for row in history] == [["source", "epoch", "loss", "l_m", "l_d"]] * 2
+
+
+@pytest.mark.parametrize("step", ["contrastive", "none"])
+def test_adaptation_starts_from_the_first_step(step, data, contrastive, tmp_path):
+    """Without an epoch of it, the adapted row is the first step alone."""
+    init = contrastive[0] if step == "contrastive" else None
+    alone = init or train(config("source_only", "first_step=none"), data, tmp_path / "alone")[0]
+    c = config("btl", f"first_step={step}", "adapt.epochs=0")
+    adapted, _ = train(c, data, tmp_path / "adapted", init=init)
+    for name, scores in adapted.items():
+        torch.testing.assert_close(scores, alone[name], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "step, start, text",
+    [
+        ("contrastive", "source", "'contrastive', but the row in column init took another first step"),
+        ("supervised", "contrastive", "'supervised', but the row in column init took another first step"),
+        ("none", "source", "'none' starts from the checkpoint; write '-' in column init"),
+        ("contrastive", "", "starts from a source model; set 'init'"),
+    ],
+)
+def test_another_first_step_is_refused(step, start, text, data, source, contrastive, tmp_path):
+    init = {"source": source[0], "contrastive": contrastive[0], "": None}[start]
+    with pytest.raises(ConfigError, match=text):
+        train(config("btl", f"first_step={step}"), data, tmp_path, init=init)
+
+
+@pytest.mark.parametrize("step, objective, labels", [
+    ("supervised", "source_only", "source"), ("supervised", "btl", "both"), ("contrastive", "source_only", "support"),
+    ("contrastive", "btl", "support"), ("none", "emofsl", "support"),
+])  # fmt: skip
+def test_whose_labels_each_first_step_sees(step, objective, labels, data):
+    c, split = config(objective, f"first_step={step}"), data.splits[0]
+    support = {utt for own in split.support.values() for utt in own}
+    expected = {"source": set(split.train), "support": support, "both": {*split.train, *support}}[labels]
+    assert set(emofsl_finetune.trained_on(c, split)) == expected
+    assert emofsl_finetune.target_data(c) == (frozenset() if labels == "source" else {"k-shot"})
+    assert emofsl_finetune.chooses_on_dev(c) == (labels == "source")
+    assert (emofsl_finetune.refuses_new_audio(c) is None) == (labels == "source")

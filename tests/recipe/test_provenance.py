@@ -36,6 +36,7 @@ OTHER = "classifier=other"
         ("ravdess2emodb", "emofsl", ["objective=emofsl"], "emodb", ["ravdess"]),
         ("ravdess2emodb", "emofsl", ["objective=source_only"], "emodb", ["ravdess"]),
         ("ravdess2emodb", "emofsl_finetune", ["objective=btl"], "emodb", ["ravdess"]),
+        ("ravdess2emodb", "emofsl_finetune", ["objective=btl", "first_step=contrastive"], "emodb", []),
         ("ravdess2emodb", "support_only", [], "emodb", []),
         ("ravdess2emodb", "in_domain", [], "emodb", ["emodb"]),
         ("ravdess2emodb", "source_linear", [], "emodb", ["ravdess"]),

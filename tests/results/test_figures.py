@@ -33,8 +33,10 @@ CURVES = [
 def drawn(monkeypatch):
     """The axes of the last figure that was written."""
     axes = []
-    write = figures._write
-    monkeypatch.setattr(figures, "_write", lambda figure, path: (axes.append(figure.axes[0]), write(figure, path)))
+    write = figures.write_figure
+    monkeypatch.setattr(
+        figures, "write_figure", lambda figure, path: (axes.append(figure.axes[0]), write(figure, path))
+    )
     return axes
 
 
@@ -95,8 +97,8 @@ def latent(n: int, seed: int) -> list[list[float]]:
 
 def test_latent_planes_share_their_axes_within_a_model(tmp_path, monkeypatch):
     written = []
-    write = figures._write
-    monkeypatch.setattr(figures, "_write", lambda figure, path: (written.append(figure), write(figure, path)))
+    write = figures.write_figure
+    monkeypatch.setattr(figures, "write_figure", lambda figure, path: (written.append(figure), write(figure, path)))
     planes = {"src": latent(30, 1), "tgt": latent(9, 2)}
     figures.latent_figure(tmp_path / "a.png", {"one": planes, "two": {"tgt": planes["tgt"]}}, "title")
     one_src, one_tgt, two_src, two_tgt, colors = written[0].axes
@@ -110,8 +112,10 @@ def test_latent_planes_share_their_axes_within_a_model(tmp_path, monkeypatch):
 
 
 def test_planes_are_drawn_by_emotion_and_by_corpus(tmp_path, monkeypatch):
-    panels, write = [], figures._write
-    monkeypatch.setattr(figures, "_write", lambda figure, path: (panels.extend(figure.axes), write(figure, path)))
+    panels, write = [], figures.write_figure
+    monkeypatch.setattr(
+        figures, "write_figure", lambda figure, path: (panels.extend(figure.axes), write(figure, path))
+    )
     plane = {
         "corpora": ["a", "b"],
         "classes": ["high", "low"],
@@ -123,8 +127,10 @@ def test_planes_are_drawn_by_emotion_and_by_corpus(tmp_path, monkeypatch):
 
 
 def test_learning_curves_have_the_loss_and_the_uar_that_chooses(tmp_path, monkeypatch):
-    panels, write = [], figures._write
-    monkeypatch.setattr(figures, "_write", lambda figure, path: (panels.extend(figure.axes), write(figure, path)))
+    panels, write = [], figures.write_figure
+    monkeypatch.setattr(
+        figures, "write_figure", lambda figure, path: (panels.extend(figure.axes), write(figure, path))
+    )
     found = [
         {"label": "a", "name": "", "epochs": [1, 2], "loss": [0.7, 0.5], "dev_uar": [0.5, 0.81]},
         {
@@ -160,8 +166,10 @@ def test_a_band_holds_the_mean_and_leaves_out_batches_without_a_value():
 
 
 def test_similarity_has_four_panels_of_four_curves(tmp_path, monkeypatch):
-    panels, write = [], figures._write
-    monkeypatch.setattr(figures, "_write", lambda figure, path: (panels.extend(figure.axes), write(figure, path)))
+    panels, write = [], figures.write_figure
+    monkeypatch.setattr(
+        figures, "write_figure", lambda figure, path: (panels.extend(figure.axes), write(figure, path))
+    )
     batches = similarity_curves()
     batches["after.raw.positive_cross"][:] = np.nan  # no batch had such a pair
     np.savez(tmp_path / "x.npz", **batches)

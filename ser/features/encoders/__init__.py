@@ -11,6 +11,7 @@ import torch
 from ser.errors import ConfigError
 from ser.features.encoders import byol_s, huggingface, s3prl
 from ser.features.encoders.base import Backend, Upstream
+from ser.features.encoders.pretraining import PretrainingHead
 from ser.features.encoders.transformer import TransformerEncoder
 from ser.system.devices import Precision
 
@@ -73,3 +74,20 @@ def load_trainable(
             "data2vec"
         )
     return encoder
+
+
+def load_pretraining(
+    name: str, ckpt: str | None, dropout: float | None = None, layerdrop: float = 0.0
+) -> tuple[TransformerEncoder, PretrainingHead]:
+    """Load a wav2vec 2.0 upstream with its codebooks, so that its pretraining can go on; arguments as above.
+
+    Raises:
+        ConfigError: as `load`, and for a checkpoint without codebooks.
+    """
+    found = s3prl.load_pretraining(name, ckpt, dropout, layerdrop) if backend(name) is s3prl else None
+    if found is None:
+        raise ConfigError(
+            f"upstream '{name}' has no codebooks with which its contrastive pretraining could go on; name a wav2vec "
+            "2.0 model of s3prl that is only pretrained, such as wav2vec2_base_960, or 'ckpt' of wav2vec2_local"
+        )
+    return found

@@ -26,7 +26,9 @@ from ser.errors import ConfigError
 from ser.features import hub
 from ser.features.encoders.base import Frames, Upstream, autocast, filled
 from ser.features.encoders.checkpoints import existing, read_checkpoint
+from ser.features.encoders.pretraining import PretrainingHead
 from ser.features.encoders.transformer import TransformerEncoder, TransformerUpstream
+from ser.nn.gumbel_quantizer import GumbelQuantizer
 from ser.system.devices import Precision
 
 # s3prl.hub imports every model and takes seconds; these families are known by the beginning of their names.
@@ -61,6 +63,22 @@ def load_trainable(name: str, ckpt: str | None, dropout: float | None, layerdrop
     """Load an upstream whose transformer is to be trained; None if `TransformerEncoder` does not know its model."""
     expert = _expert(name, ckpt)
     return _transformer_encoder(expert, dropout, layerdrop) if _has_known_transformer(expert) else None
+
+
+def load_pretraining(
+    name: str, ckpt: str | None, dropout: float | None, layerdrop: float
+) -> tuple[TransformerEncoder, PretrainingHead] | None:
+    """Load an upstream whose contrastive pretraining is to go on; None if its checkpoint has no codebooks."""
+    expert = _expert(name, ckpt)
+    model = expert.model if _has_known_transformer(expert) else None
+    quantizer = getattr(model, "quantizer", None)
+    if quantizer is None or quantizer.combine_groups:
+        return None
+    codebooks = quantizer.vars.view(quantizer.groups, quantizer.num_vars, -1)
+    head = PretrainingHead(
+        GumbelQuantizer(quantizer.weight_proj, codebooks, quantizer.min_temp), model.project_q, model.final_proj
+    )
+    return _transformer_encoder(expert, dropout, layerdrop), head
 
 
 def upstream_module(name: str) -> types.ModuleType:

@@ -161,12 +161,23 @@ class TransformerEncoder(nn.Module):
         Returns:
             (T', D), one frame every 20 ms.
         """
+        return self.projected(self.features(wav))
+
+    @torch.no_grad()
+    def features(self, wav: Tensor) -> Tensor:
+        """Turn one utterance, (T,), into normalized outputs of the convolutions, (T', D'), not projected."""
         wav = filled(wav).to(self.mask_emb.device)
         if self.normalizes:
             wav = F.layer_norm(wav, wav.shape)
-        x = self.layer_norm(self.feature_extractor(wav.to(self.mask_emb.dtype).unsqueeze(0)).transpose(1, 2))
-        x = x[:, : x.shape[1] - x.shape[1] % self.crop_to]
-        return (x if self.post_extract_proj is None else self.post_extract_proj(x)).squeeze(0)
+        x = self.layer_norm(self.feature_extractor(wav.to(self.mask_emb.dtype).unsqueeze(0)).transpose(1, 2)).squeeze(
+            0
+        )
+        return x[: len(x) - len(x) % self.crop_to]
+
+    @torch.no_grad()
+    def projected(self, features: Tensor) -> Tensor:
+        """Project outputs of the convolutions, (..., D'), to frames that the transformer takes, (..., D)."""
+        return features if self.post_extract_proj is None else self.post_extract_proj(features)
 
     def forward(
         self, frames: Tensor, lengths: Tensor, time_mask: Tensor | None = None, feature_mask: Tensor | None = None
