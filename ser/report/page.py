@@ -383,10 +383,10 @@ def _similarity(record: Mapping[str, Any]) -> list[tuple[str, list[Markup]]]:
         panels = []
         for key, told in PANELS:
             series = [
-                Series(f"{kind}, {where} corpus", list(range(len(curve[0]))), *curve, is_band=True)
+                Series(f"{kind}, {pairs}", list(range(len(curve[0]))), *curve, is_band=True)
+                for pairs, end in (("all pairs", ""), ("same corpus", "_same"), ("cross corpus", "_cross"))
                 for kind in ("positive", "negative")
-                for where in ("same", "cross")
-                if (curve := row["curves"].get(f"{key}.{kind}_{where}"))
+                if (curve := row["curves"].get(f"{key}.{kind}{end}"))
             ]
             if series:
                 title = f"{record['title']}, {_name(row)}: cosine of pairs by layer, {told}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,12 @@ MARKERS = "osD^vP"
 LEVELS = ("--", ":", "-.")
 """Lines of rows that know no shots."""
 
+PAIRS = (("", "-", 2.6, "all pairs"), ("_same", "-", 0.9, "same corpus"), ("_cross", "--", 0.9, "cross corpus"))
+"""Ends of the names of curves of pairs, how they are drawn, and what they are called."""
+
 Json = Mapping[str, Any]
+
+NOTHING: Mapping[str, Json] = MappingProxyType({})
 
 
 def draw(record: Json, folder: Path) -> None:
@@ -67,7 +73,8 @@ def _draw_training(record: Json, folder: Path) -> None:
         plane_figure(folder / f"plane-{_name(plane, 'task')}.png", plane, title)
     for row in record["similarity"]:
         name = "-".join(filter(None, (row["task"], row["label"], row["feature"])))
-        similarity_figure(folder / f"similarity-{name}.png", row["curves"], f"{record['title']}\n{name}")
+        title = f"{record['title']}\n{name}"
+        similarity_figure(folder / f"similarity-{name}.png", row["curves"], title, row.get("published", {}))
     for task in dict.fromkeys(model["task"] for model in record["latent"]):
         panels = {model["label"]: model["corpora"] for model in record["latent"] if model["task"] == task}
         title = f"{record['title']}\n{task}: latent plane of fold 1, one seed"
@@ -327,30 +334,40 @@ def latent_figure(path: Path, panels: Mapping[str, Mapping[str, Sequence[Sequenc
     write_figure(figure, path)
 
 
-def similarity_figure(path: Path, curves: Mapping[str, Sequence[Sequence[float]]], title: str) -> None:
+def similarity_figure(
+    path: Path, curves: Mapping[str, Sequence[Sequence[float]]], title: str, published: Mapping[str, Json] = NOTHING
+) -> None:
     """Draw the cosine of positive and negative pairs by layer, before and after stage one (as Xiang, Fig. 4).
 
-    Pairs of one corpus and pairs of two have curves of their own: in a pretrained model the corpus decides more than
-    the emotion, and negative pairs are more often of one corpus. Below are the same with mean-centered vectors.
+    Thick curves are of all pairs, as the paper's. Pairs of one corpus and pairs of two have thin ones: in a
+    pretrained model the corpus decides more than the emotion, and negative pairs are more often of one corpus. Below
+    are the same with mean-centered vectors.
 
     Args:
         path: PNG file.
         curves: `<before|after>.<raw|centered>.<kind>` -> mean, lower and upper bound, (L,) each.
         title: above the axes.
+        published: `before` or `after` -> the paper's checkpoints: the last layer before positive pairs are nearer is
+            a dotted line, cosines at the last layer are hollow.
     """
     figure = figure_of(7.0, 5.0)
     panels = figure.subplots(2, 2, sharex=True, sharey="row")
     for row, vectors in enumerate(("raw", "centered")):
         for column, when in enumerate(("before", "after")):
             axes = panels[row, column]
+            paper = published.get(when, {}) if vectors == "raw" else {}
             for kind, color in (("positive", COLORS[0]), ("negative", COLORS[1])):
-                for where, line in (("same", "-"), ("cross", "--")):
-                    if (curve := curves.get(f"{when}.{vectors}.{kind}_{where}")) is None:
+                for where, line, width, told in PAIRS:
+                    if (curve := curves.get(f"{when}.{vectors}.{kind}{where}")) is None:
                         continue
                     mean, low, high = np.array(curve, float)
                     layers = np.arange(len(mean))
-                    axes.plot(layers, mean, line, color=color, linewidth=1.2, label=f"{kind}, {where} corpus")
+                    axes.plot(layers, mean, line, color=color, linewidth=width, label=f"{kind}, {told}")
                     axes.fill_between(layers, low, high, color=color, alpha=0.15, linewidth=0)
+                    if not where and paper.get(kind) is not None:
+                        axes.plot(layers[-1:], [paper[kind]], "o", color=color, markerfacecolor="white", zorder=3)
+            if paper.get("nearer_from") is not None:
+                axes.axvline(paper["nearer_from"] - 1, color="0.35", linestyle=":", linewidth=1)
             axes.set_title(f"{when} stage one, {vectors}", fontsize=8)
             axes.grid(axis="y", color="0.9", linewidth=0.6)
             axes.spines[["top", "right"]].set_visible(False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
@@ -51,6 +51,19 @@ class Gain(ConfigModel):
     points: float
 
 
+class Similarity(ConfigModel):
+    """Checkpoints of curves of cosines by layer, read off a figure.
+
+    Attributes:
+        nearer_from: layer from which on positive pairs are nearer than negative ones; null where they never are.
+        positive, negative: cosine at the last layer.
+    """
+
+    nearer_from: int | None = Field(default=None, ge=0)
+    positive: float | None = Field(default=None, ge=-1, le=1)
+    negative: float | None = Field(default=None, ge=-1, le=1)
+
+
 class Published(ConfigModel):
     """A paper's numbers, in per cent; names are those of the column `published` of `runs.tsv`.
 
@@ -67,6 +80,7 @@ class Published(ConfigModel):
         confusion: name -> condition -> matrix, rows true, classes in the order of their names.
         confusion_source: paper and figure of the matrices.
         gains: differences between systems that the text claims.
+        similarity: name -> `before` or `after` training -> checkpoints of the cosines of pairs.
         note: where the paper contradicts itself.
     """
 
@@ -80,6 +94,7 @@ class Published(ConfigModel):
     confusion: dict[str, dict[Key, list[list[Percent]]]] = {}
     confusion_source: str | None = None
     gains: list[Gain] = []
+    similarity: dict[str, dict[Literal["before", "after"], Similarity]] = {}
     note: str | None = None
 
     @model_validator(mode="after")
@@ -97,10 +112,14 @@ class Published(ConfigModel):
                         raise ValueError(
                             f"confusion.{name}.{condition.key}: row {row} adds up to {sum(row):.2f}, not to 100"
                         )
-        for i, gain in enumerate(self.gains):
-            for name in (gain.system, gain.over):
-                if name not in self.uar:
-                    raise ValueError(f"gains.{i}: {unknown(name, self.uar)}")
+        return self
+
+    @model_validator(mode="after")
+    def _names(self) -> Published:
+        named = [(f"gains.{i}", name) for i, gain in enumerate(self.gains) for name in (gain.system, gain.over)]
+        for where, name in [*named, *((f"similarity.{name}", name) for name in self.similarity)]:
+            if name not in self.uar:
+                raise ValueError(f"{where}: {unknown(name, self.uar)}")
         return self
 
     def has_settings(self, feature: str) -> bool:

@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ser.results import answers, drawn_page, matrix_page, measures, panels, training_figure
+from ser.results import answers, drawn_page, matrix_page, measures, panels, similarity, training_figure
 from ser.results.answers import Headline
 from ser.results.gains import gain_rows
 from ser.results.groups import group_rows
 from ser.results.measures import BEST, PAGE, TIE, cells_of, p_value, percent, span
 from ser.results.record import condition_of, read_record
 from ser.results.sections import (
+    aligned,
     confusions,
     details,
     fit_overview,
@@ -156,6 +157,9 @@ def _below(record: Json) -> list[str]:
         inside = [part for title, table in drawn_page.tables(drawn).items() for part in (title, pipes(table, 2))]
         text = wrapped(" ".join(drawn_page.TEXT.split()))
         parts.append(details("<b>Tested speakers, balanced and skewed</b>", _joined([text, *inside])))
+    if cosines := similarity.rows(record["similarity"]):
+        told = "Mean cosine of all positive and all negative pairs, raw vectors; in brackets 95 % over batches."
+        parts.append(details("<b>Cosine of pairs by layer</b>", f"{told}\n\n{pipes(cosines, 4)}"))
     where = [ENVIRONMENT, environment(record["environment"]), "\n".join(_inputs(record))]
     if record["source"]:
         where += [wrapped(f"Published values: {record['source']}. {record['note'] or ''}")]
@@ -288,6 +292,8 @@ def text(record: Json) -> str:
         f"{record['title']}: {condition_of(table)}\n{text_table(table, bool(record['source']))}\n"
         for table in record["tables"]
     ]
+    if cosines := similarity.rows(record["similarity"]):
+        tables.append(f"{record['title']}: cosine of pairs by layer\n{aligned(cosines)}\n")
     return "".join(f"{stamp}\n" for stamp in record["stamps"]) + "\n".join(tables)
 
 

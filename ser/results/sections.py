@@ -126,6 +126,12 @@ def text_table(table: Json, any_published: bool = False) -> str:
     place = rows[0].index("UAR")  # the reason why a row is not run takes the empty cells to its right
     scored = [row for row in rows if not row[place].startswith("not run")]
     widths = [max(len(row[i]) for row in (rows if i < place else scored)) for i in range(len(rows[0]))]
+    return aligned(rows, widths)
+
+
+def aligned(rows: Sequence[Sequence[str]], widths: Sequence[int] | None = None) -> str:
+    """Lay out cells for a terminal; columns are as wide as their widest cell unless widths are given."""
+    widths = widths or [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )

@@ -189,7 +189,8 @@ def _training(recipe: Recipe, page: Page) -> dict[str, list[Json]]:
         if row.published and (folder / "plane.tsv").exists():
             planes.append({**about, **training.plane_record(_read(folder / "plane.tsv"))})
         if (folder / SIMILARITY).exists():
-            similarity.append({**about, "curves": training.similarity_record(folder / SIMILARITY)})
+            curves = {"curves": training.similarity_record(folder / SIMILARITY)}
+            similarity.append({**about, **curves, **_printed_similarity(page, row)})
     return {"learning": learning, "planes": planes, "similarity": similarity}
 
 
@@ -209,6 +210,15 @@ def write_histories(recipe: Recipe, page: Page, path: Path) -> None:
     figure = training_figure.figure(charts, page.title)
     if figure is not None:
         write_page(path, figure)
+
+
+def _printed_similarity(page: Page, row: Row) -> Json:
+    """Write down the checkpoints that the paper has of a row, if it has any with its settings."""
+    published = page.published
+    if published is None or not published.has_settings(row.feature):
+        return {}
+    found = published.similarity.get(row.published or "", {})
+    return {"published": {when: own.model_dump(exclude_unset=True) for when, own in found.items()}} if found else {}
 
 
 def _latent(recipe: Recipe, page: Page) -> list[Json]:

@@ -153,7 +153,7 @@ def test_learning_curves_have_the_loss_and_the_uar_that_chooses(tmp_path, monkey
 
 def similarity_curves() -> dict[str, np.ndarray]:
     g = np.random.default_rng(0)
-    kinds = [f"{side}_{where}" for side in ("positive", "negative") for where in ("same", "cross")]
+    kinds = [f"{side}{where}" for side in ("positive", "negative") for where in ("", "_same", "_cross")]
     names = [f"{when}.{v}.{kind}" for when in ("before", "after") for v in ("raw", "centered") for kind in kinds]
     return {name: (0.1 * i + g.normal(0, 0.01, (3, 40))).astype(np.float32) for i, name in enumerate(names)}
 
@@ -165,7 +165,7 @@ def test_a_band_holds_the_mean_and_leaves_out_batches_without_a_value():
     assert low.tolist() == pytest.approx([0.1, 0.5]) and high.tolist() == pytest.approx([0.3, 0.5])
 
 
-def test_similarity_has_four_panels_of_four_curves(tmp_path, monkeypatch):
+def test_similarity_has_four_panels_of_six_curves(tmp_path, monkeypatch):
     panels, write = [], figures.write_figure
     monkeypatch.setattr(
         figures, "write_figure", lambda figure, path: (panels.extend(figure.axes), write(figure, path))
@@ -175,12 +175,19 @@ def test_similarity_has_four_panels_of_four_curves(tmp_path, monkeypatch):
     np.savez(tmp_path / "x.npz", **batches)
     record = similarity_record(tmp_path / "x.npz")
     assert record.keys() == batches.keys() - {"after.raw.positive_cross"}
-    figures.similarity_figure(tmp_path / "x.png", record, "title")
-    assert [len(axes.lines) for axes in panels] == [4, 3, 4, 4]
-    first = panels[0].lines[0]
-    assert first.get_label() == "positive, same corpus"
-    assert first.get_ydata().tolist() == pytest.approx(batches["before.raw.positive_same"].mean(1).tolist(), abs=1e-4)
-    figures.similarity_figure(tmp_path / "y.png", record, "title")
+    paper = {"after": {"nearer_from": 2, "positive": 0.9, "negative": 0.4}, "before": {"nearer_from": None}}
+    figures.similarity_figure(tmp_path / "x.png", record, "title", paper)
+    assert [len(axes.lines) for axes in panels] == [6, 5 + 3, 6, 6]  # with the paper's checkpoints
+    thick, thin, *_ = panels[0].lines
+    assert (thick.get_label(), thin.get_label()) == ("positive, all pairs", "positive, same corpus")
+    assert thick.get_linewidth() > 2 * thin.get_linewidth()
+    assert thick.get_ydata().tolist() == pytest.approx(batches["before.raw.positive"].mean(1).tolist(), abs=1e-4)
+    assert thin.get_ydata().tolist() == pytest.approx(batches["before.raw.positive_same"].mean(1).tolist(), abs=1e-4)
+    marks = [(float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in panels[1].lines
+             if line.get_marker() == "o"]  # fmt: skip
+    assert marks == [(2, 0.9), (2, 0.4)]
+    assert [line.get_xdata()[0] for line in panels[1].lines if line.get_linestyle() == ":"] == [1]
+    figures.similarity_figure(tmp_path / "y.png", record, "title", paper)
     assert (tmp_path / "x.png").read_bytes() == (tmp_path / "y.png").read_bytes()
 
 
