@@ -7,6 +7,7 @@ import re
 import pytest
 
 from ser.bin import score, train
+from ser.config import read
 from ser.system.files import hash_file, read_json
 from tests.faults import disturb
 from tests.recipes.conftest import keep_rows, warm_env
@@ -31,15 +32,19 @@ SMALLER = {"conv_maps": "[2, 4]", "segment_dim": 8, "blstm_units": 4, "fc1_dim":
 
 @pytest.fixture(scope="module")
 def short(shared):
-    """A smaller network and two epochs: what is learned does not matter here."""
-    conf = shared.root / "conf" / "methods" / "difl.yaml"
-    text, mini, small = conf.read_text().partition("\nmini:\n")
-    for key, value in SMALLER.items():
-        small, n = re.subn(rf"^( +{key}): .*$", rf"\1: {value}", small, flags=re.MULTILINE)
-        assert n == 1, key
-    text, n = re.subn(r"^max_segments: \d+", "max_segments: 8", text, flags=re.MULTILINE)
-    assert n == 1
-    conf.write_text(text + mini + small)
+    """A smaller network, short utterances and two epochs: what is learned does not matter here."""
+    for name in ("difl.yaml", "difl_small.yaml"):  # the second hides what it repeats of the first
+        conf = shared.root / "conf" / "methods" / name
+        text, mini, small = conf.read_text().partition("\nmini:")
+        for key, value in SMALLER.items():
+            small = re.sub(rf"^( +{key}): .*$", rf"\1: {value}", small, flags=re.MULTILINE)
+        text = re.sub(r"^max_segments: \d+", "max_segments: 8", text, flags=re.MULTILINE)
+        conf.write_text(text + mini + small)
+    for path in (conf.with_name("difl.yaml"), *shared.root.glob("egs/*/conf/difl.yaml")):
+        values, _ = read(path, mini=True)
+        found = values | values["model"]
+        assert {key: str(found[key]) for key in SMALLER} == {key: str(value) for key, value in SMALLER.items()}
+        assert values["max_segments"] == 8
 
 
 @pytest.mark.parametrize("name", RECIPES)
