@@ -74,7 +74,7 @@ def taken_from_other_tasks(recipe: Recipe) -> Iterator[tuple[Row, int, Row]]:
     trained = {
         training_key(recipe, row, seed): row
         for row in recipe.rows
-        if row.values["method"] in methods
+        if not row.needs and row.values["method"] in methods
         for seed in row.seeds
         if recipe.is_trained(row, seed) and recipe.has_weights(row, seed)
     }

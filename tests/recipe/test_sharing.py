@@ -130,6 +130,23 @@ def test_what_another_task_has_trained_before_is_taken_over_while_its_weights_ar
     assert list(taken_from_other_tasks(of)) == [(a, 1, b)]
 
 
+def test_a_row_that_cannot_run_here_is_not_looked_at(tmp_path):
+    """Where its checkpoint is not, it has no fingerprint of its features either."""
+
+    class Bare(Recipe):
+        def is_trained(self, row: SimpleNamespace, seed: int) -> bool:
+            assert not row.needs
+            return super().is_trained(row, seed)
+
+        def left_out(self, row: SimpleNamespace) -> str | None:
+            return row.needs
+
+    a, b, needy = row("a", "x"), row("b", "x"), row("a", "y")
+    needy.needs = "feature needs the checkpoint $BYOL_S"
+    of = recipe(tmp_path, {"a": SPLIT, "b": SPLIT}, a, b, needy, trained=asked(a))
+    assert list(taken_from_other_tasks(Bare(**vars(of)))) == [(a, 1, b), (a, 2, b)]
+
+
 def test_a_recipe_with_one_task_reads_no_lists(tmp_path, monkeypatch):
     monkeypatch.setattr(sharing, "training_key", None)
     of = Recipe(tasks=[""], rows=[row("", "x")], trained=())
