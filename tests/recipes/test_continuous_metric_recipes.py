@@ -123,7 +123,7 @@ def test_hit_by_faults_it_ends_in_the_same_files(shared, tmp_path):
     disturb(
         shared.root,
         "emodb2urdu",
-        "metric_act",
+        "metric_act_s12",  # no other row trains the same
         [(4, "killed", ".done"), (5, "kill", "predictions.tsv")],
         tmp_path,
         warm_env(),
