@@ -78,9 +78,7 @@ fi
 
 recipe=$(basename "$folder")
 data=$root/data dump=$root/dump splits=$folder/splits exp=$folder/exp results=$folder/RESULTS.md
-set -a # a corpus of one's own has a line there, too
-unix_lines "$root/conf/db.sh" && . "$root/conf/db.sh"
-set +a
+set -a; unix_lines "$root/conf/db.sh" && . "$root/conf/db.sh"; set +a # a corpus of one's own has a line there, too
 if [ "$mini" = true ]; then
   data=$root/data_mini dump=$root/dump_mini exp=$folder/exp_mini splits=$exp/splits results=$exp/RESULTS.md db_root=$data/corpora
 fi

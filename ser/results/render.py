@@ -157,7 +157,7 @@ def _below(record: Json) -> list[str]:
         inside = [part for title, table in drawn_page.tables(drawn).items() for part in (title, pipes(table, 2))]
         text = wrapped(" ".join(drawn_page.TEXT.split()))
         parts.append(details("<b>Tested speakers, balanced and skewed</b>", _joined([text, *inside])))
-    if cosines := similarity.rows(record["similarity"]):
+    if cosines := similarity.rows(record.get("similarity", [])):
         told = "Mean cosine of all positive and all negative pairs, raw vectors; in brackets 95 % over batches."
         parts.append(details("<b>Cosine of pairs by layer</b>", f"{told}\n\n{pipes(cosines, 4)}"))
     where = [ENVIRONMENT, environment(record["environment"]), "\n".join(_inputs(record))]
@@ -292,7 +292,7 @@ def text(record: Json) -> str:
         f"{record['title']}: {condition_of(table)}\n{text_table(table, bool(record['source']))}\n"
         for table in record["tables"]
     ]
-    if cosines := similarity.rows(record["similarity"]):
+    if cosines := similarity.rows(record.get("similarity", [])):
         tables.append(f"{record['title']}: cosine of pairs by layer\n{aligned(cosines)}\n")
     return "".join(f"{stamp}\n" for stamp in record["stamps"]) + "\n".join(tables)
 

@@ -228,7 +228,7 @@ def test_other_features_than_the_headline_s_are_folded():
 def test_a_figure_has_the_numbers_of_the_table(tmp_path):
     from ser.results.figures import draw
 
-    nothing = {name: [] for name in ("fits", "tables", "planes", "similarity", "latent")}
+    nothing = {name: [] for name in ("fits", "tables", "planes", "similarity", "latent", "learning")}
     draw(nothing | {"title": "T", "matrices": [matrix()]}, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["matrix-arousal.png"]
     first = (tmp_path / "matrix-arousal.png").read_bytes()

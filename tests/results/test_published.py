@@ -130,7 +130,7 @@ def test_reads_values_and_matrices(tmp_path):
             "{'a, b': 40.5}",
             r"uar.*: .*found 'a, b'; allowed are a number of shots, CORPUS",
         ),
-        ("source:", "sources:", r"published.yaml: source: is required and missing"),
+        ("source:", "sources:", r"published.yaml: sources: unknown key 'sources'; did you mean 'source'\?"),
         ("[80, 20]", "[80, 20, 0]", r"published.yaml: confusion.btl.5: the matrix is not square"),
         ("[80, 20]", "[80, 21]", r"confusion.btl.5: row \[80.0, 21.0\] adds up to 101.00, not to 100"),
         (
