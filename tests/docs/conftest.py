@@ -1,3 +1,3 @@
-"""The recipe that has run once, for what pages say to do with it."""
+"""The recipe that has run once, and the warm interpreter, for what pages say to do with them."""
 
-from tests.recipes.conftest import finished  # noqa: F401
+from tests.recipes.conftest import finished, warm  # noqa: F401

@@ -16,7 +16,7 @@ import pytest
 
 from tests.docs.reader import EXP, write_files
 from tests.docs.test_pages import PAGES
-from tests.recipes.conftest import RECIPE, Checkout
+from tests.recipes.conftest import RECIPE, Checkout, warm_env
 
 CANNOT = {
     r"utils/download_corpus\.sh ": "downloads; tests/corpora/test_downloads.py does so from a server of its own",
@@ -26,7 +26,8 @@ CANNOT = {
     r"\./run\.sh$": "runs four recipes, a minute each; tests/recipes runs all of them",
     r"tests/run\.sh$": "is this suite",
     r"cmd_backend=slurm ": "needs a cluster; tests/recipes/test_slurm.py has one",
-    r".* --features wavlm_base_plus$": "downloads an encoder; tests/features/encoders makes small ones",
+    r".* --features (\"wavlm_large |whisper_|wavlm_)": "downloads an encoder; tests/features/encoders has small ones",
+    r"hf download ": "downloads; tests/features/test_hub.py has a hub of its own",
     r".* --simulate_mistake ": "trains every system twice; tests/recipes/test_mistakes.py does",
     r"python -m ser\.bin\.meta_validation ": "needs a larger matrix; tests/recipes/test_transfer.py has one",
 }
@@ -35,12 +36,14 @@ CANNOT = {
 ELSEWHERE = {
     ("tutorial.md", r"egs/mymatrix/run\.sh"): "README.md",
     ("running.md", rf"egs/{RECIPE}/run\.sh --db_root "): "README.md",
+    ("cluster.md", rf"egs/{RECIPE}/run\.sh --db_root "): "README.md",
 }
 """Page, and how a command begins that another page runs -> that page."""
 
 OPTIONS = f"--recipe egs/{RECIPE} --data data_mini --dump dump_mini --splits {EXP}/splits --exp {EXP} --mini true"
 
 MINIATURES = {
+    r"/path/to/corpora": "corpora",
     r"/path/to/(\w+)": r"corpora/\1",
     r"egs/emodb/exp/four_class/linear_svc-egemaps": f"{EXP}/btl-fbank_no_cmvn",
     rf"egs/{RECIPE}/exp/(\w+)-\w+": rf"{EXP}/\1-fbank_no_cmvn",
@@ -99,7 +102,7 @@ def script(path: Path) -> str:
             lines.append(f"python - <<'END'\n{in_miniature(text)}\nEND")
         else:
             lines += [in_miniature(command) for command in commands(text) if reason(command, path.name) is None]
-    head = ["set -eE -o pipefail", "trap 'echo \"failed: $BASH_COMMAND\" >&2' ERR"]
+    head = ["set -eE -o pipefail", 'python() { python3 "$@"; }', "trap 'echo \"failed: $BASH_COMMAND\" >&2' ERR"]
     return "\n".join([*head, *lines]) + "\n" if lines else ""
 
 
@@ -114,7 +117,7 @@ def reader(finished, nine, tmp_path_factory) -> Checkout:
 @pytest.mark.parametrize("path", [path for path in PAGES if script(path)], ids=lambda path: path.name)
 def test_what_a_page_says_runs(path, reader, tmp_path):
     root = reader.copy(tmp_path / "ser").root
-    env = {**os.environ, "PYTHONPATH": str(root), "PYTHONSAFEPATH": "1", "SER_READY": "1"}
+    env = {**os.environ, **warm_env(), "PYTHONPATH": str(root), "PYTHONSAFEPATH": "1", "SER_READY": "1"}
     found = subprocess.run(["bash", "-c", script(path)], cwd=root, capture_output=True, text=True, env=env)
     assert found.returncode == 0, found.stdout[-2000:] + found.stderr[-3000:]
 
