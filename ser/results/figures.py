@@ -80,7 +80,7 @@ def _draw_training(record: Json, folder: Path) -> None:
         title = f"{record['title']}\n{task}: latent plane of fold 1, one seed"
         latent_figure(folder / f"latent-{task or 'plane'}.png", panels, title)
     learned: dict[tuple[str, str], list[Json]] = {}
-    for curve in record["learning"]:
+    for curve in record.get("learning", ()):
         if "dev_uar" in curve:
             learned.setdefault((curve["task"], curve["feature"]), []).append(curve)
     for names, found in learned.items():
