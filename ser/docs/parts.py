@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ser.docs.commands import commands
 from ser.docs.encoders import encoders
+from ser.docs.papers import papers
 from ser.docs.settings import settings
 from ser.errors import DataError, unknown
 from ser.results.groups import DEFINITION
@@ -46,6 +47,7 @@ def parts() -> Mapping[str, Callable[[], str]]:
         "settings": settings,
         "commands": commands,
         "encoders": encoders,
+        "papers": papers,
     }
 
 

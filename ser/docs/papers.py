@@ -1,0 +1,113 @@
+"""Paper by paper: every table and figure with its command, every system with its cost and its UAR in miniature.
+
+Systems, settings, and printed values are those of the recipes. What cannot be computed here (`docs/papers.yaml`) was
+measured once: the corpora of the papers are licensed, and training an encoder takes days on a CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import ser
+from ser.config import read
+from ser.recipe.recipe import Recipe
+from ser.recipe.rows import Row
+from ser.recipe.settings import read_settings
+from ser.results.sections import pipes
+
+ROOT = Path(ser.__file__).parents[1]
+MEASURED = ROOT / "docs" / "papers.yaml"
+
+Json = Mapping[str, Any]
+
+
+def papers() -> str:
+    """Write a section for each paper."""
+    return "\n\n".join(part for paper in _shown() for part in _section(paper))
+
+
+@cache
+def _measured() -> Json:
+    return read(MEASURED)[0]["measured"]
+
+
+@cache
+def _shown() -> Json:
+    return read(MEASURED)[0]["shown"]
+
+
+def recipes_of(paper: str) -> list[str]:
+    """List the recipes on a paper's own corpora: those whose printed values are its."""
+    sources = {
+        path.parents[1].name: read(path)[0]["source"] for path in sorted(ROOT.glob("egs/*/conf/published.yaml"))
+    }
+    return [name for name, source in sources.items() if source.startswith(paper)]
+
+
+def rows_of(recipe: str) -> list[Row]:
+    """Read the table of a recipe, needing neither corpora nor splits; of several tasks the first."""
+    folder = ROOT / "egs" / recipe
+    features = read_settings(folder / "conf" / "recipe.yaml").features
+    rows = Recipe(folder, ROOT, ROOT, ROOT, ROOT, features, strict=False).rows
+    first: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        first.setdefault((row.label, row.feature), row)
+    return list(first.values())
+
+
+def _section(paper: str) -> list[str]:
+    title = read(ROOT / "conf" / "papers.yaml")[0][paper]["title"]
+    shown = [[what, f"`{command}`" if command else "", where] for what, command, where in _shown()[paper]]
+    parts = [f"## {paper}", f"{title}.", pipes([["in the paper", "command", "here"], *shown], 3)]
+    groups: dict[str, list[str]] = {}
+    for recipe in recipes_of(paper):
+        groups.setdefault((ROOT / "egs" / recipe / "conf" / "runs.tsv").read_text(encoding="utf-8"), []).append(
+            recipe
+        )
+    for recipes in groups.values():
+        names = ", ".join(f"[{name}](../egs/{name}/README.md)" for name in recipes)
+        parts += [f"Systems of {names}:", pipes(system_table(recipes), 4)]
+    return parts
+
+
+def system_table(recipes: Sequence[str]) -> list[list[str]]:
+    """Lay out the systems of recipes with one table of rows, a header first."""
+    found = [["system", "feature", "settings", "printed as", "one A100", "this machine", "miniature"]]
+    features = read(ROOT / "egs" / recipes[0] / "conf" / "published.yaml")[0].get("features", [])
+    for row in rows_of(recipes[0]):
+        key = f"{row.label} {row.feature}"
+        own = [_measured().get(name, {}).get(key, {}) for name in recipes]
+        settings = f"[{row.values['method']}](../ser/methods/{row.values['method']}.py)"
+        printed = row.published if row.published and (not features or row.feature in features) else ""
+        found.append([row.label, row.feature, settings, printed, _range(own, "a100"), _range(own, "here"),
+                      _miniature(own)])  # fmt: skip
+    return found
+
+
+def _range(own: Sequence[Json], key: str) -> str:
+    """Say hours of all seeds and tasks, from the quickest to the slowest recipe."""
+    known = sorted(one[key] for one in own if key in one)
+    if not known:
+        return ""
+    texts = dict.fromkeys(_hours(value) for value in (known[0], known[-1]))
+    return " to ".join(texts)
+
+
+def _hours(value: float) -> str:
+    """Round hours.
+
+    Example:
+        >>> _hours(0.004), _hours(0.5), _hours(4.26), _hours(1234.5)
+        ('< 1 min', '30 min', '4.3 h', '1,234 h')
+    """
+    if value < 1 / 60:
+        return "< 1 min"
+    return f"{60 * value:.0f} min" if value < 1 else f"{value:.1f} h" if value < 10 else f"{value:,.0f} h"
+
+
+def _miniature(own: Sequence[Json]) -> str:
+    found = [one["mini"] for one in own if "mini" in one]
+    return f"{found[0]:.1f}" if found else ""
