@@ -211,7 +211,7 @@ def _other(key: str, system: System, systems: Sequence[System]) -> System | None
     feature, found = row.feature, []
     if key == "gain":
         found = [s for s in systems if s.row.label == row.versus]
-    elif key == "support" and with_shots:
+    elif key == "support" and with_shots and system.sources:  # what has no source cannot have gained from one
         found = [s for s in systems if not s.sources and "k-shot" in s.target_data]
     elif key == "shortcut" and row.feature != SHORTCUT:
         feature = SHORTCUT

@@ -78,6 +78,8 @@ def test_systems_are_held_against_those_of_their_regime_and_shots():
     assert rows["lr_source", 0]["against"] == {"shortcut": "shortcut_source"}
     assert rows["support_only", 5]["against"] == {"shortcut": "shortcut"}
     assert rows["shortcut", 15]["against"] == {}
+    speaker = system("support_only_speaker", 0.7, 5, sources=(), seen=("k-shot", "unlabelled-test"), n_draws=2)
+    assert _row(SUPPORT, [*SYSTEMS, speaker], [])["against"] == {"shortcut": "shortcut"}
     cell = next(cell for cell in rows["btl", 5]["cells"] if cell["target"] == "a")
     expected = uar(ADAPTED.counts["b", "a"]) - uar(SHORTCUT.counts["b", "a"])
     assert cell["shortcut"]["difference"] == pytest.approx(expected, abs=1e-6)  # with 5 shots, not 15
