@@ -48,7 +48,8 @@ def test_systems_that_are_compared_have_equal_seeds(folder):
     tasks = list(settings.protocol.label_maps)
     rows = Table(folder / "conf" / "runs.tsv", folder / "conf", tasks, settings.features, False, (), False).rows()
     random = [row for row in rows if row.about.is_random]
-    costly = {id(row): row.finetunes or row.feature == "spectrogram" for row in random}  # hours a seed
+    is_matrix = settings.protocol.is_matrix  # whose sources and folds make hundreds of networks of a system
+    costly = {id(row): is_matrix or row.finetunes or row.feature == "spectrogram" for row in random}  # hours a seed
     n_seeds = {(row.label, costly[id(row)]): len(row.seeds) for row in random}
     assert [row.label for row in random if len(row.seeds) < 3 and not costly[id(row)]] == []
     for row in random:
