@@ -84,6 +84,7 @@ def test_the_command_prints_and_draws(tmp_path, monkeypatch, capsys):
     (axes,) = drawn
     points = [tuple(line.get_data()[axis][0] for axis in (0, 1)) for line in axes.lines if len(line.get_xdata()) == 1]
     assert {*points} >= {(own.valence, own.arousal) for own in IEMOCAP.values()}
-    monkeypatch.setattr(command, "read_data_dir", lambda _: [utterance(0, name, None, None) for name in IEMOCAP])
+    unrated = [utterance(i, name, None, None) for i, name in enumerate(IEMOCAP)]
+    monkeypatch.setattr(command, "read_data_dir", lambda _: unrated)
     with pytest.raises(DataError, match=r"emodb: no rating .* set DAS2022 in conf/db.sh, and run stage 1"):
         command.main([str(tmp_path / "emodb")])
