@@ -20,9 +20,17 @@ from typing import NamedTuple
 import numpy as np
 
 from ser.metrics.statistics import Interval
-
-LEVEL = 0.95
-"""Of intervals."""
+from ser.metrics.variances import (
+    LEVEL,
+    Logit,
+    Term,
+    degrees_of_freedom,
+    jackknife,
+    p_value,
+    quantile,
+    repetition_terms,
+    total,
+)
 
 POWER = 0.8
 """At which `Estimate.detectable` is found."""
@@ -53,13 +61,6 @@ class Estimate(NamedTuple):
     se: float | None = None
     df: float | None = None
     seeds: tuple[int, ...] = ()
-
-
-class Term(NamedTuple):
-    """One summand of a variance, with its degrees of freedom."""
-
-    variance: float
-    df: float
 
 
 class Sample(NamedTuple):
@@ -119,17 +120,17 @@ def estimate(sample: Sample) -> Estimate:
     value = float(sample.uars.mean())
     if sample.left_out is None:
         return Estimate(value, None, one_training=sample.one_training)
-    logit = _Logit(sample.n)
+    logit = Logit(sample.n)
     slope = logit.slope(value)
-    speakers = _jackknife(logit(sample.left_out.mean(0)))
+    speakers = jackknife(logit(sample.left_out.mean(0)))
     repetitions = [Term(variance * slope**2, df) for variance, df in repetition_terms(sample.uars)]
-    margin = _quantile(_df([speakers, *repetitions])) * np.sqrt(_total([speakers, *repetitions]))
+    margin = quantile(degrees_of_freedom([speakers, *repetitions])) * np.sqrt(total([speakers, *repetitions]))
     center = logit(np.array(value))
     return Estimate(
         value,
         Interval(*(float(logit.inverse(center + side * margin)) for side in (-1, 1))),
         se_speakers=float(np.sqrt(speakers.variance) / slope),
-        se_repetitions=float(np.sqrt(_total(repetitions)) / slope),
+        se_repetitions=float(np.sqrt(total(repetitions)) / slope),
         one_training=sample.one_training,
     )
 
@@ -182,11 +183,11 @@ def corrected(found: Sequence[Estimate | None]) -> list[Estimate | None]:
 
 def _at(found: Estimate, n_tests: int) -> Estimate:
     """Widen one of several differences."""
-    t = _quantile(found.df, 1 - (1 - LEVEL) / n_tests)
+    t = quantile(found.df, 1 - (1 - LEVEL) / n_tests)
     return found._replace(
         interval=Interval(found.value - t * found.se, found.value + t * found.se),
         p=None if found.p is None else min(1.0, n_tests * found.p),
-        detectable=found.se * (t + _quantile(found.df, 2 * POWER - 1)),
+        detectable=found.se * (t + quantile(found.df, 2 * POWER - 1)),
     )
 
 
@@ -254,17 +255,17 @@ def _difference(
     """Bound a difference from its values without each speaker (S,), and the layouts of its repetitions."""
     if left_out is None:
         return Estimate(value, None, one_training=one_training)
-    speakers = _jackknife(left_out)
+    speakers = jackknife(left_out)
     repetitions = [term for layout in layouts for term in repetition_terms(layout)]
-    variance, df = _total([speakers, *repetitions]), _df([speakers, *repetitions])
-    se, t = float(np.sqrt(variance)), _quantile(df)
+    variance, df = total([speakers, *repetitions]), degrees_of_freedom([speakers, *repetitions])
+    se, t = float(np.sqrt(variance)), quantile(df)
     return Estimate(
         value,
         Interval(value - t * se, value + t * se),
-        p=None if one_training else _p(value, se, df),
-        detectable=se * (t + _quantile(df, 2 * POWER - 1)),
+        p=None if one_training else p_value(value, se, df),
+        detectable=se * (t + quantile(df, 2 * POWER - 1)),
         se_speakers=float(np.sqrt(speakers.variance)),
-        se_repetitions=float(np.sqrt(_total(repetitions))),
+        se_repetitions=float(np.sqrt(total(repetitions))),
         one_training=one_training,
         se=se,
         df=df,
@@ -304,38 +305,19 @@ def mean_estimate(cells: Sequence[Cell], is_random: bool) -> Estimate:
             return Estimate(value, None, one_training=one_training)
         other = 0 if cell.b is None else _left_out(cell.b)
         left_out[cell.target] = left_out.get(cell.target, 0) + (own - other).mean(0) / len(cells)
-    speakers = [_jackknife(of_target) for of_target in left_out.values()]
+    speakers = [jackknife(of_target) for of_target in left_out.values()]
     repetitions = repetition_terms(layout)
     terms = [*speakers, *repetitions]
-    se, df, lowest = float(np.sqrt(_total(terms))), _df(terms), 0.0 if cells[0].b is None else -1.0
-    margin = _quantile(df) * se
+    se, df, lowest = float(np.sqrt(total(terms))), degrees_of_freedom(terms), 0.0 if cells[0].b is None else -1.0
+    margin = quantile(df) * se
     return Estimate(
         value,
         Interval(max(lowest, value - margin), min(1.0, value + margin)),
-        p=None if cells[0].b is None or one_training else _p(value, se, df),
-        se_speakers=float(np.sqrt(_total(speakers))),
-        se_repetitions=float(np.sqrt(_total(repetitions))),
+        p=None if cells[0].b is None or one_training else p_value(value, se, df),
+        se_speakers=float(np.sqrt(total(speakers))),
+        se_repetitions=float(np.sqrt(total(repetitions))),
         one_training=one_training,
     )
-
-
-def repetition_terms(uars: np.ndarray) -> list[Term]:
-    """Part the variance of the mean of K x D UARs, (K, D), between seeds, draws and their interaction.
-
-    A factor with one level has no summand. The last summand is negative: the other two both hold it.
-    """
-    n_seeds, n_draws = uars.shape
-    of_seeds, of_draws = uars.mean(1), uars.mean(0)
-    terms = []
-    if n_seeds > 1:
-        terms.append(Term(float(of_seeds.var(ddof=1)) / n_seeds, n_seeds - 1))
-    if n_draws > 1:
-        terms.append(Term(float(of_draws.var(ddof=1)) / n_draws, n_draws - 1))
-    if n_seeds > 1 and n_draws > 1:
-        residual = uars - of_seeds[:, None] - of_draws + uars.mean()
-        df = (n_seeds - 1) * (n_draws - 1)
-        terms.append(Term(-float((residual**2).sum()) / df / uars.size, df))
-    return terms
 
 
 def _uars(counts: np.ndarray) -> np.ndarray:
@@ -353,53 +335,3 @@ def _left_out(counts: np.ndarray) -> np.ndarray | None:
     hits = np.diagonal(counts, axis1=-2, axis2=-1).mean(1)[..., occurs]  # (K, S, C)
     rest = n_true[:, occurs].sum(0) - n_true[:, occurs]
     return None if (rest == 0).any() else ((hits.sum(1, keepdims=True) - hits) / rest).mean(-1)
-
-
-def _jackknife(left_out: np.ndarray) -> Term:
-    """Variance of an estimate from its values without each unit (Efron & Stein 1981)."""
-    n = len(left_out)
-    return Term(float((n - 1) * left_out.var()), n - 1)
-
-
-def _total(terms: list[Term]) -> float:
-    """Add up summands; the sum is no less than the largest of them."""
-    return max([0.0, sum(term.variance for term in terms), *(term.variance for term in terms)])
-
-
-def _df(terms: list[Term]) -> float:
-    """Degrees of freedom of a sum of variances (Satterthwaite 1946), no fewer than its smallest summand has."""
-    spread = sum(term.variance**2 / term.df for term in terms)
-    fewest = min(term.df for term in terms)
-    return max(fewest, _total(terms) ** 2 / spread) if spread else fewest
-
-
-def _quantile(df: float, level: float = LEVEL) -> float:
-    from scipy.special import stdtrit
-
-    return float(stdtrit(df, (1 + level) / 2))
-
-
-def _p(value: float, se: float, df: float) -> float:
-    from scipy.special import stdtr
-
-    if se == 0:
-        return 1.0 if value == 0 else 0.0
-    return float(2 * stdtr(df, -abs(value) / se))
-
-
-class _Logit:
-    """The logit of a share of n utterances, half an utterance away from 0 and 1 (Haldane 1956)."""
-
-    def __init__(self, n: float):
-        self.n = float(n)
-
-    def __call__(self, share: np.ndarray) -> np.ndarray:
-        inner = (share * self.n + 0.5) / (self.n + 1)
-        return np.log(inner / (1 - inner))
-
-    def slope(self, share: float) -> float:
-        inner = (share * self.n + 0.5) / (self.n + 1)
-        return self.n / (self.n + 1) / (inner * (1 - inner))
-
-    def inverse(self, value: np.ndarray) -> np.ndarray:
-        return np.clip(((self.n + 1) / (1 + np.exp(-value)) - 0.5) / self.n, 0, 1)

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from ser.metrics.uncertainty import Term, _df, _total, repetition_terms, uar_difference, uar_estimate
+from ser.metrics.uncertainty import uar_difference, uar_estimate
+from ser.metrics.variances import Term, degrees_of_freedom, repetition_terms, total
 
 
 def counts_of(recalls: np.ndarray, n: int = 1000) -> np.ndarray:
@@ -212,8 +213,8 @@ def _standard(n: int) -> np.ndarray:
 
 def test_degrees_of_freedom_are_satterthwaites():
     terms = [Term(2.0, 4), Term(1.0, 9)]
-    assert _df(terms) == pytest.approx(9 / (4 / 4 + 1 / 9))
-    assert _total(terms) == 3
+    assert degrees_of_freedom(terms) == pytest.approx(9 / (4 / 4 + 1 / 9))
+    assert total(terms) == 3
 
 
 def test_other_utterances_are_refused():
