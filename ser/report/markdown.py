@@ -94,7 +94,7 @@ def _recipes(found: Sequence[Found]) -> str:
 
 
 def _heat_map(found: HeatMap) -> list[str]:
-    """Lay out the matrix of the system that was named in advance."""
+    """Lay out the matrix of the system that the recipe names to be read first."""
     rows = [["trained on \\ tested on", *found.targets]]
     for source, cells in found.rows:
         rows.append([source, *("" if cell is None else _with_interval(cell) for cell in cells)])

@@ -1,4 +1,4 @@
-"""Heat maps of matrix recipes: sources by targets, for the system that was named before any test."""
+"""Heat maps of matrix recipes: sources by targets, for the system that the recipe names to be read first."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class HeatMap:
 
     Attributes:
         recipe: its name.
-        title: of the recipe.
-        system: label, feature, and shots of the system named in advance.
+        title: of the recipe, and the task where it has several.
+        system: label, feature, and shots of the system that is read first.
         classes: of the task.
         said: its means in words.
         targets: names of columns.
@@ -54,7 +54,7 @@ class HeatMap:
 
 
 def heat_maps(records: Sequence[Json]) -> list[HeatMap]:
-    """Lay out the matrices of all recipes that name a system in advance."""
+    """Lay out the matrices of all recipes that name a system to be read first."""
     return [
         _heat_map(record, matrix, row)
         for record in records
@@ -85,9 +85,14 @@ def _heat_map(record: Json, matrix: Json, row: Json) -> HeatMap:
             name = OTHERS.get(source) or " + ".join(title_of(record, part) for part in source.split("+"))
             rows.append((name, [cell and _cell(cell, chance) for cell in own]))
     return HeatMap(
-        record["recipe"], record["title"], matrix_page.name_of(row), matrix["classes"],
+        record["recipe"], _titled(record, matrix), matrix_page.name_of(row), matrix["classes"],
         matrix_page.headline(matrix) or "", [title_of(record, target) for target in matrix["targets"]], rows,
     )  # fmt: skip
+
+
+def _titled(record: Json, matrix: Json) -> str:
+    task = matrix["task"].replace("_", " ")
+    return f"{record['title']}: {task}" if len(record["matrices"]) > 1 else record["title"]
 
 
 def _cell(cell: Json, chance: float) -> Cell:

@@ -44,11 +44,11 @@ def heading(matrix: Json) -> str:
 
 
 def headline(matrix: Json) -> str | None:
-    """Say in sentences how the system did that was named in advance; None where none was."""
+    """Say in sentences how the system did that the recipe names to be read first; None where it names none."""
     row = next((row for row in matrix["rows"] if row.get("headline")), None)
     if row is None:
         return None
-    sentences = [f"The system {name_of(row)}, was named before any test."]
+    sentences = [f"The system {name_of(row)}, is the one that the recipe names to be read first."]
     for kind, mean in _means(row):
         text = f"From {KINDS[kind]}, its mean UAR is {_with_interval(mean)} over {mean['n']} directions"
         if gain := mean.get("gain"):
