@@ -164,7 +164,8 @@ def test_the_heat_map_has_sources_in_rows_and_the_ceiling_on_the_diagonal():
 def test_the_page_names_the_system_of_the_recipe_and_never_the_best():
     text = matrix_page.headline(matrix())
     assert text.startswith(
-        "The system btl, byol, 5 shots, is the one that the recipe names to be read first. From one corpus to another, its mean UAR is "
+        "The system btl, byol, 5 shots, is the one that the recipe names to be read first. "
+        "From one corpus to another, its mean UAR is "
     )
     assert " against lr_source. It is below lr_source in 0 of 2, support_only in 2 of 2, shortcut in 0 of 2." in text
     assert matrix_page.headline(matrix() | {"rows": []}) is None
