@@ -264,7 +264,7 @@ def _svg(names: str, size: tuple[int, int], title: str, marks: Sequence[str]) ->
     """Frame marks, which hold nothing that is not escaped."""
     return Markup(
         f'<svg class="{names}" viewBox="0 0 {size[0]} {size[1]}" role="img" aria-label="{escape(title)}">'
-        f"<title>{escape(title)}</title>{''.join(marks)}</svg>"
+        f"{''.join(marks)}</svg>"
     )
 
 

@@ -22,9 +22,6 @@ from ser.results.measures import REPORT, cells_of, columns_of, number, percent, 
 from ser.results.record import condition_of
 from ser.results.render import corpus_text
 
-LEARNED = {"loss": "loss", "dev_uar": "UAR (dev)", "dev": "UAR (dev)"}
-"""Column of a learning curve -> name of its axis."""
-
 PANELS = (("before.raw", "before"), ("after.raw", "after stage one"),
           ("before.centered", "before, centered"), ("after.centered", "after stage one, centered"))  # fmt: skip
 
@@ -131,7 +128,6 @@ def _recipe(record: Mapping[str, Any]) -> dict[str, Any]:
         "sentences": [Markup(_strong(text)) for text in answers.sentences(record)],
         "figure": _figure(record),
         "shots": [] if answers.headline(record) else _shots(record),  # the figure has them all
-        "learning": _learning(record),
         "planes": _planes(record),
         "latent": _latent(record),
         "similarity": _similarity(record),
@@ -154,8 +150,7 @@ def _figure(record: Mapping[str, Any]) -> Markup | None:
     drawing, height = panels.drawn(record, found)
     title = escape(f"{record['title']}: UAR in per cent with 95 % intervals")
     return Markup(
-        f'<svg class="panels" viewBox="0 0 {panels.WIDTH} {height}" role="img" aria-label="{title}">'
-        f"<title>{title}</title>{drawing}</svg>"
+        f'<svg class="panels" viewBox="0 0 {panels.WIDTH} {height}" role="img" aria-label="{title}">{drawing}</svg>'
     )
 
 
@@ -278,55 +273,22 @@ def _by_shots(label: str, of_row: Mapping[int, Mapping[str, Any]]) -> Series:
     )
 
 
-def _learning(record: Mapping[str, Any]) -> list[tuple[str, list[Markup]]]:
-    """Draw learning curves, one chart for each row and column of its history."""
-    of_row: dict[str, list[Mapping[str, Any]]] = {}
-    found = answers.headline(record)
-    for curve in record["learning"]:
-        if found is not None and curve["feature"] != found.feature:
-            continue
-        of_row.setdefault(_name(curve), []).append(curve)
-    drawn = []
-    for name, curves in of_row.items():
-        panels = []
-        for column, axis in LEARNED.items():
-            series = [
-                Series(curve["name"], _thinned(curve["epochs"]), _thinned(curve[column]))
-                for curve in curves
-                if any(value is not None for value in curve.get(column, ()))
-            ]
-            if series:
-                panels.append(charts.lines(series, "epoch", axis, f"{record['title']}, {name}: {axis} by epoch"))
-        if panels:
-            drawn.append((name, panels))
-    return drawn
+MAX_DOTS = 80
+"""Points of a plane that are drawn."""
 
 
-MAX_POINTS = 25
-"""Of a learning curve as it is drawn."""
-
-
-def _thinned(values: Sequence[Any]) -> Sequence[Any]:
-    """Leave out points that nobody could see.
+def _thinned(points: Sequence[Any]) -> Sequence[Any]:
+    """Leave out points of a plane, evenly, so that at most `MAX_DOTS` are left.
 
     Example:
-        >>> _thinned(range(100))[:3], _thinned([1, 2])
-        (range(0, 12, 4), [1, 2])
+        >>> _thinned(range(800))[:3], _thinned([1, 2])
+        (range(0, 30, 10), [1, 2])
     """
-    return values[:: -(-len(values) // MAX_POINTS)] if values else values
+    return points[:: max(1, -(-len(points) // MAX_DOTS))]
 
 
 def _name(about: Mapping[str, Any]) -> str:
     return ", ".join(part for part in (about.get("task"), about["label"], about.get("feature")) if part)
-
-
-def points_of(plane: Mapping[str, Any]) -> Sequence[Any]:
-    """Choose the points of a plane that are drawn: every second one where there are many."""
-    points = plane["points"]
-    return points[:: 1 + (len(points) > MANY_POINTS)]
-
-
-MANY_POINTS = 250
 
 
 def _planes(record: Mapping[str, Any]) -> list[tuple[str, list[Markup]]]:
@@ -336,7 +298,7 @@ def _planes(record: Mapping[str, Any]) -> list[tuple[str, list[Markup]]]:
         panels = []
         for what, column, names in (("emotion", 1, plane["classes"]), ("corpus", 0, plane["corpora"])):
             points = {
-                title_of(record, name): [(p[2], p[3]) for p in points_of(plane) if p[column] == i]
+                title_of(record, name): [(p[2], p[3]) for p in _thinned(plane["points"]) if p[column] == i]
                 for i, name in enumerate(names)
             }
             title = f"{record['title']}, {_name(plane)}: t-SNE of embeddings, one seed, colored by {what}"

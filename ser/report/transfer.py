@@ -64,14 +64,14 @@ def heat_maps(records: Sequence[Json]) -> list[HeatMap]:
     ]
 
 
-def tables_of(record: Json) -> list[tuple[str, matrix_page.Table, bool]]:
-    """List the tables of a recipe's matrices as its page has them: heading, header and rows, whether to fold it."""
+def tables_of(record: Json) -> list[tuple[str, matrix_page.Table]]:
+    """List the tables of a recipe's matrices, heading with header and rows, without those that its page folds."""
     found = []
     for matrix in record.get("matrices", []):
         for title, content, *more in matrix_page.sections(matrix):
-            if not isinstance(content, str):
+            if not (isinstance(content, str) or any(more) or title.endswith("by direction")):
                 plain = [[cell.replace("**", "") for cell in line] for line in content]
-                found.append((f"{matrix['task']}: {title}", plain, any(more) or title.endswith("by direction")))
+                found.append((f"{matrix['task']}: {title}", plain))
     return found
 
 

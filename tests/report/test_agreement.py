@@ -42,7 +42,7 @@ class Tables(HTMLParser):
             self.found[self.place].append([])
         elif tag in ("td", "th") and self.in_scores:
             self.cell = ""
-        elif tag == "span" and self.cell is not None:
+        elif tag in ("span", "mark") and self.cell is not None:
             self.cell += " "
 
     def handle_data(self, data):

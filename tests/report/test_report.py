@@ -320,7 +320,7 @@ def test_page_shows_what_a_recipe_has(tmp_path):
     found = find_results(write(tmp_path, full_record()))
     text = page(found, systems_of([found[0].record]))
     expected = (
-        *('class="panels"', "Learning curves", "Embeddings in the plane", "Latent planes", "Similarity by layer"),
+        *('class="panels"', "Embeddings in the plane", "Latent planes", "Similarity by layer"),
         *("Ratings on the latent space", "Domains in the embeddings", "published, F", "−5.5", "50.0–70.0"),
         *("cd egs/a2b &amp;&amp; ./run.sh --db_root DIR", "2026-01-01"),
     )
