@@ -42,7 +42,7 @@ Encode = Callable[[Tensor], Tensor]
 def sides(kind: str, folder: Path) -> Iterator[tuple[str, Encode]]:
     """Make the ways to encode with a model; the first is transformers' own."""
     settings = {"d_model": 512, "encoder_layers": 6, "decoder_layers": 1, "encoder_attention_heads": 8,
-                "encoder_ffn_dim": 2048} if kind == "Whisper" else {}  # fmt: skip
+                "decoder_attention_heads": 8, "encoder_ffn_dim": 2048} if kind == "Whisper" else {}  # fmt: skip
     torch.manual_seed(0)
     model = getattr(transformers, f"{kind}Model")(getattr(transformers, f"{kind}Config")(**settings)).eval()
     reader = (transformers.WhisperFeatureExtractor() if kind == "Whisper"
