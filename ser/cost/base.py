@@ -14,6 +14,8 @@ import ser.cost
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torch import Tensor
+
     from ser.config import ConfigModel
     from ser.system.devices import Device
     from ser.training.run_data import RunData
@@ -113,6 +115,11 @@ def find(method: str) -> Cost | None:
     if not (Path(ser.cost.__path__[0]) / f"{method}.py").is_file():
         return None
     return importlib.import_module(f"ser.cost.{method}")
+
+
+def n_bytes(weights: Mapping[str, Tensor]) -> int:
+    """Count the bytes that weights take."""
+    return sum(value.numel() * value.element_size() for value in weights.values())
 
 
 def timed(step: Callable[[], object]) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from math import ceil
 
-from ser.cost.base import Measured, Timed, Work, timed_again
+from ser.cost.base import Measured, Timed, Work, n_bytes, timed_again
 from ser.methods import continuous_metric
 from ser.methods.continuous_metric import Config, splits_of, trained_on
 from ser.nn.denoising_autoencoder import DenoisingAutoencoder
@@ -31,5 +31,5 @@ def _measure(config: Config, data: RunData, device: Device) -> Measured:
     model = continuous_metric._Model(c, 1, fold)
     took = timed_again(lambda: continuous_metric._train_stack([model], device))
     shape = DenoisingAutoencoder(data.x.shape[1], config.model.hidden, config.model.latent, seed=1)
-    weights = sum(value.numel() * value.element_size() for value in shape.state_dict().values())
+    weights = n_bytes(shape.state_dict())
     return Measured(Timed(took / max(1, model.n_steps)), weights=weights)

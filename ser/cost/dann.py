@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from ser.cost.base import Measured, Timed, Work, timed_again
+from ser.cost.base import Measured, Timed, Work, n_bytes, timed_again
 from ser.methods import dann
 from ser.methods.dann import Config, Dann
 from ser.system.devices import Device
@@ -31,5 +31,5 @@ def _measure(config: Config, data: RunData, device: Device) -> Measured:
     split, c = data.splits[0], config.model_copy(update={"epochs": 1})
     took = timed_again(lambda: dann._train_model(c, data, split, 1, device))
     network = Dann(data.x.shape[1], config.hidden, len(data.classes), {}, 1).classifier
-    weights = sum(value.numel() * value.element_size() for value in network.state_dict().values())
+    weights = n_bytes(network.state_dict())
     return Measured(Timed(took / _n_batches(config, split.train, split.adapt)), weights=weights)

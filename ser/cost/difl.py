@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ser.cost.base import Measured, Timed, Work, timed, timed_again
+from ser.cost.base import Measured, Timed, Work, n_bytes, timed, timed_again
 from ser.cost.trainers import typical
 from ser.methods import difl
 from ser.methods.difl import Config
@@ -61,7 +61,7 @@ def _measure(config: Config, data: RunData, seconds: Mapping[str, float], device
     training.model.train()
     step = timed_again(lambda: training._step(training._batch(0, 0), 0, 0))
     dev = timed(lambda: difl.apply(fabric, training.model, training.input, train, config.unit))
-    weights = sum(value.numel() * value.element_size() for value in training.model.module.state_dict().values())
+    weights = n_bytes(training.model.module.state_dict())
     return Measured(Timed(step), Timed(dev / sum(seconds[utt] for utt in train)), weights)
 
 

@@ -9,7 +9,7 @@ from math import ceil
 
 from torch.func import stack_module_state
 
-from ser.cost.base import Measured, Timed, Work, timed_again
+from ser.cost.base import Measured, Timed, Work, n_bytes, timed_again
 from ser.methods import emofsl
 from ser.methods.emofsl import Config
 from ser.nn.embedding_classifier import EmbeddingClassifier
@@ -47,17 +47,13 @@ def _model(config: Config, data: RunData) -> dict[str, object]:
     return {name: value.detach() for name, value in stack_module_state([network])[0].items()}
 
 
-def _weights(config: Config, data: RunData) -> int:
-    return sum(value.numel() * value.element_size() for value in _model(config, data).values())
-
-
 def _time_source(config: Config, data: RunData, device: Device) -> Measured:
     """Time an epoch of the first source model, with its dev part."""
     c = config.model_copy(update={"source": config.source.model_copy(update={"epochs": 1})})
     split = data.splits[0]
     n = ceil(len(split.train) / c.source.batch_size)
     took = timed_again(lambda: emofsl._train_source(c, data, split, 1, device))
-    return Measured(Timed(took / n), weights=_weights(c, data))
+    return Measured(Timed(took / n), weights=n_bytes(_model(c, data)))
 
 
 def _time_adaptation(config: Config, data: RunData, k: int, device: Device) -> Measured:
@@ -68,4 +64,4 @@ def _time_adaptation(config: Config, data: RunData, k: int, device: Device) -> M
     one, n = replace(data, splits=[replace(split, support=supports)]), len(next(iter(supports.values())))
     steps = TIMED_EPOCHS * ceil(n / (config.adapt.batch_size or n)) * len(supports)
     took = timed_again(lambda: emofsl._adapt_all(c, one, _model(config, data), 1, device))
-    return Measured(Timed(took / steps), weights=_weights(config, data))
+    return Measured(Timed(took / steps), weights=n_bytes(_model(config, data)))

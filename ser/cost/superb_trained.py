@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from ser.cost.base import Measured, Timed, Work, timed_again
+from ser.cost.base import Measured, Timed, Work, n_bytes, timed_again
 from ser.methods import superb_trained
 from ser.methods.base import Job
 from ser.methods.superb_trained import Config, trained_on
@@ -40,5 +40,5 @@ def _measure(config: Config, data: RunData, device: Device) -> Measured:
         head[:] = superb_trained._train_head(c, pair, none, n_layers, len(data.classes), 1, Job(device, None))
 
     took = timed_again(steps)
-    weights = sum(value.numel() * value.element_size() for value in head[0].values())
+    weights = n_bytes(head[0])
     return Measured(Timed(took / TIMED_STEPS), weights=weights)

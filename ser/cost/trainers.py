@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ser.cost.base import Measured, Timed, Work, counted, timed
+from ser.cost.base import Measured, Timed, Work, counted, n_bytes, timed
 from ser.features.micro_batches import micro_batches
 from ser.training.schedule import Schedule
 from ser.training.trainer import Trainer, trainable
@@ -171,5 +171,5 @@ def measure(
     flop = counted(without) / padded if counts else 0.0 * timed(without)
     encoded = timed(without) / padded
 
-    weights = sum(param.numel() * param.element_size() for param in trainable(trainer.model).values())
+    weights = n_bytes(trainable(trainer.model))
     return Measured(Timed(taught, (1 + BACKWARD) * flop), Timed(encoded, flop), weights)
