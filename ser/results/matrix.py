@@ -142,11 +142,7 @@ def _row(system: System, systems: Sequence[System], stamps: Sequence[str]) -> Js
             if direction in other.counts:
                 a, b = _alike(counts, other.counts[direction])
                 found = uar_difference(a, b, row.about.is_random, paired=True)
-                cell[key] = {
-                    "difference": cell_value(found),
-                    "interval": rounded(found.interval),
-                    "p": rounded(found.p),
-                }
+                cell[key] = {"difference": cell_value(found), "interval": rounded(found.interval)}
         cells.append(cell)
     kinds = dict.fromkeys(kind_of(source) for source, _ in system.counts)
     return {
@@ -182,7 +178,6 @@ def _means(system: System, others: Mapping[str, System], kind: str, cells: Seque
         record[key] = {
             "difference": cell_value(mean),
             "interval": rounded(mean.interval),
-            "p": rounded(mean.p),
             "n": len(held),
             "below": sum(is_worse(one["difference"]) for one in held),
             "surely_below": sum(bool(one["interval"]) and one["interval"][1] < 0 for one in held),

@@ -187,7 +187,7 @@ def test_committed_numbers_belong_to_the_page_beside_them(path):
     assert f"from {record['made_from']};" in path.with_suffix(".md").read_text().splitlines()[0]
     assert not record["mini"]
     assert is_sealed(record)
-    assert path.stat().st_size < (800_000 if record.get("matrices") else 500_000)
+    assert path.stat().st_size < (600_000 if record.get("matrices") else 500_000)
 
 
 @pytest.mark.parametrize("script", sorted(ROOT.glob("egs/*/run.sh")), ids=lambda path: path.parent.name)
