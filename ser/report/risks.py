@@ -20,8 +20,12 @@ SHOWN = ("paper", "beside", "shortcut")
 def risk_charts(record: Mapping[str, Any], table: Mapping[str, Any]) -> list[tuple[str, Markup]]:
     """Draw the curves of a table, a chart for each feature: its name, and the chart.
 
-    Rows without probabilities have none. Of more rows than a chart has colors, the first ones are shown.
+    Rows without probabilities have none. Of more rows than a chart has colors, the first ones are shown, and of
+    several numbers of shots the fewest, so that the report stays small; RESULTS.json has all curves.
     """
+    shots = [one["condition"]["shots"] for one in record["tables"] if one["condition"]["shots"] is not None]
+    if shots and table["condition"]["shots"] not in (None, min(shots)):
+        return []
     by_feature: dict[str, list[Series]] = {}
     for row in table["rows"]:
         if "risk_coverage" in row and (row["kind"] in SHOWN or row.get("is_best_of_all")):

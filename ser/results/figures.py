@@ -38,7 +38,7 @@ NOTHING: Mapping[str, Json] = MappingProxyType({})
 
 def draw(record: Json, folder: Path) -> None:
     """Draw all figures of a recipe: confusion matrices of the paper's methods, embeddings, latent planes, similarity
-    by layer, learning curves, UAR against several shots.
+    by layer, UAR against several shots.
 
     Rows with a latent space have that as their figure.
 
@@ -67,7 +67,7 @@ def draw(record: Json, folder: Path) -> None:
 
 
 def _draw_training(record: Json, folder: Path) -> None:
-    """Draw what training left behind: embeddings, similarity by layer, latent planes, learning curves."""
+    """Draw what training left behind: embeddings, similarity by layer, latent planes."""
     for plane in record["planes"]:
         title = ", ".join((plane["label"], plane["feature"], plane["task"]))
         plane_figure(folder / f"plane-{_name(plane, 'task')}.png", plane, title)
@@ -79,13 +79,6 @@ def _draw_training(record: Json, folder: Path) -> None:
         panels = {model["label"]: model["corpora"] for model in record["latent"] if model["task"] == task}
         title = f"{record['title']}\n{task}: latent plane of fold 1, one seed"
         latent_figure(folder / f"latent-{task or 'plane'}.png", panels, title)
-    learned: dict[tuple[str, str], list[Json]] = {}
-    for curve in record.get("learning", ()):
-        if "dev_uar" in curve:
-            learned.setdefault((curve["task"], curve["feature"]), []).append(curve)
-    for names, found in learned.items():
-        name = "-".join(filter(None, names))
-        learning_figure(folder / f"learning-{name}.png", found, f"{record['title']}\n{', '.join(names).strip(', ')}")
 
 
 def _name(about: Json, *keys: str) -> str:
@@ -245,35 +238,6 @@ def uar_by_shots_figure(path: Path, curves: Sequence[Curve], title: str) -> None
     axes.tick_params(labelsize=8)
     axes.set_title(title, fontsize=9)
     _legend(axes, curves)
-    write_figure(figure, path)
-
-
-def learning_figure(path: Path, found: Sequence[Json], title: str) -> None:
-    """Draw what training recorded: the loss, and the UAR on dev speakers that chooses the epoch.
-
-    Args:
-        path: PNG file.
-        found: curves of `ser.results.training.learning_curves` with `dev_uar`, each with the `label` of its row.
-        title: above both.
-    """
-    figure = figure_of(8.4, 3.2)
-    figure.suptitle(title, fontsize=9)
-    for axes, column, of_one, name in zip(
-        figure.subplots(1, 2), ("loss", "dev_uar"), (1, 100), ("loss", "UAR on dev (%)"), strict=True
-    ):
-        for i, curve in enumerate(found):
-            values = [np.nan if value is None else of_one * value for value in curve[column]]
-            axes.plot(curve["epochs"], values, color=COLORS[i % len(COLORS)], marker=MARKERS[i % len(MARKERS)],
-                      markersize=3, linewidth=1.1, linestyle=("-", *LEVELS)[i // len(COLORS) % 4],
-                      label=", ".join(filter(None, (curve["label"], curve["name"]))))  # fmt: skip
-        axes.set_xlabel("epoch", fontsize=9)
-        axes.set_ylabel(name, fontsize=9)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(axis="y", color="0.9", linewidth=0.6)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize=8)
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8)
     write_figure(figure, path)
 
 

@@ -54,3 +54,9 @@ def test_which_systems_have_a_curve():
 def test_a_chart_has_no_more_curves_than_colors():
     ((_, svg),) = charts_of(*(row(f"row{n}", 0.6, risk_coverage=RISKS) for n in range(N_COLORS + 2)))
     assert len(curves(svg)) == N_COLORS
+
+
+def test_of_several_numbers_of_shots_the_fewest_have_charts():
+    five, ten = (table("B", [CHANCE, row("a", 0.6, risk_coverage=RISKS)], shots=k) for k in (5, 10))
+    whole = record("a2b", [five, ten])
+    assert [name for name, _ in risk_charts(whole, five)] == ["byol"] and risk_charts(whole, ten) == []

@@ -126,31 +126,6 @@ def test_planes_are_drawn_by_emotion_and_by_corpus(tmp_path, monkeypatch):
     assert found == [{"high": [[4, 5]], "low": [[0.5, 1.5], [2, 3]]}, {"a": [[0.5, 1.5]], "b": [[2, 3], [4, 5]]}]
 
 
-def test_learning_curves_have_the_loss_and_the_uar_that_chooses(tmp_path, monkeypatch):
-    panels, write = [], figures.write_figure
-    monkeypatch.setattr(
-        figures, "write_figure", lambda figure, path: (panels.extend(figure.axes), write(figure, path))
-    )
-    found = [
-        {"label": "a", "name": "", "epochs": [1, 2], "loss": [0.7, 0.5], "dev_uar": [0.5, 0.81]},
-        {
-            "label": "b",
-            "name": "stage one",
-            "epochs": [1, 2, 3],
-            "loss": [0.9, None, 0.6],
-            "dev_uar": [0.5, 0.6, 0.7],
-        },
-    ]
-    figures.learning_figure(tmp_path / "x.png", found, "title")
-    loss, dev = ({line.get_label(): line.get_xydata().tolist() for line in axes.lines} for axes in panels)
-    assert loss["a"] == [[1, 0.7], [2, 0.5]] and np.isnan(loss["b, stage one"][1][1])
-    assert dev["a"] == [[1, 50], [2, 81]] and dev["b, stage one"][2] == pytest.approx([3, 70])
-    assert (panels[0].get_ylabel(), panels[1].get_ylabel()) == ("loss", "UAR on dev (%)")
-
-
-# ---- Similarity by layer ------------------------------------------------------------------------------------------
-
-
 def similarity_curves() -> dict[str, np.ndarray]:
     g = np.random.default_rng(0)
     kinds = [f"{side}{where}" for side in ("positive", "negative") for where in ("", "_same", "_cross")]
@@ -230,13 +205,9 @@ def test_all_figures_of_a_record_are_drawn(tmp_path):
         "planes": [about | plane],
         "similarity": [about | {"curves": {"after.raw.positive_same": [[0.1, 0.2], [0.0, 0.1], [0.2, 0.3]]}}],
         "latent": [{"task": "t", "label": "btl, byol", "corpora": {"a": latent(9, 1)}}],
-        "learning": [
-            about | {"name": "", "epochs": [1], "loss": [0.5], "dev_uar": [0.6]},
-            about | {"name": "k 5", "epochs": [1], "loss": [0.5]},  # of few-shot systems, which choose nothing
-        ],
     }
     draw(record, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         "btl-byol-5.png", "btl-byol-10.png", "plane-btl-byol-t.png", "similarity-t-btl-byol.png", "latent-t.png",
-        "uar-by-shots-byol.png", "learning-t-byol.png",
+        "uar-by-shots-byol.png",
     }  # fmt: skip
