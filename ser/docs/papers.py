@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import ser
 from ser.config import read
+from ser.recipe.code import ROOT as PACKAGE
 from ser.recipe.recipe import Recipe
 from ser.recipe.rows import Row
 from ser.recipe.settings import read_settings
 from ser.results.sections import pipes
 
-ROOT = Path(ser.__file__).parents[1]
+ROOT = PACKAGE.parent
 MEASURED = ROOT / "docs" / "papers.yaml"
 
 Json = Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 TRAINING.svg, next to RESULTS.md, has the systems whose curves RESULTS.json holds, mean over seeds; `history.svg`, in
 the recipe's `exp/figures/`, has every training of every system and seed. Not here: the figure of results
-(`ser.results.panels`) and the curves of the report (`ser.report.page`).
+(`ser.results.panels`).
 """
 
 from __future__ import annotations
