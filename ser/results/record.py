@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,7 @@ Json = dict[str, Any]
 
 def text_of(record: Json) -> str:
     """Lay a record out with its hash, a line for each entry of a list: a row that changes is a line that changes."""
-    return _laid_out(sealed(record), 0) + "\n"
+    return _laid_out(sealed(_with_cells(record, as_columns)), 0) + "\n"
 
 
 def _laid_out(value: Any, depth: int) -> str:
@@ -75,10 +75,58 @@ def read_record(path: Path, expected: int = FORMAT) -> Json:
     version = record.get("format") if isinstance(record, dict) else None
     if version != expected:
         raise DataError(f"{path}: format '{version}', this version reads {expected}; run stage 6 of the recipe again")
+    if any(isinstance(row["cells"], list) for matrix in record.get("matrices", []) for row in matrix["rows"]):
+        raise DataError(f"{path}: cells of a matrix one by one, not as columns; run stage 6 of the recipe "
+                        "again")  # fmt: skip
     if SEAL in record and not is_sealed(record):
         raise DataError(f"{path}: was changed after it was written, as its hash shows; restore it, or run stage 6 of "
                         "the recipe again")  # fmt: skip
-    return {key: own for key, own in record.items() if key != SEAL}
+    return _with_cells({key: own for key, own in record.items() if key != SEAL}, as_entries)
+
+
+def _with_cells(record: Json, change: Callable[[Any], Any]) -> Json:
+    """Change the cells of every row of every matrix: hundreds of entries alike, which a file holds by column."""
+    if "matrices" not in record:
+        return record
+    matrices = [
+        matrix | {"rows": [row | {"cells": change(row["cells"])} for row in matrix["rows"]]}
+        for matrix in record["matrices"]
+    ]
+    return record | {"matrices": matrices}
+
+
+def as_columns(found: Sequence[Json]) -> Json:
+    """Turn entries with the same keys into a list for each key, a third of the bytes.
+
+    Args:
+        found: entries; mappings in them are turned too, and stay out of entries that lack them.
+
+    Example:
+        >>> as_columns([{"uar": 0.5, "gain": {"difference": 0.1}}, {"uar": 0.25}])
+        {'uar': [0.5, 0.25], 'gain': {'difference': [0.1, None]}}
+    """
+    keys = dict.fromkeys(key for entry in found for key in entry)
+    lists = {key: [entry.get(key) for entry in found] for key in keys}
+    return {
+        key: as_columns([own or {} for own in values]) if any(isinstance(own, dict) for own in values) else values
+        for key, values in lists.items()
+    }
+
+
+def as_entries(found: Json) -> list[Json]:
+    """Undo `as_columns`.
+
+    Example:
+        >>> as_entries({'uar': [0.5, 0.25], 'gain': {'difference': [0.1, None]}})
+        [{'uar': 0.5, 'gain': {'difference': 0.1}}, {'uar': 0.25}]
+    """
+    lists = {key: as_entries(own) if isinstance(own, dict) else own for key, own in found.items()}
+    rows = [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
+    nested = {key for key, own in found.items() if isinstance(own, dict)}
+    return [
+        {key: own for key, own in row.items() if key not in nested or any(v is not None for v in own.values())}
+        for row in rows
+    ]
 
 
 def condition_of(table: Mapping[str, Any]) -> Condition:

@@ -14,6 +14,7 @@ import yaml
 
 from ser.bin import meta_validation, test_speakers
 from ser.errors import ConfigError
+from ser.results.record import read_record
 from tests.fakes.wav import write_wav
 from tests.recipes.conftest import ROOT, copy_tree
 
@@ -44,7 +45,7 @@ def test_a_pair_of_the_matrix_is_its_few_shot_recipe(finished, own):
         found = found.assign(split=found["split"].str.partition(".")[2]).reset_index(drop=True)
         expected = expected[(expected["shots"].isin([0, 5])) & (expected["draw"] <= 1)].reset_index(drop=True)
         pd.testing.assert_frame_equal(found, expected, rtol=1e-4)
-    (matrix,) = json.loads((exp / "RESULTS.json").read_text())["matrices"]
+    (matrix,) = read_record(exp / "RESULTS.json")["matrices"]
     assert [(row["label"], row["shots"]) for row in matrix["rows"] if row.get("headline")] == [("btl", 5)]
     assert {(cell["source"], cell["target"]) for row in matrix["rows"] for cell in row["cells"]} == {
         ("ravdess", "emodb"), ("urdu", "emodb"), ("urdu", "ravdess"),
@@ -73,7 +74,7 @@ def test_a_pair_of_the_matrix_is_its_few_shot_recipe(finished, own):
         [*options, "--systems", "lr_corpus", "--draws", "1", "--test_speakers", "as they are", "skewed 8"]
     )
     page = own.page("transfer")
-    (matrix,) = json.loads((exp / "RESULTS.json").read_text())["matrices"]
+    (matrix,) = read_record(exp / "RESULTS.json")["matrices"]
     mean = next(row for row in matrix["rows"] if row["label"] == "lr_corpus")["means"]["pairs"]
     assert mean["test_speakers"]["as they are"]["uar"] == mean["uar"] != mean["test_speakers"]["skewed 8"]["uar"]
     assert "| skewed 8 |" in page
@@ -106,7 +107,7 @@ def test_the_five_commands_of_the_readme_lead_from_tables_to_a_matrix(tmp_path, 
         command = re.sub(r"^python\b", sys.executable, command)
         done = subprocess.run(command, shell=True, cwd=root, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
-    (matrix,) = json.loads((root / "egs" / "mymatrix" / "RESULTS.json").read_text())["matrices"]
+    (matrix,) = read_record(root / "egs" / "mymatrix" / "RESULTS.json")["matrices"]
     assert matrix["sources"] == ["mylab", "phone", "emodb", "others"]
     n = {target: about["n_utterances"] for target, about in matrix["targets"].items()}
     assert n == {"mylab": 64, "phone": 64}
