@@ -83,13 +83,14 @@ def headline(record: Json) -> Headline | None:
     """Choose the headline table of a recipe, None where nothing was scored or where it is a matrix.
 
     The first table that no system of the paper enters with a flag for shared speakers, of at least eight speakers if
-    there is one; in it the last of the features for which the paper's systems have scores.
+    there is one; in it the last of the features for which the paper's systems have scores, but one with systems of a
+    single training only where all have them.
     """
     tables = [table for table in record["tables"] if _of_paper(table)]
     if not tables:
         return None
     table = min(tables, key=_doubts)
-    feature = _of_paper(table)[-1]["feature"]
+    feature = min(reversed(_of_paper(table)), key=lambda row: row.get("one_training", False))["feature"]
     paper = [row for row in _of_paper(table) if row["feature"] == feature]
     around = [row for row in table["rows"] if "uar" in row and row not in paper]
     start = [row for row in around if row["kind"] == "beside" and row["feature"] == feature and not sees_labels(row)]
@@ -169,8 +170,9 @@ def held(winner: Json, other: Json) -> Comparison:
 
 def _tested(winner: Json, other: Json, row: Json, sign: int) -> Comparison:
     bounds = row.get("difference_interval")
-    interval = None if bounds is None else (min(sign * b for b in bounds), max(sign * b for b in bounds))
-    return Comparison(winner, other, sign * row["difference"], interval, row.get("p"))
+    ends = None if bounds is None else sorted(sign * bound + 0.0 for bound in bounds)  # no -0.0
+    interval = None if ends is None else (ends[0], ends[-1])
+    return Comparison(winner, other, sign * row["difference"] + 0.0, interval, row.get("p"))
 
 
 # ---- Words ----------------------------------------------------------------------------------------------------

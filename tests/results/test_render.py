@@ -400,3 +400,26 @@ def test_a_uar_without_an_interval_has_no_brackets():
     """Results whose intervals have to be computed anew printed `[]`."""
     rows = [{"uar": 0.5}, {"uar": 0.5, "interval": [0.4, 0.61]}, {"hole": "no GPU"}, {}]
     assert [sections._uar_with_interval(row) for row in rows] == ["50.0", "50.0 [40.0-61.0]", "not run", ""]
+
+
+def row_of_one(label: str, feature: str, uar: float, **more) -> dict:
+    return {"kind": "paper", "label": label, "feature": feature, "uar": uar} | more
+
+
+def test_the_headline_has_a_feature_with_several_trainings_if_there_is_one():
+    """A twin's page began with its spectrogram systems at 50.0, one training each, instead of three seeds on frames."""
+    rows = [
+        row_of_one("a", "fbank", 0.6),
+        row_of_one("a", "byol", 0.7),
+        row_of_one("a", "spec", 0.5, one_training=True),
+    ]
+    table = {"condition": {"task": "", "corpus": "t", "shots": None, "rotation": False}, "rows": rows}
+    assert answers.headline({"tables": [table]}).feature == "byol"
+    alone = table | {"rows": rows[2:]}
+    assert answers.headline({"tables": [alone]}).feature == "spec"
+
+
+def test_a_difference_of_nothing_has_no_sign_when_it_is_turned():
+    other = row_of_one("b", "byol", 0.5, difference=0.0, difference_interval=[0.0, 0.0], versus="a")
+    turned = answers.held(row_of_one("a", "byol", 0.5), other)
+    assert f"{turned.difference} {turned.interval}" == "0.0 (0.0, 0.0)"
