@@ -407,7 +407,7 @@ def row_of_one(label: str, feature: str, uar: float, **more) -> dict:
 
 
 def test_the_headline_has_a_feature_with_several_trainings_if_there_is_one():
-    """A twin's page began with its spectrogram systems at 50.0, one training each, instead of three seeds on frames."""
+    """A twin's page began with spectrogram systems of one training each instead of three seeds on frames."""
     rows = [
         row_of_one("a", "fbank", 0.6),
         row_of_one("a", "byol", 0.7),
