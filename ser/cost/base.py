@@ -66,6 +66,7 @@ class Work:
         encoded: units without: second passes of micro-batches, dev, and tests.
         heard: seconds of audio that are only encoded.
         models: networks whose weights remain.
+        may_stop: whether dev may end the training before these steps.
         size: decides how long a unit takes, with the method and its feature.
         measure: times a unit.
     """
@@ -79,6 +80,7 @@ class Work:
     encoded: float = 0.0
     heard: float = 0.0
     models: int = 0
+    may_stop: bool = False
 
     def seconds(self, of: Measured) -> float:
         """Say how long all of it takes in one process.

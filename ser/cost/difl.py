@@ -38,7 +38,8 @@ def works(config: Config, data: RunData, seconds: Mapping[str, float], device: D
         heard += config.epochs * sum(seconds[utt] for utt in split.dev) * difl.chooses_on_dev(config)
     size = (config.batch_size, config.unit, config.target_audio, len(config.domains), config.precision)
     measure = partial(_measure, config, data, seconds, device)
-    return [Work("training", steps, audio, steps, size, measure, encoded=heard, heard=heard, models=len(splits))]
+    may_stop = config.patience is not None and difl.chooses_on_dev(config)
+    return [Work("training", steps, audio, steps, size, measure, heard, heard, len(splits), may_stop)]
 
 
 def _batches(config: Config, store: FrameStore, split: Split) -> tuple[DomainBatches, int]:

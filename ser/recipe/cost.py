@@ -31,6 +31,7 @@ class Kind:
         a100: hours that are estimated for one A100; 0 where operations were not counted.
         disk: bytes of weights; None where it was not timed.
         untimed: why it was not timed.
+        may_stop: whether some of it may end before all steps are done.
     """
 
     runs: int = 0
@@ -41,6 +42,7 @@ class Kind:
     a100: float = 0.0
     disk: float | None = 0.0
     untimed: str = ""
+    may_stop: bool = False
 
     def add(self, work: Work, measured: Measured | str, n_runs: int, precision: str) -> None:
         """Add the same work of some runs; `measured` may say why there is none."""
@@ -48,6 +50,7 @@ class Kind:
         self.steps += n_runs * work.steps
         self.audio += n_runs * work.audio
         self.heard += n_runs * work.heard
+        self.may_stop |= work.may_stop
         if isinstance(measured, str):
             self.untimed, self.seconds, self.disk = measured, None, None
         elif self.seconds is not None and self.disk is not None:
@@ -76,6 +79,11 @@ class Costs:
     def seconds(self) -> float:
         """Of all that was timed, in one process."""
         return sum(kind.seconds or 0.0 for kind in self.kinds.values())
+
+    @property
+    def may_stop(self) -> bool:
+        """Whether that is a bound, as dev may end trainings early."""
+        return any(kind.may_stop for kind in self.kinds.values())
 
     @property
     def a100(self) -> float:
@@ -158,26 +166,29 @@ def said(costs: Costs, n_processes: int) -> list[str]:
     ]
     lines += [f"{label}: not counted: {why}" for label, why in costs.uncounted.items()]
     if costs.seconds:
-        wall = costs.seconds / n_processes
+        wall, at_most = costs.seconds / n_processes, "at most " if costs.may_stop else ""
         at_once = f", {duration(wall)} in {n_processes} processes" if n_processes > 1 else ""
         lines.append(
-            f"together {duration(costs.seconds)} of computing on this machine{at_once}, from one timed step each"
+            f"together {at_most}{duration(costs.seconds)} of computing on this machine{at_once}, from one timed step "
+            "each"
         )
         if costs.a100:
             assumed = " and ".join(f"{SUSTAINED_TFLOPS[one]:g} TFLOP/s in {one}" for one in sorted(costs.precisions))
             lines.append(
-                f"one A100: about {duration(3600 * costs.a100)}, estimated, not measured: the operations counted in "
+                f"one A100: {at_most or 'about '}{duration(3600 * costs.a100)}, estimated, not measured: the operations counted in "
                 f"these steps at a sustained {assumed}"
             )
         if wall > A_LONG_TIME_S:
-            lines.append(f"this takes over an hour ({duration(wall)}); --dry_run true stops before it, "
+            may = "may take" if costs.may_stop else "takes"
+            lines.append(f"this {may} over an hour ({duration(wall)}); --dry_run true stops before it, "
                          "and --rows, --tasks, and --seeds choose a part")  # fmt: skip
     return lines
 
 
 def _line(method: str, feature: str, what: str, kind: Kind) -> str:
     """Write one kind of work as a line."""
-    parts = [f"{kind.runs} {'run' if kind.runs == 1 else 'runs'}", f"{kind.steps:,} steps"]
+    at_most = "at most " if kind.may_stop else ""
+    parts = [f"{kind.runs} {'run' if kind.runs == 1 else 'runs'}", f"{at_most}{kind.steps:,} steps"]
     parts.append(f"{_hours(kind.audio)} of audio" + (f" and {_hours(kind.heard)} scored" if kind.heard else ""))
     if kind.seconds is None:
         parts.append(kind.untimed)

@@ -267,6 +267,38 @@ def test_more_than_an_hour_is_announced_with_the_estimate_for_a_gpu():
                     "--seeds choose a part")  # fmt: skip
 
 
+def test_what_may_end_early_is_said_to_take_at_most_so_much():
+    kind = Kind()
+    kind.add(Work("training", 600, 1800.0, 600.0, "", lambda: None, may_stop=True), Measured(Timed(6.5)), 2, "fp32")
+    assert said(Costs({("difl", "f", "training"): kind}), 1) == [
+        "difl on f, training: 2 runs, at most 1,200 steps, 1.0 h of audio, 2.2 h, no weights kept",
+        "together at most 2.2 h of computing on this machine, from one timed step each",
+        "this may take over an hour (2.2 h); "
+        "--dry_run true stops before it, and --rows, --tasks, and --seeds choose a part",
+    ]
+
+
+@pytest.mark.parametrize("changes, may_stop", [([], True), (["patience=null"], False), (["dev=train"], False)])
+def test_only_patience_ends_a_training_early(changes, may_stop):
+    own = [*test_difl.SMALL_CNN, "patience=2", *changes]
+    data = test_difl.blind(test_difl.make_data((8, 9)))
+    (work,) = find("difl").works(test_difl.config(*own), data, half_seconds(data), "cpu")
+    assert work.may_stop == may_stop
+
+
+def test_a_step_of_a_stack_is_shared_by_its_models(monkeypatch):
+    """As all rows, seeds and folds are trained: 64 models for 3 steps in 9.6 s are 0.05 s a model and step."""
+    das = load(CONF / "continuous_metric.yaml", continuous_metric.Config, ["optimizer.batch_size=10"])
+    stacks = []
+    monkeypatch.setattr(continuous_metric, "_train_stack", lambda models, device: stacks.append(models))
+    monkeypatch.setattr("ser.cost.continuous_metric.timed_again", lambda step: [step(), 9.6][1])
+    data = dataclasses.replace(blind(make_run_data(per_class=3)), ratings={"activation": {}, "valence": {}})
+    (work,) = find("continuous_metric").works(das, data, half_seconds(data), "cpu")
+    assert work.measure().taught.seconds == pytest.approx(0.05)
+    (models,) = stacks
+    assert len(models) == len({model.seed for model in models}) == 64 and models[0].n_steps == 3
+
+
 @pytest.mark.parametrize(
     "error, text",
     [
