@@ -15,17 +15,25 @@ from ser.training.run_data import RunData
 
 STACKED = 64
 """Models that a step is timed for. All folds, rows and seeds of a recipe are trained as one computation, hundreds of
-models; from some tens on each adds as much as the one before, a fortieth of what a model takes by itself."""
+models; from some tens on each adds as much as the one before, a tenth of what a model takes by itself. Of ten models
+each takes twice that: a run of one row and seed is estimated too low, and takes seconds."""
 
 
 def works(config: Config, data: RunData, seconds: Mapping[str, float], device: Device) -> list[Work]:
-    """Count the steps of one training, see `Cost`: of each fold's model by itself, timed as a part of a stack."""
-    c, splits = config.optimizer, splits_of(config, data)
-    lists = [trained_on(config, split) for split in splits]
-    steps = sum(c.epochs * ceil(len(utts) / c.batch_size) for utts in lists)
-    audio = c.epochs * sum(seconds[utt] for utts in lists for utt in utts)
+    """Count the steps of one training, see `Cost`: of each fold's model by itself, timed as a part of a stack.
+
+    As in training, splits that show the same features have one model: in a matrix, a source has one for all targets.
+    """
+    c, known = config.optimizer, {}
+    trained = {
+        id(fold): (ceil(len(fold.x) / c.batch_size), trained_on(config, split))
+        for split in splits_of(config, data)
+        for fold in [continuous_metric._fold(config, data, split, known)]
+    }
+    steps = c.epochs * sum(n_batches for n_batches, _ in trained.values())
+    audio = c.epochs * sum(seconds[utt] for _, utts in trained.values() for utt in utts)
     size = (data.x.shape[1], config.model.model_dump_json(), c.batch_size, config.loss.model_dump_json())
-    return [Work("training", steps, audio, steps, size, partial(_measure, config, data, device), models=len(lists))]
+    return [Work("training", steps, audio, steps, size, partial(_measure, config, data, device), models=len(trained))]
 
 
 def _measure(config: Config, data: RunData, device: Device) -> Measured:

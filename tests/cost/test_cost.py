@@ -299,6 +299,28 @@ def test_a_step_of_a_stack_is_shared_by_its_models(monkeypatch):
     assert len(models) == len({model.seed for model in models}) == 64 and models[0].n_steps == 3
 
 
+def test_a_source_has_one_model_for_all_targets_of_a_matrix(n_models_trained):
+    """24 utterances in batches of 10 for 2 epochs: 6 steps, not 6 for each target."""
+    own = ["optimizer.epochs=2", "optimizer.batch_size=10", "loss.metric=none"]
+    das, data = load(CONF / "continuous_metric.yaml", continuous_metric.Config, own), blind(make_run_data(per_class=3))
+    splits = [dataclasses.replace(data.splits[0], name=name) for name in ("src-one", "src-two")]
+    data = dataclasses.replace(data, splits=splits, ratings={"activation": {}, "valence": {}})
+    (work,) = find("continuous_metric").works(das, data, half_seconds(data), "cpu")
+    assert (work.steps, work.audio, work.models) == (6, 2 * 24 * 0.5, 1)
+    continuous_metric.train(das, data, 1, None, Job("cpu", Path()))
+    assert n_models_trained == [1]
+
+
+@pytest.fixture
+def n_models_trained(monkeypatch) -> list[int]:
+    """Count the models of each stack that is trained."""
+    found, train = [], continuous_metric._train_stack
+    monkeypatch.setattr(
+        continuous_metric, "_train_stack", lambda models, device: [found.append(len(models)), train(models, device)][1]
+    )
+    return found
+
+
 @pytest.mark.parametrize(
     "error, text",
     [
