@@ -24,6 +24,13 @@ SUSTAINED_TFLOPS: Mapping[str, float] = {"fp32": 12.0, "bf16": 60.0}
 """What one A100 is assumed to sustain by precision, in 10^12 floating-point operations a second: about 60 % of its
 peak of 19.5 without TF32, and 20 % of 312, as micro-batches of 40 s are small for it. Nobody measured it."""
 
+BACKWARD = 2
+"""Operations of a gradient, in those of what it is the gradient of: one product for weights, one for inputs."""
+
+clock: Callable[[], float] = time.perf_counter
+"""What a step is timed with: real time, as a run will take. On a machine that others use, a benchmark sets
+`time.process_time`, which is that of one thread where stage 4 has one."""
+
 A_LONG_TIME_S = 3600
 """Trainings that take longer are announced."""
 
@@ -133,10 +140,10 @@ def timed(step: Callable[[], object]) -> float:
             torch.cuda.synchronize()
 
     wait()
-    started = time.perf_counter()
+    started = clock()
     step()
     wait()
-    return time.perf_counter() - started
+    return clock() - started
 
 
 def timed_again(step: Callable[[], object]) -> float:
@@ -147,13 +154,20 @@ def timed_again(step: Callable[[], object]) -> float:
 
 def counted(step: Callable[[], object]) -> float:
     """Count the floating-point operations of a call that are products: of matrices, convolutions, and attention."""
+    import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
-    # of fused attention on a CPU the counter knows nothing
-    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+    # of fused attention and recurrent layers on a CPU the counter knows nothing
+    known = {torch.ops.aten.mkldnn_rnn_layer: _lstm_layer}
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False, custom_mapping=known) as counter:
         step()
     return float(counter.get_total_flops())
+
+
+def _lstm_layer(x: Sequence[int], of_input: Sequence[int], of_state: Sequence[int], *_: object, **__: object) -> int:
+    """Count those of one direction: x has (T, B, D), its weights (4U, D) and (4U, U)."""
+    return 2 * x[0] * x[1] * of_input[0] * (of_input[1] + of_state[1])
 
 
 def a100_hours(flop: float, precision: str) -> float:

@@ -8,7 +8,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ser.cost.base import Measured, Timed, Work, n_bytes, timed, timed_again
+import torch
+
+from ser.cost.base import BACKWARD, Measured, Timed, Work, counted, n_bytes, timed, timed_again
 from ser.cost.trainers import typical
 from ser.methods import difl
 from ser.methods.difl import Config
@@ -36,7 +38,8 @@ def works(config: Config, data: RunData, seconds: Mapping[str, float], device: D
         steps += config.epochs * batches.n_batches
         audio += config.epochs * labelled * n_seen / n_items * (2 if batches.target else 1)  # half is the target's
         heard += config.epochs * sum(seconds[utt] for utt in split.dev) * difl.chooses_on_dev(config)
-    size = (config.batch_size, config.unit, config.target_audio, len(config.domains), config.precision)
+    model, draws = config.model.model_dump_json(), (config.batch_size, config.max_segments, bool(batches.target))
+    size = (model, config.unit, config.precision, *draws)  # heads are one linear layer each: they add a thousandth
     measure = partial(_measure, config, data, seconds, device)
     may_stop = config.patience is not None and difl.chooses_on_dev(config)
     return [Work("training", steps, audio, steps, size, measure, heard, heard, len(splits), may_stop)]
@@ -51,19 +54,36 @@ def _batches(config: Config, store: FrameStore, split: Split) -> tuple[DomainBat
 
 
 def _measure(config: Config, data: RunData, seconds: Mapping[str, float], device: Device) -> Measured:
-    """Time one step, and one pass over as many utterances, of a training on a part of its lists."""
+    """Time one step, and one pass over as many utterances, of a training on a part of its lists.
+
+    Operations are counted of networks with convolutions only. A GPU that goes over frames waits for the BLSTM, one
+    frame after the other, and not for products.
+    """
     split, n = data.splits[0], FULL_BATCHES * config.batch_size
-    train = _some(list(split.train), seconds, n)
-    labelled = {utt: split.train[utt] for utt in train}
+    labelled = {utt: split.train[utt] for utt in _some(list(split.train), seconds, n)}
     small = replace(split, train=labelled, dev={}, adapt=_some(list(split.adapt), seconds, n))
     fabric, store = make_fabric(device, config.precision), FrameStore(data.frames)
     with contextlib.redirect_stdout(None):  # stage 4 says which heads are left out
         training = difl._Training.of_split(fabric, config, data, store, small, 1)
-    training.model.train()
+    model, scored = training.model, _some(list(labelled), seconds, config.batch_size)
+    heard = sum(seconds[utt] for utt in scored)
+    model.train()
     step = timed_again(lambda: training._step(training._batch(0, 0), 0, 0))
-    dev = timed(lambda: difl.apply(fabric, training.model, training.input, train, config.unit))
-    weights = n_bytes(training.model.module.state_dict())
-    return Measured(Timed(step), Timed(dev / sum(seconds[utt] for utt in train)), weights)
+
+    def score() -> None:
+        difl.apply(fabric, model, training.input, scored, config.unit)
+
+    def forward() -> None:
+        batch = training._batch(0, 0)
+        model.eval()
+        with torch.no_grad():
+            model(batch.x, batch.lengths)
+
+    dev = timed(score)
+    counts = model.module.network.cnn is not None and fabric.device.type == "cpu"
+    of_step, of_dev = (counted(forward), counted(score)) if counts else (0.0, 0.0)
+    weights = n_bytes(model.module.state_dict())
+    return Measured(Timed(step, (1 + BACKWARD) * of_step), Timed(dev / heard, of_dev / heard), weights)
 
 
 def _some(utts: Sequence[str], seconds: Mapping[str, float], n: int) -> list[str]:

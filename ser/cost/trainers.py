@@ -10,13 +10,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ser.cost.base import Measured, Timed, Work, counted, n_bytes, timed
+from ser.cost.base import BACKWARD, Measured, Timed, Work, counted, n_bytes, timed
 from ser.features.micro_batches import micro_batches
 from ser.training.schedule import Schedule
 from ser.training.trainer import Trainer, trainable
-
-BACKWARD = 2
-"""Operations of a gradient, in those of what it is the gradient of: one product for weights, one for inputs."""
 
 # ---- Counted ----------------------------------------------------------------------------------------------------
 

@@ -174,9 +174,12 @@ def said(costs: Costs, n_processes: int) -> list[str]:
         )
         if costs.a100:
             assumed = " and ".join(f"{SUSTAINED_TFLOPS[one]:g} TFLOP/s in {one}" for one in sorted(costs.precisions))
+            counted = dict.fromkeys(f"{method} on {of}" for (method, of, _), kind in costs.kinds.items() if kind.a100)
+            others = {f"{method} on {of}" for method, of, _ in costs.kinds} - counted.keys()
+            of_some = f" for {' and '.join(counted)}" if others else ""
             lines.append(
-                f"one A100: {at_most or 'about '}{duration(3600 * costs.a100)}, estimated, not measured: the operations counted in "
-                f"these steps at a sustained {assumed}"
+                f"one A100{of_some}: {at_most or 'about '}{duration(3600 * costs.a100)}, estimated, not measured: "
+                f"the operations counted in these steps at a sustained {assumed}"
             )
         if wall > A_LONG_TIME_S:
             may = "may take" if costs.may_stop else "takes"

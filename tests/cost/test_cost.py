@@ -227,6 +227,37 @@ def test_operations_are_those_of_the_network_by_hand(audio):
     assert measured.weights == sum(4 * p.numel() for p in trainer.model.parameters() if p.requires_grad)
 
 
+@pytest.mark.parametrize("unit, steps, size", [("utterances", 1, 2 * 4 * 4), ("segments", 4, 2 * 4)])
+def test_operations_of_gao_s_network_are_those_by_hand(unit, steps, size):
+    """A convolution with 2 maps, pooled from 8 x 9 to 4 x 4; a layer, of all or each of 4 frames, and a BLSTM."""
+    own = [*test_difl.SMALL_CNN, f"unit={unit}", "batch_size=48", "max_segments=2"]
+    data, c = test_difl.blind(test_difl.make_data((8, 9))), test_difl.config(*own)
+    (work,) = find("difl").works(c, data, half_seconds(data), "cpu")
+    train, m = data.splits[0].train, c.model
+    utterances = sum(min(len(data.frames[utt]), 2) for utt in train), len(train)
+    n_segments, n_items = {"utterances": utterances, "segments": (48, 48)}[unit]
+    blstm = 2 * 4 * m.blstm_units * (m.segment_dim + m.blstm_units)
+    segment = 8 * 9 * 2 * 3 * 3 + steps * (size * m.segment_dim + blstm)
+    top = 2 * m.blstm_units * m.fc1_dim + m.fc1_dim * m.fc2_dim + m.fc2_dim * 2
+    assert work.measure().taught.flop == 3 * 2 * (n_segments * segment + n_items * top)
+
+
+def test_no_estimate_for_a_gpu_of_a_network_that_goes_over_frames():
+    data = test_difl.blind(test_difl.make_data())
+    (work,) = find("difl").works(test_difl.config(), data, half_seconds(data), "cpu")
+    measured = work.measure()
+    assert measured.taught.flop == measured.encoded.flop == 0
+
+
+def test_networks_of_other_sizes_are_timed_by_themselves():
+    data = test_difl.blind(test_difl.make_data((8, 9)))
+    sizes = {
+        find("difl").works(test_difl.config(*test_difl.SMALL_CNN, *own), data, half_seconds(data), "cpu")[0].size
+        for own in ([], ["model.conv_maps=[3]"], ["batch_size=4"], ["loss.gamma=0.1"])
+    }
+    assert len(sizes) == 3
+
+
 def test_a_step_of_several_micro_batches_computes_all_but_one_twice():
     of = {str(i): float(i) for i in range(1, 5)}
     lengths = Lengths(of, of, None, 3.5, 8.0)
@@ -267,6 +298,12 @@ def test_more_than_an_hour_is_announced_with_the_estimate_for_a_gpu():
                     "--seeds choose a part")  # fmt: skip
 
 
+def test_an_estimate_for_a_gpu_says_whose_it_is_where_others_have_none():
+    costs = plan(60, a100=0.75)
+    costs.kinds["emofsl", "g", "adaptation"] = Kind(runs=1, steps=1, seconds=1.0)
+    assert said(costs, 1)[-1].startswith("one A100 for m on f: about 45 min, estimated")
+
+
 def test_what_may_end_early_is_said_to_take_at_most_so_much():
     kind = Kind()
     kind.add(Work("training", 600, 1800.0, 600.0, "", lambda: None, may_stop=True), Measured(Timed(6.5)), 2, "fp32")
@@ -302,7 +339,8 @@ def test_a_step_of_a_stack_is_shared_by_its_models(monkeypatch):
 def test_a_source_has_one_model_for_all_targets_of_a_matrix(n_models_trained):
     """24 utterances in batches of 10 for 2 epochs: 6 steps, not 6 for each target."""
     own = ["optimizer.epochs=2", "optimizer.batch_size=10", "loss.metric=none"]
-    das, data = load(CONF / "continuous_metric.yaml", continuous_metric.Config, own), blind(make_run_data(per_class=3))
+    das = load(CONF / "continuous_metric.yaml", continuous_metric.Config, own)
+    data = blind(make_run_data(per_class=3))
     splits = [dataclasses.replace(data.splits[0], name=name) for name in ("src-one", "src-two")]
     data = dataclasses.replace(data, splits=splits, ratings={"activation": {}, "valence": {}})
     (work,) = find("continuous_metric").works(das, data, half_seconds(data), "cpu")
@@ -314,10 +352,13 @@ def test_a_source_has_one_model_for_all_targets_of_a_matrix(n_models_trained):
 @pytest.fixture
 def n_models_trained(monkeypatch) -> list[int]:
     """Count the models of each stack that is trained."""
-    found, train = [], continuous_metric._train_stack
-    monkeypatch.setattr(
-        continuous_metric, "_train_stack", lambda models, device: [found.append(len(models)), train(models, device)][1]
-    )
+    found, original = [], continuous_metric._train_stack
+
+    def counting(models, device):
+        found.append(len(models))
+        return original(models, device)
+
+    monkeypatch.setattr(continuous_metric, "_train_stack", counting)
     return found
 
 
