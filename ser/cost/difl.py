@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -46,11 +46,21 @@ def works(config: Config, data: RunData, seconds: Mapping[str, float], device: D
 
 
 def _batches(config: Config, store: FrameStore, split: Split) -> tuple[DomainBatches, int]:
-    """Make the batches of a training, which need no frames, and count what they are drawn from."""
-    items = difl._items(config, store, list(difl.trained_on(config, split)))
+    """Make the batches of a training, which need no frames, and count what they are drawn from.
+
+    Pools are as long as they would be; what is in them does not count, and millions of segments are slow to list.
+    """
+    n_items = _n_items(config, store, difl.trained_on(config, split))
     adapt = list(split.adapt) if difl._uses_target(config) and config.domains else []
-    target = [difl._items(config, store, adapt)] if adapt else []
-    return DomainBatches([items], target, config.batch_size, 1, config.steps_per_epoch), len(items)
+    target = [range(_n_items(config, store, adapt))] if adapt else []
+    return DomainBatches([range(n_items)], target, config.batch_size, 1, config.steps_per_epoch), n_items
+
+
+def _n_items(config: Config, store: FrameStore, utts: Collection[str]) -> int:
+    """Count what a batch may hold of some utterances, as `ser.methods.difl` lists it."""
+    if config.unit == "utterances":
+        return len(utts)
+    return sum(min(store.length(utt), config.max_segments or store.length(utt)) for utt in utts)
 
 
 def _measure(config: Config, data: RunData, seconds: Mapping[str, float], device: Device) -> Measured:
