@@ -1,12 +1,13 @@
 """Paper by paper: every table and figure with its command, every system with its cost and its UAR in miniature.
 
-Systems, settings, and printed values are those of the recipes. What cannot be computed here (`docs/papers.yaml`) was
-measured once: the corpora of the papers are licensed, and training an encoder takes days on a CPU.
+Systems, settings, and printed values are those of the recipes. Costs (`docs/papers_costs.yaml`) are those that
+`python -m benchmarks.paper_costs` computes without the papers' corpora, which are licensed. What systems printed in
+miniature (`docs/papers.yaml`) was measured once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -19,6 +20,8 @@ from ser.results.sections import pipes
 
 ROOT = PACKAGE.parent
 MEASURED = ROOT / "docs" / "papers.yaml"
+COSTS = ROOT / "docs" / "papers_costs.yaml"
+"""Recipe -> system and feature -> what it costs, as `python -m benchmarks.paper_costs` writes it."""
 
 Json = Mapping[str, Any]
 
@@ -31,6 +34,11 @@ def papers() -> str:
 @cache
 def _measured() -> Json:
     return read(MEASURED)[0]["measured"]
+
+
+@cache
+def _costs() -> Json:
+    return read(COSTS)[0]
 
 
 @cache
@@ -74,25 +82,26 @@ def _section(paper: str) -> list[str]:
 
 def system_table(recipes: Sequence[str]) -> list[list[str]]:
     """Lay out the systems of recipes with one table of rows, a header first."""
-    found = [["system", "feature", "settings", "printed as", "one A100", "this machine", "miniature"]]
+    found = [["system", "feature", "settings", "printed as", "runs", "steps", "audio", "one A100", "this machine",
+              "miniature"]]  # fmt: skip
     features = read(ROOT / "egs" / recipes[0] / "conf" / "published.yaml")[0].get("features", [])
     for row in rows_of(recipes[0]):
         key = f"{row.label} {row.feature}"
-        own = [_measured().get(name, {}).get(key, {}) for name in recipes]
+        costs, minis = ([of().get(name, {}).get(key, {}) for name in recipes] for of in (_costs, _measured))
         settings = f"[{row.values['method']}](../ser/methods/{row.values['method']}.py)"
         printed = row.published if row.published and (not features or row.feature in features) else ""
-        found.append([row.label, row.feature, settings, printed, _range(own, "a100"), _range(own, "here"),
-                      _miniature(own)])  # fmt: skip
+        counts = (_range(costs, name, "{:,}".format) for name in ("runs", "steps"))
+        hours = (_range(costs, name, _hours) for name in ("audio", "a100", "here"))
+        found.append([row.label, row.feature, settings, printed, *counts, *hours, _miniature(minis)])
     return found
 
 
-def _range(own: Sequence[Json], key: str) -> str:
-    """Say hours of all seeds and tasks, from the quickest to the slowest recipe."""
-    known = sorted(one[key] for one in own if key in one)
-    if not known:
-        return ""
-    texts = dict.fromkeys(_hours(value) for value in (known[0], known[-1]))
-    return " to ".join(texts)
+def _range(own: Sequence[Json], key: str, said: Callable[[Any], str]) -> str:
+    """Say a number of all seeds and tasks, from the least to the most of several recipes."""
+    known = [one for one in own if key in one]
+    texts = dict.fromkeys(said(value) for value in sorted(one[key] for one in known)[:: max(1, len(known) - 1)])
+    at_most = "at most " if key != "runs" and any(one.get("at_most") for one in known) else ""
+    return f"{at_most}{' to '.join(texts)}" if texts else ""
 
 
 def _hours(value: float) -> str:

@@ -91,7 +91,13 @@ class Costs:
         return sum(kind.a100 for kind in self.kinds.values())
 
 
-def costs(recipe: Recipe, todo: Collection[Run], device: Device, is_timed: bool) -> Costs:
+def costs(
+    recipe: Recipe,
+    todo: Collection[Run],
+    device: Device,
+    is_timed: bool,
+    measured: dict[Hashable, Measured | str] | None = None,
+) -> Costs:
     """Count the work of runs, and time a step of each kind once.
 
     Args:
@@ -99,9 +105,10 @@ def costs(recipe: Recipe, todo: Collection[Run], device: Device, is_timed: bool)
         todo: runs.
         device: as in stage 4.
         is_timed: whether steps are timed, or counted only.
+        measured: what was timed for other runs, and holds afterwards what was timed for these.
     """
     found = Costs()
-    measured: dict[Hashable, Measured | str] = {}
+    measured = {} if measured is None else measured
     read: dict[str, object] = {}
     seconds = {u: float(s) for c in recipe.corpora for u, s in read_map(recipe.data / c / "utt2dur").items()}
     seeds: dict[str, int] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import ceil
 
 import pytest
 
@@ -23,6 +24,20 @@ def test_every_recipe_with_printed_values_belongs_to_one_paper():
 def test_measured_numbers_are_of_systems_that_there_are(recipe):
     systems = {f"{row.label} {row.feature}" for row in rows_of(recipe)}
     assert set(papers._measured().get(recipe, {})) <= systems
+    assert set(papers._costs()[recipe]) <= systems
+
+
+def test_steps_of_gao_s_systems_without_dev_are_those_by_hand():
+    """5,531 turns of IEMOCAP for 30 epochs, three seeds, arousal and valence; half a batch may be the target's.
+
+    The tasks with MSP-IMPROV's consensus train on the same lists, unless they hear its audio: 8,438 or 7,798 turns.
+    """
+    costs = papers._costs()["iemocap2msp_savee_emodb"]
+    assert costs["baseline_no_dev spectrogram"]["steps"] == 30 * ceil(5531 / 128) * 3 * 2
+    assert costs["dann_2_center_no_dev spectrogram"]["steps"] == 30 * ceil(5531 / 64) * 3 * 2
+    assert costs["baseline_no_dev spectrogram"]["audio"] == pytest.approx(30 * 3 * 2 * 12 * 5531 / 10039, rel=0.02)
+    assert (costs["baseline spectrogram"]["runs"], costs["dann_1 spectrogram"]["runs"]) == (3 * 2, 3 * 4)
+    assert "at_most" in costs["baseline spectrogram"] and "at_most" not in costs["baseline_no_dev spectrogram"]
 
 
 def test_all_systems_of_a_recipe_are_lines_and_printed_ones_are_on_the_printed_feature():
@@ -37,12 +52,14 @@ def test_all_systems_of_a_recipe_are_lines_and_printed_ones_are_on_the_printed_f
 
 def test_hours_of_several_recipes_are_a_range(monkeypatch):
     btl = "btl byol_s"
-    measured = {"iemocap2msp": {btl: {"here": 0.5, "mini": 61.25}}, "msp2ravdess": {btl: {"here": 30}}}
-    monkeypatch.setattr(papers, "_measured", lambda: measured)
+    costs = {"iemocap2msp": {btl: {"runs": 3, "steps": 1200, "here": 0.5}},
+             "msp2ravdess": {btl: {"runs": 3, "steps": 60, "here": 30, "at_most": True}}}  # fmt: skip
+    monkeypatch.setattr(papers, "_costs", lambda: costs)
+    monkeypatch.setattr(papers, "_measured", lambda: {"iemocap2msp": {btl: {"mini": 61.25}}})
     of = {(line[0], line[1]): line[4:] for line in system_table(["iemocap2msp", "msp2ravdess"])[1:]}
-    assert of["btl", "byol_s"] == ["", "30 min to 30 h", "61.2"]
-    assert of["fstl", "byol_s"] == ["", "", ""]
-    assert {line[5] for line in system_table(["iemocap2msp"])[1:]} == {"", "30 min"}
+    assert of["btl", "byol_s"] == ["3", "at most 60 to 1,200", "", "", "at most 30 min to 30 h", "61.2"]
+    assert of["fstl", "byol_s"] == [""] * 6
+    assert {line[8] for line in system_table(["iemocap2msp"])[1:]} == {"", "30 min"}
 
 
 def test_commands_name_recipes_modules_and_figures_that_there_are():
