@@ -1,8 +1,8 @@
 """Paper by paper: every table and figure with its command, every system with its cost and its UAR in miniature.
 
 Systems, settings, and printed values are those of the recipes. Costs (`docs/papers_costs.yaml`) are those that
-`python -m benchmarks.paper_costs` computes without the papers' corpora, which are licensed. What systems printed in
-miniature (`docs/papers.yaml`) was measured once.
+`python -m benchmarks.paper_costs` computes without the papers' corpora, which are licensed. What systems print in
+miniature (`docs/papers.yaml`) is what `python -m benchmarks.paper_miniatures` wrote.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ser.recipe.recipe import Recipe
 from ser.recipe.rows import Row
 from ser.recipe.settings import read_settings
 from ser.results.sections import pipes
+from ser.system.files import write_text
 
 ROOT = PACKAGE.parent
 MEASURED = ROOT / "docs" / "papers.yaml"
@@ -46,12 +47,64 @@ def _shown() -> Json:
     return read(MEASURED)[0]["shown"]
 
 
+def in_miniature(recipe: str, results: Json) -> dict[str, float]:
+    """Read what a recipe printed on miniature corpora.
+
+    Args:
+        recipe: whose systems count.
+        results: content of `exp_mini/RESULTS.json`, of the recipe or of one with the same systems.
+
+    Returns:
+        System and feature -> UAR in per cent in the first table that has the system. One on a feature that only
+        miniatures have stands for the first feature that the system has really.
+    """
+    real = [(row.label, row.feature) for row in rows_of(recipe)]
+    found: dict[str, float] = {}
+    for row in (row for table in results["tables"] for row in table["rows"]):
+        label, feature = row["label"], row.get("feature")
+        of_label = [key for key in real if key[0] == label]
+        if row.get("uar") is not None and of_label:
+            key = (label, feature) if (label, feature) in of_label else of_label[0]
+            found.setdefault(" ".join(key), round(100 * row["uar"], 1))
+    return found
+
+
+def record(recipe: str, printed: Mapping[str, float]) -> None:
+    """Write what a recipe printed in miniature into `docs/papers.yaml`, instead of what stood there for it.
+
+    Args:
+        recipe: whose systems these are.
+        printed: as `in_miniature` returns it.
+    """
+    about, heading, _ = MEASURED.read_text(encoding="utf-8").partition("measured:\n")
+    found = dict(read(MEASURED)[0]["measured"])
+    systems = (f"{row.label} {row.feature}" for row in rows_of(recipe))
+    found[recipe] = {key: {"mini": printed[key]} for key in systems if key in printed}
+    lines = [about + heading.rstrip()]
+    for name in (name for paper in _shown() for name in recipes_of(paper) if name in found):
+        lines += [f"  {name}:", *(f"    {key}: {{mini: {own['mini']:g}}}" for key, own in found[name].items())]
+    write_text(MEASURED, "\n".join([*lines, ""]))
+
+
 def recipes_of(paper: str) -> list[str]:
     """List the recipes on a paper's own corpora: those whose printed values are its."""
     sources = {
         path.parents[1].name: read(path)[0]["source"] for path in sorted(ROOT.glob("egs/*/conf/published.yaml"))
     }
     return [name for name, source in sources.items() if source.startswith(paper)]
+
+
+def recipes_by_rows() -> list[list[str]]:
+    """List the papers' recipes, those with the same table of rows together."""
+    return [recipes for paper in _shown() for recipes in _by_rows(recipes_of(paper))]
+
+
+def _by_rows(recipes: Sequence[str]) -> list[list[str]]:
+    groups: dict[str, list[str]] = {}
+    for recipe in recipes:
+        rows = (ROOT / "egs" / recipe / "conf" / "runs.tsv").read_text(encoding="utf-8")
+        groups.setdefault(rows, []).append(recipe)
+    return list(groups.values())
 
 
 def rows_of(recipe: str) -> list[Row]:
@@ -69,12 +122,7 @@ def _section(paper: str) -> list[str]:
     title = read(ROOT / "conf" / "papers.yaml")[0][paper]["title"]
     shown = [[what, f"`{command}`" if command else "", where] for what, command, where in _shown()[paper]]
     parts = [f"## {paper}", f"{title}.", pipes([["in the paper", "command", "here"], *shown], 3)]
-    groups: dict[str, list[str]] = {}
-    for recipe in recipes_of(paper):
-        groups.setdefault((ROOT / "egs" / recipe / "conf" / "runs.tsv").read_text(encoding="utf-8"), []).append(
-            recipe
-        )
-    for recipes in groups.values():
+    for recipes in _by_rows(recipes_of(paper)):
         names = ", ".join(f"[{name}](../egs/{name}/README.md)" for name in recipes)
         parts += [f"Systems of {names}:", pipes(system_table(recipes), 4)]
     return parts

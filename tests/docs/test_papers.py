@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from math import ceil
+from types import SimpleNamespace
 
 import pytest
 
@@ -60,6 +61,35 @@ def test_hours_of_several_recipes_are_a_range(monkeypatch):
     assert of["btl", "byol_s"] == ["3", "at most 60 to 1,200", "", "", "at most 30 min to 30 h", "61.2"]
     assert of["fstl", "byol_s"] == [""] * 6
     assert {line[8] for line in system_table(["iemocap2msp"])[1:]} == {"", "30 min"}
+
+
+def test_a_miniature_stands_for_the_feature_that_it_replaces(monkeypatch):
+    rows = [SimpleNamespace(label=label, feature=feature) for label, feature in (("a", "x"), ("a", "y"), ("b", "y"))]
+    monkeypatch.setattr(papers, "rows_of", lambda recipe: rows)
+    tables = [
+        [{"label": "chance", "uar": 0.25}, {"label": "b", "feature": "y", "uar": 0.5}, {"label": "b", "hole": "-"}],
+        [{"label": "a", "feature": "coarse", "uar": 0.61249}, {"label": "b", "feature": "y", "uar": 0.75}],
+    ]
+    results = {"tables": [{"rows": rows} for rows in tables]}
+    assert papers.in_miniature("r", results) == {"a x": 61.2, "b y": 50.0}
+    tables[1][0]["feature"] = "y"
+    assert papers.in_miniature("r", results) == {"a y": 61.2, "b y": 50.0}
+
+
+def test_what_a_recipe_printed_replaces_what_stood_there_for_it(monkeypatch, tmp_path):
+    path = tmp_path / "papers.yaml"
+    btl, shortcut = "btl fbank_no_cmvn", "shortcut shortcut"
+    head = "# about\nshown: {Yue et al. 2023: []}\nmeasured:\n"
+    path.write_text(f"{head}  msp2iemocap:\n    {btl}: {{mini: 25}}\n")
+    monkeypatch.setattr(papers, "MEASURED", path)
+    monkeypatch.setattr(papers, "_shown", lambda: {"Yue et al. 2023": []})
+    papers.record("iemocap2msp", {btl: 62.0})
+    papers.record("msp2iemocap", {shortcut: 72.5})
+    papers.record("iemocap2msp", {shortcut: 70.0, btl: 61.3})
+    assert path.read_text() == (
+        f"{head}  iemocap2msp:\n    {btl}: {{mini: 61.3}}\n    {shortcut}: {{mini: 70}}\n"
+        f"  msp2iemocap:\n    {shortcut}: {{mini: 72.5}}\n"
+    )
 
 
 def test_commands_name_recipes_modules_and_figures_that_there_are():

@@ -10,6 +10,8 @@ import yaml
 
 from ser.bin import prepare_corpus
 from ser.data.maps import read_map
+from ser.docs import papers
+from ser.system.files import read_json
 from tests.recipes.conftest import RECIPE, ROOT, Checkout, copy_tree, keep_rows, tables
 from tests.recipes.test_continuous_metric_recipes import CLASSIC, ITALIAN
 from tests.recipes.test_continuous_metric_recipes import RECIPES as CONTINUOUS_METRIC
@@ -38,8 +40,19 @@ def test_runs_end_to_end_on_miniatures(shared, name):
     assert not_run in page.replace("\n", " ")
     assert "MINIATURE CORPORA" in page
     assert ("speaker ~ emotion" in page) == (name == "ravdess2urdu")
+    if name == WITH_ALL_ROWS:
+        check_papers_page(shared, name)
     is_published = (ROOT / "egs" / name / "conf" / "published.yaml").exists()
     assert ("published" in page.split("## 5 shots")[1]) == is_published
+
+
+def check_papers_page(shared: Checkout, name: str) -> None:
+    """Hold what docs/papers.md shows of miniatures against this run; processors may round differently."""
+    printed = papers.in_miniature(name, read_json(shared.root / "egs" / name / "exp_mini" / "RESULTS.json"))
+    shown = {key: own["mini"] for key, own in papers._measured()[name].items() if "mini" in own}
+    tuned = {key for key in shown if key.endswith(" wav2vec2_base")}
+    assert len(tuned) == 11 and shown.keys() - tuned == printed.keys()
+    assert {key: shown[key] for key in printed} == pytest.approx(printed, abs=2), "benchmarks/paper_miniatures.py"
 
 
 def test_every_recipe_with_a_run_sh_is_known_to_the_tests():
