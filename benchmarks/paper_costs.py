@@ -3,7 +3,7 @@
 usage: python -m benchmarks.paper_costs [RECIPE ...]      from the root of the repository; without names all recipes
 
 Writes docs/papers_costs.yaml, from which `python -m ser.bin.docs docs` makes tables of docs/papers.md; recipes that
-are not named stay as they are there. It takes about an hour of one core for all, and 8 GB of memory.
+are not named stay as they are there. All take about a quarter of an hour of one core, and 5 GB of memory.
 
 - Lists: releases of full size in the grammar of the real ones (tests/fakes), parsed and split as the real ones are.
   Stage 1's counts are held against those that ser/corpora declares, stage 2's against those of the label maps. What
