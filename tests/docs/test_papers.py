@@ -25,7 +25,8 @@ def test_every_recipe_with_printed_values_belongs_to_one_paper():
 def test_measured_numbers_are_of_systems_that_there_are(recipe):
     systems = {f"{row.label} {row.feature}" for row in rows_of(recipe)}
     assert set(papers._measured().get(recipe, {})) <= systems
-    assert set(papers._costs()[recipe]) <= systems
+    costs = papers._costs()[recipe]
+    assert set(costs) <= systems and all({"runs", "steps", "audio", "here"} <= of.keys() for of in costs.values())
 
 
 def test_steps_of_gao_s_systems_without_dev_are_those_by_hand():
