@@ -58,7 +58,8 @@ def page(found: Sequence[Found], systems: Sequence[System]) -> str:
     environment.globals |= {"words": words, "interval": _interval, "anchor": anchor, "title_of": title_of,
                             "condition_of": condition_of, "corpus_text": corpus_text}  # fmt: skip
     records = [recipe.record for recipe in found if recipe.record]
-    shown = in_order([system for system in systems if _is_told(system.recipe, system.table, system.row)])
+    heads = {id(record): answers.headline(record) for record in records}
+    shown = in_order([system for system in systems if _is_told(system, heads[id(system.recipe)])])
     return environment.get_template("report.html.j2").render(
         style=Markup(_asset(environment, "style.css")),
         script=Markup(_asset(environment, "script.js")),
@@ -166,18 +167,15 @@ def _commands(record: Mapping[str, Any]) -> dict[str, list[str]]:
     return found
 
 
-def _is_told(record: Mapping[str, Any], table: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
-    """Leave variants to a recipe's own page, but for those of the table that it begins with and printed ones."""
-    if row["kind"] != "variant" or "published" in row:
-        return True
-    found = answers.headline(record)
-    return found is None or table is found.table
+def _is_told(system: System, found: answers.Headline | None) -> bool:
+    """Leave variants to a recipe's own page, but for those of its first table, the best, and printed ones."""
+    return found is None or system.table is found.table or system.is_shown_first or "published" in system.row
 
 
 def _table(record: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
     found = answers.headline(record)
-    rows = [row for row in table["rows"] if ("uar" in row or "published" in row) and _is_told(record, table, row)]
-    systems = [System(record, table, row) for row in rows]
+    rows = [row for row in table["rows"] if "uar" in row or "published" in row]
+    systems = [system for row in rows if _is_told(system := System(record, table, row), found)]
     matrices, printed = [], []
     for row in table["rows"]:  # of many tables, the matrices of the first one are enough to look at
         is_elsewhere = found is not None and (table is not found.table or row["feature"] not in (found.feature, "-"))

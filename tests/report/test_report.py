@@ -462,3 +462,14 @@ def test_a_card_counts_over_all_tables_and_shows_the_headline():
     assert (result.compared.difference, result.compared.interval) == (0.2, (0.1, 0.2))
     [alone] = cards([paper])
     assert alone.holds == "Nothing was run on open corpora."
+
+
+def test_variants_of_further_tables_are_left_to_the_page_of_their_recipe(tmp_path):
+    """But for the best of a table, and those that stand for a printed value."""
+    rows = [row("ours", 0.6), row("variant", 0.5, "variant")]
+    more = [row("best", 0.7, "variant", is_best=True), row("printed", 0.4, "variant", published=41)]
+    found = find_results(write(tmp_path, record("a2b", [table("b", rows), table("c", [*rows, *more])])))
+    text = page(found, systems_of([one.record for one in found])).replace("<wbr>", "")
+    for named in (r'<th scope="row"><a href="#\S+">(\w+)</a>', r'<th scope="row">(\w+)</th>'):  # systems, recipes
+        labels = re.findall(named, text)
+        assert [labels.count(name) for name in ("ours", "variant", "best", "printed")] == [2, 1, 1, 1], named
