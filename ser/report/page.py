@@ -13,7 +13,7 @@ from ser.report import charts, words
 from ser.report.cards import Card, cards
 from ser.report.charts import N_LEVELS, Series
 from ser.report.collect import REGIMES, Found, System, anchor, title_of
-from ser.report.compare import choices, groups, in_order, marks, matrices
+from ser.report.compare import Matrix, choices, groups, in_order, marks, matrices
 from ser.report.risks import risk_charts
 from ser.report.transfer import heat_maps, tables_of
 from ser.results import answers, measures, panels
@@ -58,8 +58,9 @@ def page(found: Sequence[Found], systems: Sequence[System]) -> str:
     environment.globals |= {"words": words, "interval": _interval, "anchor": anchor, "title_of": title_of,
                             "condition_of": condition_of, "corpus_text": corpus_text}  # fmt: skip
     records = [recipe.record for recipe in found if recipe.record]
-    heads = {id(record): answers.headline(record) for record in records}
-    shown = in_order([system for system in systems if _is_told(system, heads[id(system.recipe)])])
+    found_best = matrices([system for system in systems if system.uar is not None])
+    left_out = _left_out(records, systems, found_best)
+    shown = in_order([system for system in systems if id(system.row) not in left_out])
     return environment.get_template("report.html.j2").render(
         style=Markup(_asset(environment, "style.css")),
         script=Markup(_asset(environment, "script.js")),
@@ -68,11 +69,11 @@ def page(found: Sequence[Found], systems: Sequence[System]) -> str:
         systems=shown,
         shown_first=sum(system.is_shown_first for system in shown),
         cards=[(card, _differences(card)) for card in cards(records)],
-        recipes=[(record, _recipe(record)) for record in records],
+        recipes=[(record, _recipe(record, left_out)) for record in records],
         regimes=REGIMES,
         features=sorted({system.feature for system in systems} - {"-"}),
         heat_maps=heat_maps(records),
-        matrices=matrices([system for system in systems if system.uar is not None]),
+        matrices=found_best,
         choices=choices(systems),
         definitions=[
             ("Tables", _plain(words.definitions(records, "tables"))),
@@ -81,6 +82,29 @@ def page(found: Sequence[Found], systems: Sequence[System]) -> str:
             ("By speaker, gender, language, and emotion", [("", " ".join(DEFINITION.split()))]),
         ],
     )
+
+
+def _left_out(
+    records: Sequence[Mapping[str, Any]], systems: Sequence[System], found_best: Sequence[Matrix]
+) -> set[int]:
+    """List variants, by the identity of their rows, that only the page of their recipe shows.
+
+    Here are those of its first table, the best of a table or of a matrix, and those that stand for a printed value.
+    """
+    heads = {id(record): answers.headline(record) for record in records}
+    first = {id(found.table) for found in heads.values() if found}
+    linked = {id(cell.best.row) for matrix in found_best for cell in matrix.cells.values() if cell.best}
+    return {
+        id(system.row)
+        for system in systems
+        if not (
+            system.is_shown_first
+            or "published" in system.row
+            or id(system.table) in first
+            or heads[id(system.recipe)] is None
+            or id(system.row) in linked
+        )
+    }
 
 
 def _asset(environment: jinja2.Environment, name: str) -> str:
@@ -120,10 +144,10 @@ def _interval(system: System) -> Markup:
 # ---- One recipe -----------------------------------------------------------------------------------------------
 
 
-def _recipe(record: Mapping[str, Any]) -> dict[str, Any]:
+def _recipe(record: Mapping[str, Any], left_out: set[int]) -> dict[str, Any]:
     """Gather what a recipe's section shows."""
     return {
-        "tables": [_table(record, table) for table in record["tables"]],
+        "tables": [_table(record, table, left_out) for table in record["tables"]],
         "matrices": tables_of(record),
         "commands": _commands(record) or {record["command"]: []},
         "sentences": [Markup(_strong(text)) for text in answers.sentences(record)],
@@ -167,16 +191,11 @@ def _commands(record: Mapping[str, Any]) -> dict[str, list[str]]:
     return found
 
 
-def _is_told(system: System, found: answers.Headline | None) -> bool:
-    """Leave variants to a recipe's own page, but for those of its first table, the best, and printed ones."""
-    return found is None or system.table is found.table or system.is_shown_first or "published" in system.row
-
-
-def _table(record: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
-    found = answers.headline(record)
-    rows = [row for row in table["rows"] if "uar" in row or "published" in row]
-    systems = [system for row in rows if _is_told(system := System(record, table, row), found)]
+def _table(record: Mapping[str, Any], table: Mapping[str, Any], left_out: set[int]) -> dict[str, Any]:
+    rows = [row for row in table["rows"] if ("uar" in row or "published" in row) and id(row) not in left_out]
+    systems = [System(record, table, row) for row in rows]
     matrices, printed = [], []
+    found = answers.headline(record)
     for row in table["rows"]:  # of many tables, the matrices of the first one are enough to look at
         is_elsewhere = found is not None and (table is not found.table or row["feature"] not in (found.feature, "-"))
         if is_elsewhere and "published_confusion" not in row:

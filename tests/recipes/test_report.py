@@ -209,6 +209,13 @@ def test_the_report_on_what_is_committed_is_small(committed):
     assert committed.stat().st_size < 1_500_000
 
 
+def test_every_link_of_the_report_on_what_is_committed_leads_somewhere(committed):
+    """Cells of the heat maps led to variants that the report had left out."""
+    text = committed.read_text()
+    links = set(re.findall(r'href="#([^"]+)"', text))
+    assert len(links) > 100 and links <= set(re.findall(r'\bid="([^"]+)"', text))
+
+
 # ---- In the browser -----------------------------------------------------------------------------------------------
 
 
