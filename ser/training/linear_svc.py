@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import combinations
 
 import numpy as np
 
 from ser.errors import DataError
+
+MAX_ITERATIONS = 10_000_000  # of libsvm: seconds to minutes; standardized features need thousands
 
 
 def fit_linear_svc(x: np.ndarray, y: np.ndarray, n_classes: int, cost: float) -> tuple[np.ndarray, np.ndarray]:
@@ -23,14 +26,23 @@ def fit_linear_svc(x: np.ndarray, y: np.ndarray, n_classes: int, cost: float) ->
         for a pair of which a class does not occur.
 
     Raises:
-        DataError: for fewer than two classes.
+        DataError: for fewer than two classes, or if libsvm does not converge in `MAX_ITERATIONS`.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import SVC
 
     present = np.unique(y).tolist()
     if len(present) < 2:
         raise DataError(f"a classifier needs two classes or more, found {len(present)} in {len(y)} utterances")
-    model = SVC(kernel="linear", C=cost).fit(x.astype(np.float64), y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the sentence below says it
+        model = SVC(kernel="linear", C=cost, max_iter=MAX_ITERATIONS).fit(x.astype(np.float64), y)
+    if model.fit_status_:
+        raise DataError(
+            f"the linear SVC had not converged after {MAX_ITERATIONS:,} iterations on {len(y)} utterances whose "
+            f"features reach {np.abs(x).max():.3g}; standardize them (normalization: source, corpus or speaker), "
+            "or lower cost"
+        )
     n_pairs = n_classes * (n_classes - 1) // 2
     weight, bias = np.zeros((n_pairs, x.shape[1]), np.float32), np.zeros(n_pairs, np.float32)
     pairs = list(combinations(range(n_classes), 2))

@@ -7,6 +7,7 @@ import pytest
 from sklearn.svm import SVC
 
 from ser.errors import DataError
+from ser.training import linear_svc
 from ser.training.linear_svc import fit_linear_svc, votes
 
 
@@ -30,3 +31,13 @@ def test_predicts_as_scikit_learn(classes, n_classes, cost):
 def test_one_class_alone_is_told():
     with pytest.raises(DataError, match="needs two classes or more, found 1 in 3 utterances"):
         fit_linear_svc(np.zeros((3, 2)), np.ones(3, dtype=int), 2, 1.0)
+
+
+def test_one_that_does_not_converge_is_told(monkeypatch):
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(60, 3)) * [1, 1, 5000], rng.choice([0, 1], size=60)
+    monkeypatch.setattr(linear_svc, "MAX_ITERATIONS", 1000)
+    sentence = r"not converged after 1,000 iterations on 60 utterances whose features reach .*e\+04; standardize them"
+    with pytest.raises(DataError, match=sentence):
+        fit_linear_svc(x, y, 2, 1.0)
+    fit_linear_svc(x / x.std(0), y, 2, 1.0)
