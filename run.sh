@@ -51,8 +51,9 @@ if [ ${#arguments[@]} -gt 0 ]; then parse_options "${arguments[@]}"; fi
 if [ -n "$report" ]; then exec python3 -m ser.bin.report "$root/egs" --mini "$mini" --pages "$report"; fi
 if [ -z "$folder" ]; then
   [ $# -eq 0 ] || usage_error "options belong to a recipe: egs/<recipe>/run.sh $*"
-  for name in $demo; do "$root/egs/$name/run.sh" --mini true; done
-  exit
+  cd "$root/egs"
+  # shellcheck disable=SC2086 # names
+  exec python3 -m ser.bin.run_recipes $demo
 fi
 
 stage_number() { # stage_number OPTION VALUE: a number from 1 to 6, or a name

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -23,7 +22,7 @@ from ser.recipe.recipe import METRICS, Recipe
 from ser.recipe.rows import Row
 from ser.recipe.train import write_settings
 from ser.scoring.runs import is_scored, score_run, write_scores
-from ser.system.devices import device_of
+from ser.system.devices import device_of, n_cores
 from ser.system.files import read_json
 from ser.system.progress import progress
 
@@ -80,8 +79,7 @@ def _trains(row: Row) -> bool:
 
 def _score_side_by_side(recipe: Recipe, runs: Sequence[Run], data: object, device: str, nj: int) -> Iterator[str]:
     """Score runs on the same data in copies of this process, which share its memory; give lines in their order."""
-    is_linux = sys.platform == "linux"
-    nj = min(nj, len(runs), len(os.sched_getaffinity(0)) if is_linux else 1)  # on a cluster, nj is of all machines
+    nj = min(nj, len(runs), n_cores() if sys.platform == "linux" else 1)  # on a cluster, nj is of all machines
     if nj < 2 or any(row.finetunes for row, _ in runs) or device_of(device) == "cuda":
         for run in runs:
             yield _score(recipe, *run, data, device)

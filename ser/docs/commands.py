@@ -12,8 +12,8 @@ from unittest import mock
 
 from ser.recipe.code import ROOT
 
-INTERNAL = ("docs", "recipe_args", "slurm_array", "take_lock", "data_prep", "features", "train", "score", "results",
-            "make_splits", "report", "simulate_mistake")  # fmt: skip
+INTERNAL = ("docs", "recipe_args", "run_recipes", "slurm_array", "take_lock", "data_prep", "features", "train",
+            "score", "results", "make_splits", "report", "simulate_mistake")  # fmt: skip
 """Called by scripts, whose options are theirs."""
 
 SCRIPTS = ("run.sh", "utils/download_corpus.sh", "utils/new_recipe.sh", "utils/list_upstreams.sh",

@@ -6,6 +6,7 @@ import ctypes
 import math
 import os
 import re
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,11 @@ Precision = Literal["fp32", "bf16"]
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """Parameters of mallopt(3)."""
+
+
+def n_cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def make_fabric(device: Device = "auto", precision: Precision = "fp32", devices: int = 1) -> Fabric:

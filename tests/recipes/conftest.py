@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from ser.system.files import alone
+from ser.system.warm_python import warm_python
 from tests.fakes.once import once
-from tests.fakes.warm_python import warm_python
 from tests.recipes import stages
 
 ROOT = Path(__file__).parents[2]
@@ -69,7 +69,7 @@ class Checkout:
             options: of the script.
             script: by default the recipe's run.sh.
             mini: whether the miniature corpora are asked for.
-            is_warm: whether its Python has imported the libraries already, see `tests.fakes.warm_python`.
+            is_warm: whether its Python has imported the libraries already, see `ser.system.warm_python`.
             env: more variables.
         """
         if is_warm:

@@ -1,10 +1,11 @@
-"""A `python3` for scripts under test that has imported the libraries already, and is forked for each command line.
+"""A `python3` for scripts that has imported the libraries already, and is forked for each command line.
 
-A recipe is a dozen processes, most of whose time is imports of PyTorch and others. `warm_python` starts one process
-that imports them, and writes a `python3` that hands `-m ser.bin.NAME ...` over to it, with arguments, environment,
-folder and open files; the package itself is imported anew, from the checkout that the script belongs to. Everything
-else is done by the interpreter itself. What it cannot show is that a command line finds its imports alone, or how
-processes end with the group that they belong to: tests about that take the interpreter itself.
+A recipe is a dozen processes, and on miniature corpora most of their time is imports of PyTorch and others.
+`warm_python` starts one process that imports them, and writes a `python3` that hands `-m ser.bin.NAME ...` over to
+it, with arguments, environment, folder, and open files; the package itself is imported anew, from the checkout that
+the script belongs to. Everything else is done by the interpreter itself. A command line ends with the process that
+asked for it. What it cannot show is that a command line finds its imports by itself: tests about that take the
+interpreter.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from __future__ import annotations
 import array
 import json
 import os
+import signal
 import socket
 import struct
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from select import select
@@ -27,8 +30,8 @@ LIBRARIES = ("yaml", "pydantic", "pandas", "scipy.stats", "sklearn.linear_model"
              "kaldiio", "soundfile", "safetensors.torch", "torch", "torch._dynamo", "torchaudio",
              "lightning_fabric")  # fmt: skip
 
-FILES = (0, 1, 2, 3)
-"""Descriptors that a command line gets; 3 is that of progress bars (`utils/stages.sh`)."""
+FILES = (0, 1, 2, 3, 9)
+"""Descriptors that a command line gets; 3 is that of progress bars, 9 holds the run's lock (`utils/stages.sh`)."""
 
 ALONE = ("ser.bin.take_lock", "ser.bin.check_environment")
 """What needs further descriptors, and what is about the interpreter."""
@@ -42,12 +45,17 @@ exec {python} -I -S {client} {socket} {python} "$@"
 def warm_python(folder: Path) -> Iterator[dict[str, str]]:
     """Start the process; give the variables with which scripts find it.
 
+    None are given where a process cannot be forked once libraries are loaded (macOS), or where they cannot be loaded.
+
     Args:
         folder: a new one, whose path is short.
     """
     import shlex
     import subprocess
 
+    if not sys.platform.startswith("linux"):
+        yield {}
+        return
     address, python = folder / "s", folder / "bin" / "python3"
     python.parent.mkdir(parents=True)
     paths = {"python": sys.executable, "client": __file__, "socket": str(address)}
@@ -56,9 +64,10 @@ def warm_python(folder: Path) -> Iterator[dict[str, str]]:
     env = os.environ | {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}  # as in utils/path.sh
     env |= {"MPLBACKEND": "Agg", "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8"}
     command = [sys.executable, __file__, str(address)]
-    with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
-        assert server.stdout.readline() == b"ready\n"
-        yield {"PATH": f"{python.parent}:{os.environ['PATH']}"}
+    server = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    with server:
+        is_ready = server.stdout.readline() == b"ready\n"
+        yield {"PATH": f"{python.parent}:{os.environ['PATH']}"} if is_ready else {}
         server.stdin.close()
 
 
@@ -85,20 +94,29 @@ def serve(address: str) -> None:
 
 
 def _answer(connection: socket.socket) -> int:
-    """Run a command line in a process of its own, and send its exit code, negative for a signal."""
+    """Run a command line in a process group of its own, and send its exit code, negative for a signal."""
     length, files = _received(connection)
     text = b""
     while len(text) < length:
         text += connection.recv(1 << 16)
     if (child := os.fork()) == 0:
         connection.close()
+        os.setpgid(0, 0)
         _become(json.loads(text), files)
     for file in files:
         os.close(file)
+    threading.Thread(target=_end_with, args=(connection, child), daemon=True).start()
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    with suppress(BrokenPipeError):  # the script was ended
+    with suppress(BrokenPipeError):  # who asked was ended
         connection.sendall(struct.pack("i", code))
     return 0
+
+
+def _end_with(connection: socket.socket, child: int) -> None:
+    """End a command line, with all that it started, if the process that asked for it ends first."""
+    connection.recv(1)  # returns when the other end is closed
+    with suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGTERM)
 
 
 def _received(connection: socket.socket) -> tuple[int, list[int]]:
@@ -165,8 +183,12 @@ def ask(address: str, python: str, arguments: list[str]) -> int:
             files.append(number)
     request = {"arguments": arguments, "env": dict(os.environ), "folder": os.getcwd(), "files": files}
     text = json.dumps(request).encode()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(address)
+        try:
+            connection.connect(address)
+        except OSError:  # the process is gone
+            os.execv(python, [python, *arguments])
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))]
         connection.sendmsg([struct.pack("q", len(text))], ancillary)
         connection.sendall(text)
