@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser.randomness import rng, seed_of
+import ser
+from ser.randomness import drawing, rng, seed_of
 
 
 def test_seed_is_the_first_63_bits_of_the_names_hash():
@@ -42,3 +44,25 @@ def test_seed_does_not_depend_on_the_process():
         for h in ("1", "2")
     }
     assert seeds == {seed_of("é", 0.1, None, ("a", 1))}
+
+
+def test_torch_draws_from_the_seed_and_goes_on_as_if_it_had_not():
+    import torch
+
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    undisturbed = torch.rand(3)
+    torch.manual_seed(7)
+    noted = len(torch.cuda._queued_calls)
+    with drawing(5):
+        assert torch.equal(torch.rand(3), expected)
+    with drawing(5, torch.device("cpu")):
+        assert torch.equal(torch.rand(3), expected)
+    assert len(torch.cuda._queued_calls) == noted  # a seed of CUDA before its start is kept with a traceback
+    assert torch.equal(torch.rand(3), undisturbed)
+
+
+def test_nothing_seeds_torch_for_good():
+    package = Path(ser.__file__).parent
+    assert not [path for path in package.rglob("*.py") if "torch.manual_seed(" in path.read_text()]

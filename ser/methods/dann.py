@@ -29,7 +29,7 @@ from ser.methods.difl import Factor, LossConfig, domain_losses, objective, rever
 from ser.metrics.classification import uar
 from ser.nn.domain_heads import DomainHeads
 from ser.nn.embedding_classifier import EmbeddingClassifier
-from ser.randomness import seed_of
+from ser.randomness import drawing, seed_of
 from ser.splits.lists import Split
 from ser.system.devices import Device, make_fabric
 from ser.training.checkpoint import below, prefixed
@@ -81,8 +81,7 @@ class Dann(nn.Module):
     def __init__(self, dim: int, hidden: int, n_classes: int, domains: Mapping[str, int], seed: int):
         super().__init__()
         self.classifier = EmbeddingClassifier(dim, hidden, n_classes, seed_of("init", seed))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed_of("domain heads", seed))
+        with drawing(seed_of("domain heads", seed)):
             self.domain_heads = DomainHeads(hidden, domains)
 
     def forward(self, x: Tensor, scale: float = 1.0) -> tuple[Tensor, Tensor, dict[str, Tensor]]:

@@ -33,7 +33,7 @@ from ser.methods.base import About, History, Job, Prediction, State
 from ser.metrics.classification import uar
 from ser.nn.embedding_classifier import EmbeddingClassifier
 from ser.nn.self_attention_pooling import SelfAttentionPooling
-from ser.randomness import seed_of
+from ser.randomness import drawing, seed_of
 from ser.splits.lists import Split
 from ser.system.devices import Device, make_fabric
 from ser.training.checkpoint import below, read_tensors, write_tensors
@@ -212,8 +212,7 @@ class Adapter(nn.Module):
         self.register_buffer("norm", torch.tensor([[0.0], [1.0]]).repeat(1, dim))  # mean and deviation
         self.down = self.up = None
         if hidden is not None:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
+            with drawing(seed):
                 self.down, self.up = nn.Linear(dim, hidden), nn.Linear(hidden, dim)
             nn.init.zeros_(self.up.weight)
             nn.init.zeros_(self.up.bias)

@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequen
 from torch.utils.checkpoint import checkpoint
 
 from ser.nn.domain_heads import DomainHeads
+from ser.randomness import drawing
 
 CHUNK_SEGMENTS = {"cpu": 32, "cuda": 1024}
 """Segments that the convolutions take at once: on a CPU few, so that what lies between the layers stays cached."""
@@ -99,8 +100,7 @@ class CnnBlstm(nn.Module):
         self.input_shape, self.dropout = tuple(input_shape), dropout
         if len(self.input_shape) not in (1, 2):
             raise ValueError(f"input_shape has to be (time, frequency) or (D,), got {self.input_shape}")
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)  # torch.manual_seed would also seed GPUs, for good
+        with drawing(seed):
             is_frame, self.over_frames = len(self.input_shape) == 1, blstm_over == "frames"
             if is_frame and self.over_frames:
                 raise ValueError(f"blstm_over 'frames' needs input_shape (time, frequency), got {self.input_shape}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
+
+from ser.randomness import drawing
 
 
 class DenoisingAutoencoder(nn.Module):
@@ -29,8 +30,7 @@ class DenoisingAutoencoder(nn.Module):
 
     def __init__(self, dim: int = 88, hidden: Sequence[int] = (40, 20, 10), latent: int = 2, *, seed: int):
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)  # torch.manual_seed would also seed GPUs, for good
+        with drawing(seed):
             sizes = [dim, *hidden, latent]
             self.encoder = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
             self.decoder = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(reversed(sizes)))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
+
+from ser.randomness import drawing
 
 
 class EmbeddingClassifier(nn.Module):
@@ -18,8 +19,7 @@ class EmbeddingClassifier(nn.Module):
 
     def __init__(self, dim: int, hidden: int, n_classes: int, seed: int):
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with drawing(seed):
             self.embed = nn.Linear(dim, hidden)
             self.classify = nn.Linear(hidden, n_classes)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import nn
 
 from ser.errors import ConfigError
+from ser.randomness import drawing
 
 HANDED_ON = ("q_proj", "k_proj", "v_proj", "out_proj")
 """Layers whose weights s3prl's attention hands to torch without calling them: an adapter there would do nothing."""
@@ -38,6 +38,5 @@ def add_lora(model: nn.Module, rank: int, alpha: float, dropout: float, targets:
             reason = "is never called by the attention that owns it" if target in HANDED_ON else "is not in it"
             raise ConfigError(f"lora: target '{target}' {reason}; allowed are {', '.join(known)}")
     config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=rf".*\.({'|'.join(targets)})")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with drawing(seed):
         inject_adapter_in_model(config, model)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ser.randomness import drawing
+
 
 class SelfAttentionPooling(nn.Module):
     """Average frames with weights that a single vector gives them.
@@ -26,8 +28,7 @@ class SelfAttentionPooling(nn.Module):
 
     def __init__(self, dim: int, seed: int = 0):
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with drawing(seed):
             self.weight = nn.Linear(dim, 1, bias=False)
 
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ser.randomness import drawing
+
 
 class WeightedLayers(nn.Module):
     """Weigh layers by a softmax, project their sum, classify it; parameters have the names of SUPERB's.
@@ -24,8 +26,7 @@ class WeightedLayers(nn.Module):
     def __init__(self, n_layers: int, dim: int, hidden: int, n_classes: int, seed: int):
         super().__init__()
         self.layer_weights = nn.Parameter(torch.zeros(n_layers))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with drawing(seed):
             self.projector = nn.Linear(dim, hidden)
             self.classifier = nn.Linear(hidden, n_classes)
 

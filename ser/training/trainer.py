@@ -10,10 +10,9 @@ Not here: any loss or model; where processes come from (`ser.system.devices`).
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -27,7 +26,7 @@ from ser.config import ConfigModel
 from ser.errors import DataError
 from ser.features.micro_batches import micro_batches
 from ser.nn.span_mask import span_mask
-from ser.randomness import seed_of
+from ser.randomness import drawing, seed_of
 from ser.system.progress import progress
 from ser.training.checkpoint import load_unfinished, save_unfinished
 from ser.training.frames import FrontEndFrames
@@ -251,7 +250,7 @@ class Trainer:
             members = [chosen[r] for r in own[number]]
             frames = [self._cut(utt, max_seconds, crop, names) for utt in members]
             masks = [_masks(mask, f, *names[:2], utt) for f, utt in zip(frames, members, strict=True)] if mask else []
-            with self._drawing(seed_of("dropout", *names, number)):
+            with drawing(seed_of("dropout", *names, number), self.fabric.device):  # of its own
                 return self._apply(frames, masks)
 
         tables, outputs = self._tables(len(chosen)), ()
@@ -343,14 +342,6 @@ class Trainer:
 
     def _shown(self, steps: range, what: str | None, total: int, done: int) -> Iterable[int]:
         return progress(steps, what, total, done) if what and self._leads else steps
-
-    @contextlib.contextmanager
-    def _drawing(self, seed: int) -> Iterator[None]:
-        """Let dropout draw from a generator of its own."""
-        device = self.fabric.device
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            torch.manual_seed(seed)
-            yield
 
 
 def _masks(config: MaskConfig, frames: Tensor, seed: int, epoch: int, utt: str) -> tuple[Tensor, Tensor]:
