@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -161,7 +162,7 @@ class RunData:
 
     def by_speaker(self, utts: Sequence[str]) -> dict[str, np.ndarray]:
         """Part utterances by speaker: speaker -> their places in the list."""
-        return dict(_rows_of([self.speakers[row] for row in self.rows(utts)]))
+        return _rows_of([self.speakers[row] for row in self.rows(utts)])
 
     def targets(self, labelled: Mapping[str, str]) -> np.ndarray:
         """Turn classes into indices, (n,) int64."""
@@ -204,9 +205,11 @@ class RunData:
         x = self.x[chosen]
         if adaptation.GROUP is None:
             return adaptation.apply(state, x, ALL)
-        groups = self.speakers if adaptation.GROUP == "speaker" else self._corpora()
+        groups, whole = (
+            (self.speakers, self._of_speaker) if adaptation.GROUP == "speaker" else (self._corpora, self._of_corpus)
+        )
         adapted = np.empty_like(x)
-        for name, rows in _rows_of(groups if utts is None else [groups[row] for row in chosen]):
+        for name, rows in (whole if utts is None else _rows_of([groups[row] for row in chosen])).items():
             adapted[rows] = adaptation.apply(state, x[rows], name)
         return adapted
 
@@ -242,7 +245,7 @@ class RunData:
             source=kept(split.train or split.labelled),
             corpora=corpora,
             target=corpora or ({} if split.train else by_corpus(kept(split.labelled))),
-            speakers={name: [self.utts[row] for row in rows] for name, rows in _rows_of(self.speakers)},
+            speakers=self._utts_of,
             blocks=lambda utts: [self.x[self.rows(utts)]],
         )
 
@@ -250,8 +253,21 @@ class RunData:
         """Give mean and deviation of what a linear model of one split is fitted on, (2, D)."""
         return mean_and_deviation([self.x[self.rows(utts)]])
 
+    @cached_property
     def _corpora(self) -> list[str]:
         return [utt.split("-")[0] for utt in self.utts]
+
+    @cached_property
+    def _of_corpus(self) -> dict[str, np.ndarray]:
+        return _rows_of(self._corpora)
+
+    @cached_property
+    def _of_speaker(self) -> dict[str, np.ndarray]:
+        return _rows_of(self.speakers)
+
+    @cached_property
+    def _utts_of(self) -> dict[str, list[str]]:
+        return {name: [self.utts[row] for row in rows] for name, rows in self._of_speaker.items()}
 
 
 def same_models(keys: Iterable[Hashable]) -> list[int]:
@@ -315,8 +331,9 @@ def by_corpus(utts: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
-def _rows_of(groups: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
+def _rows_of(groups: Sequence[str]) -> dict[str, np.ndarray]:
+    """Part the places of a list by the group that stands there."""
     rows: dict[str, list[int]] = {}
     for i, group in enumerate(groups):
         rows.setdefault(group, []).append(i)
-    yield from ((group, np.array(own)) for group, own in rows.items())
+    return {group: np.array(own) for group, own in rows.items()}
