@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,11 +17,25 @@ from threadpoolctl import threadpool_limits
 from ser.metrics.domain import Probe, domain_probe, proxy_a_distance
 from ser.splits.lists import Split
 
-MAX_UTTS = 400
-"""Utterances that are embedded at most, evenly spaced among all in the order of their ids."""
 
-MINI_UTTS = 150
-"""The same on miniature corpora: where each utterance lies in the plane takes most of the time of their stage 5."""
+class Effort(NamedTuple):
+    """How much is computed.
+
+    Attributes:
+        n_utts: utterances that are embedded at most, evenly spaced among all in the order of their ids.
+        n_folds: of a probe, at most.
+        n_iterations: of t-SNE.
+    """
+
+    n_utts: int
+    n_folds: int
+    n_iterations: int
+
+
+FULL = Effort(n_utts=400, n_folds=5, n_iterations=500)
+
+MINI = Effort(n_utts=100, n_folds=3, n_iterations=250)
+"""On miniature corpora, where probes and planes took two thirds of stage 5."""
 
 
 def embedded_utts(split: Split, n: int) -> list[str]:
@@ -31,7 +45,11 @@ def embedded_utts(split: Split, n: int) -> list[str]:
 
 
 def domain_measures(
-    h: np.ndarray, utts: Sequence[str], factors: Mapping[str, Mapping[str, str]], sources: set[str]
+    h: np.ndarray,
+    utts: Sequence[str],
+    factors: Mapping[str, Mapping[str, str]],
+    sources: set[str],
+    n_folds: int = FULL.n_folds,
 ) -> dict[str, Any]:
     """Measure how well domains can be read from embeddings.
 
@@ -40,6 +58,7 @@ def domain_measures(
         utts: utterances, (N,).
         factors: speaker, gender, language and corpus -> utterance -> its own, where it is known.
         sources: corpora with labels in training.
+        n_folds: of a probe, at most.
 
     Returns:
         `n_utts`; `probes`, factor -> `uar` and `chance` in [0, 1], where two domains or more can be probed;
@@ -49,9 +68,12 @@ def domain_measures(
     is_target = np.array([factors["corpus"][utt] not in sources for utt in utts])
     distance = None
     with threadpool_limits(1):  # what several threads would share is too small for them
-        probes = {name: _probe(h, [own.get(utt) for utt in utts], speakers, name) for name, own in factors.items()}
+        probes = {
+            name: _probe(h, [own.get(utt) for utt in utts], speakers, name, n_folds) for name, own in factors.items()
+        }
         if min(len(set(speakers[is_target])), len(set(speakers[~is_target]))) > 1:
-            distance = proxy_a_distance(h[~is_target], h[is_target], speakers[~is_target], speakers[is_target])
+            both = h[~is_target], h[is_target], speakers[~is_target], speakers[is_target]
+            distance = proxy_a_distance(*both, n_folds=n_folds)
     return {
         "n_utts": len(utts),
         "probes": {factor: {"uar": p.balanced_accuracy, "chance": p.chance} for factor, p in probes.items() if p},
@@ -59,7 +81,9 @@ def domain_measures(
     }
 
 
-def _probe(h: np.ndarray, domains: Sequence[str | None], speakers: np.ndarray, factor: str) -> Probe | None:
+def _probe(
+    h: np.ndarray, domains: Sequence[str | None], speakers: np.ndarray, factor: str, n_folds: int
+) -> Probe | None:
     """Probe the domains that have two utterances, or for any factor but the speaker two speakers."""
     units = np.arange(len(h)) if factor == "speaker" else speakers
     n_units = Counter(name for name, _ in {(name, unit) for name, unit in zip(domains, units.tolist(), strict=True)})
@@ -67,24 +91,29 @@ def _probe(h: np.ndarray, domains: Sequence[str | None], speakers: np.ndarray, f
     names = np.array(domains, dtype=object)[rows].astype(str)
     if len(set(names)) < 2:
         return None
-    return domain_probe(h[rows], names, None if factor == "speaker" else units[rows])
+    return domain_probe(h[rows], names, None if factor == "speaker" else units[rows], n_folds=n_folds)
 
 
-def plane(h: np.ndarray, seed: int) -> np.ndarray:
+def plane(h: np.ndarray, seed: int, n_iterations: int = FULL.n_iterations) -> np.ndarray:
     """Lay embeddings (N, D) out in the plane by t-SNE, (N, 2), whose axes and distances across have no unit."""
     from sklearn.manifold import TSNE
 
     perplexity = min(30.0, (len(h) - 1) / 3)
     with threadpool_limits(1):
-        tsne = TSNE(init="pca", perplexity=perplexity, max_iter=500, random_state=seed, n_jobs=1)
+        tsne = TSNE(init="pca", perplexity=perplexity, max_iter=n_iterations, random_state=seed, n_jobs=1)
         return tsne.fit_transform(h)
 
 
 def plane_table(
-    h: np.ndarray, utts: Sequence[str], split: Split, corpora: Mapping[str, str], seed: int
+    h: np.ndarray,
+    utts: Sequence[str],
+    split: Split,
+    corpora: Mapping[str, str],
+    seed: int,
+    n_iterations: int = FULL.n_iterations,
 ) -> pd.DataFrame:
     """Write down where utterances lie, with what colors them: columns utt_id, corpus, class, x and y."""
     label = {**split.train, **split.dev, **split.test}
-    x, y = plane(h, seed).T
+    x, y = plane(h, seed, n_iterations).T
     names = {"utt_id": utts, "corpus": [corpora[utt] for utt in utts], "class": [label[utt] for utt in utts]}
     return pd.DataFrame(names | {"x": x, "y": y})

@@ -141,17 +141,18 @@ def score_run(recipe: Recipe, row: Row, seed: int, data: RunData, state: State, 
 
 def _probe(row: Row, seed: int, data: RunData, state: State, device: str, folder: Path, mini: bool) -> dict:
     """Probe the embeddings of the first split; lay those of the paper's rows out in the plane, for the first seed."""
-    from ser.scoring.probing import MAX_UTTS, MINI_UTTS, domain_measures, embedded_utts, plane_table
+    from ser.scoring.probing import FULL, MINI, domain_measures, embedded_utts, plane_table
 
-    split = data.splits[0]
-    utts = embedded_utts(split, MINI_UTTS if mini else MAX_UTTS)
+    split, effort = data.splits[0], MINI if mini else FULL
+    utts = embedded_utts(split, effort.n_utts)
     h = row.method.embeddings(row.config, data, state, split, utts, device).numpy()
     corpus_of = data.factors["corpus"]
     if row.published and seed == row.seeds[0]:
         with replacing(folder / "plane.tsv") as path:
-            table = plane_table(h, utts, split, corpus_of, seed)
+            table = plane_table(h, utts, split, corpus_of, seed, effort.n_iterations)
             table.to_csv(path, sep="\t", index=False, float_format="%.4g", lineterminator="\n")
-    return domain_measures(h, utts, data.factors, {corpus_of[utt] for utt in split.train})
+    sources = {corpus_of[utt] for utt in split.train}
+    return domain_measures(h, utts, data.factors, sources, effort.n_folds)
 
 
 def _speaker_factors(recipe: Recipe, speaker_of: Mapping[str, str]) -> dict[str, dict[str, str]]:
