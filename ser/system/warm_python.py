@@ -36,6 +36,9 @@ FILES = (0, 1, 2, 3, 9)
 ALONE = ("ser.bin.take_lock", "ser.bin.check_environment")
 """What needs further descriptors, and what is about the interpreter."""
 
+MAX_ADDRESS = 107
+"""Bytes of a socket's path on Linux."""
+
 SCRIPT = """#!/bin/sh
 exec {python} -I -S {client} {socket} {python} "$@"
 """
@@ -45,18 +48,19 @@ exec {python} -I -S {client} {socket} {python} "$@"
 def warm_python(folder: Path) -> Iterator[dict[str, str]]:
     """Start the process; give the variables with which scripts find it.
 
-    None are given where a process cannot be forked once libraries are loaded (macOS), or where they cannot be loaded.
+    None are given where a process cannot be forked once libraries are loaded (macOS), where they cannot be loaded, or
+    where the folder's path is too long for a socket.
 
     Args:
-        folder: a new one, whose path is short.
+        folder: a new one.
     """
     import shlex
     import subprocess
 
-    if not sys.platform.startswith("linux"):
+    address, python = folder / "s", folder / "bin" / "python3"
+    if not sys.platform.startswith("linux") or len(os.fsencode(address)) > MAX_ADDRESS:
         yield {}
         return
-    address, python = folder / "s", folder / "bin" / "python3"
     python.parent.mkdir(parents=True)
     paths = {"python": sys.executable, "client": __file__, "socket": str(address)}
     python.write_text(SCRIPT.format(**{name: shlex.quote(path) for name, path in paths.items()}))

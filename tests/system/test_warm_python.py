@@ -134,6 +134,11 @@ def test_libraries_that_cannot_be_loaded_leave_python_as_it_is(package, short_fo
         assert env == {}
 
 
+def test_a_path_that_is_too_long_for_a_socket_leaves_python_as_it_is(short_folder):
+    with warm_python(short_folder / ("x" * 100)) as env:
+        assert env == {}
+
+
 @pytest.fixture
 def short_folder(tmp_path_factory):
     """A path of a socket has 107 bytes at most."""
