@@ -23,7 +23,8 @@ CANNOT = {
     r"pip install ": "installs",
     r"vi ": "opens an editor",
     r"egs/ravdess2mylab/run\.sh ": "takes long; tests/recipes/test_emofsl_recipes.py runs such a recipe",
-    r"\./run\.sh$": "runs four recipes, a minute each; tests/recipes runs all of them",
+    r"egs/mymatrix/run\.sh": "takes long; tests/recipes/test_transfer.py runs it, with all systems",
+    r"\./run\.sh$": "runs five recipes; tests/recipes runs all of them",
     r"tests/run\.sh$": "is this suite",
     r"cmd_backend=slurm ": "needs a cluster; tests/recipes/test_slurm.py has one",
     r".* --features (\"wavlm_large |whisper_|wavlm_)": "downloads an encoder; tests/features/encoders has small ones",
@@ -34,7 +35,6 @@ CANNOT = {
 """How a command begins that is not run -> why."""
 
 ELSEWHERE = {
-    ("tutorial.md", r"egs/mymatrix/run\.sh"): "README.md",
     ("running.md", rf"egs/{RECIPE}/run\.sh --db_root "): "README.md",
     ("cluster.md", rf"egs/{RECIPE}/run\.sh --db_root "): "README.md",
 }

@@ -11,6 +11,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.recipes.conftest import keep_rows
+
 FOLDER = Path(__file__).parent
 STAGES = ("data_prep", "splits", "features", "train", "score", "results")
 MODULE = ("data_prep", "make_splits", "features run", "train run", "score", "results")
@@ -81,6 +83,7 @@ def disturb(
     finished: Path,
     recipe: str,
     row: str,
+    kept: Sequence[str],
     faults: Sequence[tuple[int, str, str]],
     folder: Path,
     env: Mapping[str, str] | None = None,
@@ -91,6 +94,7 @@ def disturb(
         finished: its root; stays as it is.
         recipe: that has run there.
         row: label of the row that is trained once more.
+        kept: labels of the rows that the copy has, this one and what it needs.
         faults: stage, one of `FAULTS` and name of a file, in the order of stages.
         folder: for the copy.
         env: variables of all runs.
@@ -98,6 +102,9 @@ def disturb(
     shutil.copytree(finished, folder / "hit", copy_function=os.link, ignore=shutil.ignore_patterns("log", ".lock"))
     script = folder / "hit" / "egs" / recipe / "run.sh"
     exp = script.parent / "exp_mini"
+    keep_rows(script.parent, *kept, own_labels=())
+    few = run([str(script), "--mini", "true", "--stage", "results"], env)
+    assert few.returncode == 0, few.stdout + few.stderr
     expected = content(exp)
     for run_dir in list(exp.rglob(f"{row}-*")):
         if run_dir.is_dir():

@@ -25,7 +25,7 @@ TREE = ("run.sh", "utils", "conf", "egs", "ser")
 AWKWARD = "Räume mit 'Leer' $(touch executed); x"
 RECIPE = "ravdess2emodb"
 
-LARGE = (".ark", ".safetensors", ".wav")
+SHARED = (".ark", ".safetensors", ".wav", ".py", ".pyc", ".png", ".svg")
 """Endings of files that nobody changes in place: copies of a checkout share them."""
 
 
@@ -61,19 +61,17 @@ class Checkout:
         return self.recipe / "exp_mini"
 
     def run(
-        self, *options: str, script: Path | None = None, mini: bool = True, is_warm: bool = True, **env: str
+        self, *options: str, script: Path | None = None, mini: bool = True, **env: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run the recipe as a user would, from its own folder.
+        """Run the recipe as a user would, from its own folder, with a Python that has imported the libraries already.
 
         Args:
             options: of the script.
             script: by default the recipe's run.sh.
             mini: whether the miniature corpora are asked for.
-            is_warm: whether its Python has imported the libraries already, see `ser.system.warm_python`.
             env: more variables.
         """
-        if is_warm:
-            env = warm_env() | env
+        env = warm_env() | env
         return subprocess.run(
             [str(script or self.recipe / "run.sh"), *(("--mini", "true") if mini else ()), *options],
             cwd=(script or self.recipe / "run.sh").parent,
@@ -108,10 +106,10 @@ class Checkout:
         }
 
     def copy(self, root: Path) -> Checkout:
-        """Copy it; large files are hard links."""
+        """Copy it; files that nobody changes in place are hard links."""
 
         def copy_or_link(source: str, target: str) -> None:
-            (os.link if source.endswith(LARGE) else shutil.copy2)(source, target)
+            (os.link if source.endswith(SHARED) else shutil.copy2)(source, target)
 
         shutil.copytree(self.root, root, copy_function=copy_or_link)
         return Checkout(root)
@@ -178,7 +176,7 @@ def finished(tmp_path_factory) -> Checkout:
     """The recipe has run once, with all its rows and on all cores; tests leave it as it is."""
 
     def build(folder: Path) -> None:
-        result = copy_tree(folder / AWKWARD).run(is_warm=False)
+        result = copy_tree(folder / AWKWARD).run()
         assert result.returncode == 0, result.stdout + result.stderr
 
     return Checkout(once(tmp_path_factory, "finished", build) / AWKWARD)
@@ -186,5 +184,5 @@ def finished(tmp_path_factory) -> Checkout:
 
 @pytest.fixture
 def own(finished, tmp_path) -> Checkout:
-    """A copy of the finished checkout that a test may change; it unlinks a large file before it writes another."""
+    """A copy of the finished checkout that a test may change; it unlinks a shared file before it writes another."""
     return finished.copy(tmp_path / "own")

@@ -106,7 +106,8 @@ def test_hit_by_faults_it_ends_in_the_same_files(shared, short, tmp_path):
     disturb(
         shared.root,
         "ravdess2emodb_urdu",
-        "baseline",
+        "dann_1",  # on one feature only
+        ["baseline", "dann_1", "shortcut"],
         [(4, "kill", "model.safetensors"), (5, "full", ".metrics.json.ser-part")],
         tmp_path,
         warm_env(),

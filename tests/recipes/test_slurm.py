@@ -39,7 +39,7 @@ def submitted(slurm, finished, tmp_path_factory) -> tuple[Checkout, str]:
     for row in ("source_only", "btl", "in_domain"):
         shutil.rmtree(checkout.exp / f"{row}-fbank_no_cmvn")
     (checkout.exp / "RESULTS.md").unlink()
-    result = checkout.run("--stage", "features", "--nj", "2", is_warm=False, **slurm)
+    result = checkout.run("--stage", "features", "--nj", "2", **slurm)
     assert result.returncode == 0, result.stdout + result.stderr
     return checkout, result.stdout
 
@@ -85,11 +85,11 @@ def test_a_failing_part_gives_a_code_its_siblings_go_on_and_it_alone_runs_again(
     table.write_text(table.read_text() + "\t".join(COLUMNS) + f"\n{bad}\n")
     (checkout.exp / "in_domain-fbank_no_cmvn" / "seed1" / ".done").unlink()
     only = ("--stage", "train", "--stop_stage", "train", "--nj", "2")
-    result = checkout.run(*only, is_warm=False, **slurm)
+    result = checkout.run(*only, **slurm)
     assert result.returncode == 2, result.stdout + result.stderr
     assert "in_domain-fbank_no_cmvn seed 1: trained in" in result.stdout
     assert re.search(r"train: part \d of 2 ended with code 2; its log: .*/train\.\d\.log", result.stderr)
-    again = checkout.run(*only, is_warm=False, **slurm)
+    again = checkout.run(*only, **slurm)
     assert again.returncode == 2
     assert "1 runs to do" in again.stdout and re.search(r"train: Slurm job \d+, 1 part\n", again.stdout)
 

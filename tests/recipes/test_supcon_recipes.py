@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+
 import pytest
 
 from tests.fakes.checkpoints import hubert
@@ -14,8 +18,18 @@ TASKS = {
 }
 
 
+@pytest.fixture(scope="module")
+def short(shared):
+    """One epoch of stage one instead of four, of four steps instead of eight: what it learns does not matter."""
+    conf = shared.root / "conf" / "methods" / "supcon.yaml"
+    text = conf.read_text()
+    short, n = re.subn(r"(stage_one|ft): {epochs: 4, decay_from: 4", r"\1: {epochs: 1, decay_from: 2", text)
+    assert n == 2 and short.count("steps_per_epoch: 8") == 1
+    conf.write_text(short.replace("steps_per_epoch: 8", "steps_per_epoch: 4"))
+
+
 @pytest.mark.parametrize("name", TASKS)
-def test_runs_end_to_end_on_miniatures(shared, name, capsys):
+def test_runs_end_to_end_on_miniatures(shared, short, name, capsys):
     page = shared.page(name)
     found = tables(page)
     one, two = name.split("_")
@@ -58,16 +72,21 @@ supcon_zero_shot\tsupcon_finetune.yaml\ttiny\t1\tsupcon\t-\t-\tclassifier=other
 """
 
 
-def test_a_tiny_checkpoint_is_fine_tuned_in_both_stages(tmp_path):
+def test_a_tiny_checkpoint_is_fine_tuned_in_both_stages(tmp_path, nine):
     """Stage one, stage two, adapters, the baseline and Figure 4, through the driver."""
     checkout = copy_tree(tmp_path / "tuned")
+    shutil.copytree(nine, checkout.root / "data_mini" / "corpora", copy_function=os.link)
     folder = checkout.root / "egs" / "ravdess_emodb"
     conf = folder / "conf"
     hubert(checkout.root / "tiny.pt")
     (conf / "features").mkdir()
     (conf / "features" / "tiny.yaml").write_text(f"upstream: hubert_local\nckpt: '{checkout.root / 'tiny.pt'}'\n")
     (conf / "runs.tsv").write_text(FINETUNE)
-    (conf / "supcon_finetune.yaml").write_text("base: ../../../conf/methods/supcon_finetune.yaml\n")
+    (conf / "supcon_finetune.yaml").write_text(
+        "base: ../../../conf/methods/supcon_finetune.yaml\n"
+        "mini: {similarity_batches: 5, stage_one: {epochs: 1, decay_from: 2, steps_per_epoch: 4}, "
+        "stage_two: {epochs: 1}, ft: {epochs: 1, decay_from: 2}}\n"
+    )
     lines = (conf / "recipe.yaml").read_text().replace("random: four_class, text: four_class, ", "")
     (conf / "recipe.yaml").write_text(lines)
     page = checkout.page("ravdess_emodb", finetune="true")
@@ -94,12 +113,13 @@ def test_without_the_corpora_the_published_values_stand_alone(tmp_path):
     assert pages[0] == pages[1], "renew it: egs/iemocap_casia/run.sh --stage results"
 
 
-def test_hit_by_faults_it_ends_in_the_same_files(shared, tmp_path):
+def test_hit_by_faults_it_ends_in_the_same_files(shared, short, tmp_path):
     shared.page("ravdess_emodb")
     disturb(
         shared.root,
         "ravdess_emodb",
         "supcon_lite",
+        ["frozen", "supcon_lite"],
         [(4, "full", ".history.tsv.ser-part"), (5, "term", "metrics.json")],
         tmp_path,
         warm_env(),

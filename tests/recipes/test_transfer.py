@@ -94,6 +94,7 @@ def write_table(path: Path, n_speakers: int = 2, per_class: int = 8) -> None:
 
 
 def test_the_five_commands_of_the_readme_lead_from_tables_to_a_matrix(tmp_path, nine):
+    """With the interpreter itself, not one that has imported libraries: every step finds its own imports."""
     blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.S | re.M)
     (block,) = [block for block in blocks if "egs/mymatrix/run.sh" in block]
     commands = block.replace("\\\n", " ").splitlines()
