@@ -34,8 +34,11 @@ def start(folder: Path, names: list[str], cores: int = 2) -> subprocess.Popen[st
     """Run recipes as with so many cores, with the interpreter itself as their Python."""
     code = (
         "from contextlib import nullcontext\n"
+        "import signal\n"
         "from ser.bin import run_recipes\n"
         "from ser.errors import run_cli\n"
+        "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"  # which tests in the background ignore
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
         f"run_recipes.n_cores = lambda: {cores}\n"
         "run_recipes.warm_python = lambda folder: nullcontext({'WARM': 'yes'})\n"
         "run_cli(run_recipes.main)\n"
