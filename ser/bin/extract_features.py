@@ -6,7 +6,6 @@ usage: python -m ser.bin.extract_features --config conf/features/X.yaml DATA_DIR
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,12 +13,13 @@ from ser.config import load
 from ser.errors import ConfigError, run_cli
 from ser.features.config import FeatureConfig
 from ser.features.extract import extract_stale
+from ser.system.devices import n_cores
 
 
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--config", type=Path, required=True, metavar="YAML")
-    parser.add_argument("--nj", type=int, default=os.cpu_count(), help="worker processes (default: all cores)")
+    parser.add_argument("--nj", type=int, default=n_cores(), help="worker processes (default: all cores)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("paths", type=Path, nargs="+", help="data directories, then the folder of archives")
     args = parser.parse_args(argv)

@@ -9,7 +9,6 @@ A line of the list is a feature, a corpus and which of its archives.
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 
 from ser.bin.recipe_args import add_job_arguments, add_recipe_arguments, recipe_of
@@ -19,13 +18,14 @@ from ser.features.config import JOINED
 from ser.features.extract import Job, extract, find_stale
 from ser.recipe.jobs import read_jobs, write_jobs
 from ser.recipe.recipe import Recipe
+from ser.system.devices import n_cores
 
 
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     add_job_arguments(parser)
     add_recipe_arguments(parser)
-    parser.add_argument("--nj", type=int, default=os.cpu_count(), help="worker processes (default: all cores)")
+    parser.add_argument("--nj", type=int, default=n_cores(), help="worker processes (default: all cores)")
     args = parser.parse_args(argv)
     recipe = recipe_of(args)
     if args.action == "plan":

@@ -204,10 +204,7 @@ def ask(address: str, python: str, arguments: list[str]) -> int:
 
 
 def _is_alone(arguments: list[str]) -> bool:
-    if arguments[:1] != ["-m"] or not arguments[1].startswith("ser.bin.") or arguments[1] in ALONE:
-        return True
-    hit = os.environ.get("FAULT_MODULE")  # by `tests.faults`, as the interpreter starts
-    return hit is not None and arguments[1:][: len(hit.split())] == hit.split()
+    return arguments[:1] != ["-m"] or not arguments[1].startswith("ser.bin.") or arguments[1] in ALONE
 
 
 if __name__ == "__main__":

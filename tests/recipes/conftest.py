@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -32,11 +34,24 @@ SHARED = (".ark", ".safetensors", ".wav", ".py", ".pyc", ".png", ".svg")
 _started = ExitStack()
 
 
+HIT_OR_WARM = """#!/bin/sh
+case "$*" in "-m $FAULT_MODULE "*) exec {python} "$@" ;; esac
+exec {warm} "$@"
+"""
+"""A `python3`: faults (`tests.faults`) hit a command line as its interpreter starts, so it needs one of its own."""
+
+
 @cache
 def warm_env() -> dict[str, str]:
     """Start the interpreter that scripts share, at the first of them."""
-    folder = _started.enter_context(tempfile.TemporaryDirectory())
-    return _started.enter_context(warm_python(Path(folder)))
+    folder = Path(_started.enter_context(tempfile.TemporaryDirectory()))
+    path = _started.enter_context(warm_python(folder / "warm"))["PATH"]
+    python = folder / "hit" / "python3"
+    python.parent.mkdir()
+    warm = folder / "warm" / "bin" / "python3"
+    python.write_text(HIT_OR_WARM.format(python=shlex.quote(sys.executable), warm=shlex.quote(str(warm))))
+    python.chmod(0o755)
+    return {"PATH": f"{python.parent}:{path}"}
 
 
 @pytest.fixture(scope="session", autouse=True)
