@@ -42,8 +42,7 @@ def rng(*names: object) -> np.random.Generator:
 def drawing(seed: int, device: torch.device | None = None) -> Iterator[None]:
     """Let torch's own generators draw from a seed in this block, and go on after it as if nothing had been drawn.
 
-    `torch.manual_seed` would also seed every GPU for good, and without one it notes a traceback each time, which took
-    a sixth of the training of small models.
+    `torch.manual_seed` would also seed every GPU for good, and takes 0.15 ms instead of 0.01.
 
     Args:
         seed: of the draws.
