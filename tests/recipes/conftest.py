@@ -43,15 +43,16 @@ exec {warm} "$@"
 
 @cache
 def warm_env() -> dict[str, str]:
-    """Start the interpreter that scripts share, at the first of them."""
+    """Start the interpreter that scripts share, at the first of them; nothing where there can be none."""
     folder = Path(_started.enter_context(tempfile.TemporaryDirectory()))
-    path = _started.enter_context(warm_python(folder / "warm"))["PATH"]
-    python = folder / "hit" / "python3"
+    env = _started.enter_context(warm_python(folder / "warm"))
+    if not env:
+        return {}
+    python, warm = folder / "hit" / "python3", folder / "warm" / "bin" / "python3"
     python.parent.mkdir()
-    warm = folder / "warm" / "bin" / "python3"
     python.write_text(HIT_OR_WARM.format(python=shlex.quote(sys.executable), warm=shlex.quote(str(warm))))
     python.chmod(0o755)
-    return {"PATH": f"{python.parent}:{path}"}
+    return {"PATH": f"{python.parent}:{env['PATH']}"}
 
 
 @pytest.fixture(scope="session", autouse=True)
